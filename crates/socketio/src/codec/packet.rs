@@ -1,0 +1,97 @@
+//! Socket.IO packets.
+
+use bytes::Bytes;
+use serde::de::{DeserializeOwned, Error as _};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{codec::attachment, error::PayloadError};
+
+/// The arguments of an event or an acknowledgement, where they stand in the bytes that came.
+#[derive(Debug, Clone)]
+pub struct Arguments {
+    pub(crate) buffer: Utf8Bytes,
+    pub(crate) name: Name,
+    /// The JSON of the arguments: comma-separated, without brackets, without the name.
+    pub(crate) json: Span,
+    pub(crate) attachments: Vec<Bytes>,
+}
+
+/// A part of a buffer: byte offsets on character boundaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+/// The name of an event.
+#[derive(Debug, Clone)]
+pub(crate) enum Name {
+    /// It stands in the buffer as it is.
+    Plain(Span),
+    /// It had escape sequences.
+    Escaped(Box<str>),
+}
+
+impl Arguments {
+    /// The name of the event; empty for an acknowledgement.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.name {
+            Name::Plain(span) => span.of(&self.buffer),
+            Name::Escaped(name) => name,
+        }
+    }
+
+    /// The arguments as JSON, comma-separated, without brackets and without the name.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        self.json.of(&self.buffer)
+    }
+
+    /// The binary attachments.
+    #[must_use]
+    pub fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
+    /// The first argument; `null` if there is none.
+    ///
+    /// # Errors
+    /// It is no JSON of that type.
+    pub fn first<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        attachment::decoding(&self.attachments, || first(self.json()))
+    }
+
+    /// All arguments, as a tuple or a sequence.
+    ///
+    /// # Errors
+    /// They are no JSON of that type.
+    pub fn all<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        let array = format!("[{}]", self.json());
+        attachment::decoding(&self.attachments, || Ok(serde_json::from_str(&array)?))
+    }
+}
+
+impl Span {
+    pub(crate) fn of(self, buffer: &str) -> &str {
+        buffer
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// Decodes the first of comma-separated values where it stands.
+fn first<T: DeserializeOwned>(json: &str) -> Result<T, PayloadError> {
+    if json.is_empty() {
+        return Ok(serde_json::from_str("null")?);
+    }
+    let mut values = serde_json::Deserializer::from_str(json).into_iter::<T>();
+    let Some(value) = values.next() else {
+        return Err(serde_json::Error::custom("an argument is missing").into());
+    };
+    let value = value?;
+    match json.as_bytes().get(values.byte_offset()) {
+        None | Some(b',' | b' ' | b'\t' | b'\r' | b'\n') => Ok(value),
+        Some(_) => Err(serde_json::Error::custom("a comma is missing between arguments").into()),
+    }
+}

@@ -1,0 +1,175 @@
+//! The way from the handles to the driver's task.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::{
+    ack::Reply,
+    delivery::Cell,
+    error::{AckError, EmitError},
+    events::Queue,
+    metrics::Metrics,
+    payload::Encoded,
+    socket::{Auth, OnRefused},
+};
+
+/// What a handle asks for.
+pub(crate) enum Command {
+    Socket {
+        socket: u64,
+        options: Box<SocketOptions>,
+    },
+    Connect {
+        socket: u64,
+    },
+    Disconnect {
+        socket: u64,
+    },
+    Emit {
+        socket: u64,
+        emission: Emission,
+    },
+    Reply {
+        socket: u64,
+        connection: u64,
+        id: u64,
+        body: Encoded,
+    },
+    Open,
+    Close,
+    SetReconnection(bool),
+    NetworkChanged,
+}
+
+#[derive(Default)]
+pub(crate) struct SocketOptions {
+    pub(crate) namespace: String,
+    pub(crate) auth: Auth,
+    pub(crate) on_refused: Option<OnRefused>,
+    pub(crate) retries: Option<u32>,
+    pub(crate) ack_timeout: Option<Duration>,
+    pub(crate) queue: Option<Arc<Queue>>,
+}
+
+/// An event on its way out.
+pub(crate) struct Emission {
+    pub(crate) name: Box<str>,
+    pub(crate) body: Encoded,
+    pub(crate) volatile: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) delivery: Arc<Cell>,
+    pub(crate) answer: Option<oneshot::Sender<Result<Reply, AckError>>>,
+}
+
+/// Held by every [`Client`](crate::Client) and [`Socket`](crate::Socket); the task ends with the last of them.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    shared: Arc<Shared>,
+    ids: AtomicU64,
+}
+
+/// What the handles and the task share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    capacity: usize,
+    commands: Mutex<Commands>,
+    pub(crate) arrived: Notify,
+    metrics: Mutex<Metrics>,
+}
+
+#[derive(Default)]
+struct Commands {
+    waiting: VecDeque<Command>,
+    /// Emits accepted and not yet written or dropped.
+    queued: usize,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Commands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Commands")
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let shared = Arc::new(Shared {
+            capacity,
+            commands: Mutex::default(),
+            arrived: Notify::new(),
+            metrics: Mutex::default(),
+        });
+        Self {
+            shared,
+            ids: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn commands(&self) -> MutexGuard<'_, Commands> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an emit, if there is room for it.
+    pub(crate) fn emit(&self, command: Command) -> Result<(), EmitError> {
+        let mut commands = self.commands();
+        if commands.queued >= self.capacity {
+            return Err(EmitError::QueueFull);
+        }
+        commands.queued += 1;
+        self.push(commands, command)
+    }
+
+    /// Takes a command that is no emit. Each one answers something bounded, so these are not counted.
+    pub(crate) fn control(&self, command: Command) -> Result<(), EmitError> {
+        self.push(self.commands(), command)
+    }
+
+    fn push(&self, mut commands: MutexGuard<'_, Commands>, command: Command) -> Result<(), EmitError> {
+        if commands.closed {
+            return Err(EmitError::Closed);
+        }
+        commands.waiting.push_back(command);
+        drop(commands);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Ends the task.
+    pub(crate) fn close(&self) {
+        self.commands().closed = true;
+        self.arrived.notify_one();
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.metrics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

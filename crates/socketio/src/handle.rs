@@ -1,0 +1,61 @@
+//! The handle of a client.
+
+use std::sync::Arc;
+
+use crate::{
+    builder::ClientBuilder,
+    driver::command::{Command, Handle},
+    metrics::Metrics,
+    socket::SocketBuilder,
+};
+
+/// One connection to one server, shared by the sockets of its namespaces. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) handle: Arc<Handle>,
+}
+
+impl Client {
+    /// A client of the server at this URL, `http`, `https`, `ws` or `wss`. Query parameters are sent with every
+    /// request; the path is ignored, see [`ClientBuilder::path`].
+    pub fn builder(url: impl AsRef<str>) -> ClientBuilder {
+        ClientBuilder::new(url.as_ref())
+    }
+
+    /// The socket of a namespace: `"/"`, or `"/admin"`.
+    pub fn socket(&self, namespace: &str) -> SocketBuilder {
+        SocketBuilder::new(self.handle.clone(), namespace)
+    }
+
+    /// Opens the connection without a socket.
+    pub fn open(&self) {
+        self.control(Command::Open);
+    }
+
+    /// Closes the connection and all its sockets, and does not come back until a socket is connected again.
+    pub fn close(&self) {
+        self.control(Command::Close);
+    }
+
+    /// Switches reconnection on or off; off also ends a reconnection under way.
+    pub fn set_reconnection(&self, enabled: bool) {
+        self.control(Command::SetReconnection(enabled));
+    }
+
+    /// Tells that the system's network is another one, or that there is one again: a session that stands is
+    /// replaced by a fresh one, and a wait for the next attempt ends now.
+    pub fn network_changed(&self) {
+        self.control(Command::NetworkChanged);
+    }
+
+    /// The figures of this moment.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.handle.shared().metrics()
+    }
+
+    fn control(&self, command: Command) {
+        // Only a client whose task has ended refuses, and then there is nothing left to change.
+        let _ = self.handle.shared().control(command);
+    }
+}

@@ -1,0 +1,231 @@
+//! One namespace of a client.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    ack::Acknowledgement,
+    delivery::Delivery,
+    driver::command::{Command, Handle, Shared, SocketOptions},
+    emit::Emitter,
+    error::{BuildError, EmitError},
+    events::{Events, Queue},
+};
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Where a CONNECT packet's `auth` comes from.
+#[derive(Clone, Default)]
+pub(crate) enum Auth {
+    #[default]
+    None,
+    Value(Value),
+    Provider(Arc<dyn Fn() -> BoxFuture<Value> + Send + Sync>),
+}
+
+/// Asked when the server refuses a CONNECT.
+pub(crate) type OnRefused = Arc<dyn Fn(Arc<str>, Option<Arc<str>>) -> BoxFuture<Refresh> + Send + Sync>;
+
+impl fmt::Debug for Auth {
+    /// Without what it holds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Auth")
+    }
+}
+
+/// What to do about a refused CONNECT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refresh {
+    /// There are fresh credentials: ask for `auth` again and try once more.
+    Retry,
+    /// Tell the application.
+    GiveUp,
+}
+
+/// Makes the socket of a namespace. See [`Client::socket`](crate::Client::socket).
+#[must_use = "a builder builds nothing by itself"]
+pub struct SocketBuilder {
+    handle: Arc<Handle>,
+    options: SocketOptions,
+    capacity: usize,
+}
+
+impl fmt::Debug for SocketBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketBuilder")
+            .field("namespace", &self.options.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocketBuilder {
+    pub(crate) fn new(handle: Arc<Handle>, namespace: &str) -> Self {
+        let options = SocketOptions {
+            namespace: namespace.to_owned(),
+            ..SocketOptions::default()
+        };
+        Self {
+            handle,
+            options,
+            capacity: 1024,
+        }
+    }
+
+    /// What CONNECT carries: a JSON object.
+    pub fn auth(mut self, value: impl Into<Value>) -> Self {
+        self.options.auth = Auth::Value(value.into());
+        self
+    }
+
+    /// Asked anew for what CONNECT carries at every attempt.
+    pub fn auth_with<F, A>(mut self, provider: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Value> + Send + 'static,
+    {
+        self.options.auth = Auth::Provider(Arc::new(move || Box::pin(provider())));
+        self
+    }
+
+    /// Asked when the server refuses a CONNECT, with its message and its data as JSON: the place to refresh an
+    /// expired token. Asked at most once between two successful connects.
+    pub fn on_refused<F, A>(mut self, decide: F) -> Self
+    where
+        F: Fn(Arc<str>, Option<Arc<str>>) -> A + Send + Sync + 'static,
+        A: Future<Output = Refresh> + Send + 'static,
+    {
+        self.options.on_refused = Some(Arc::new(move |message, data| Box::pin(decide(message, data))));
+        self
+    }
+
+    /// Send each event with an acknowledgement wanted, one at a time, up to `1 + retries` times, and again after
+    /// a reconnection. The server may see an event more than once.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.retries = Some(retries);
+        self
+    }
+
+    /// How long to wait for an acknowledgement where the emit does not say; without it, as long as the
+    /// connection lasts.
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.options.ack_timeout = Some(timeout);
+        self
+    }
+
+    /// How many events may wait to be taken before the client stops reading. 1024 if not said.
+    pub fn event_capacity(mut self, events: usize) -> Self {
+        self.capacity = events.max(1);
+        self
+    }
+
+    /// Makes the socket. It is not connected: [`Socket::connect`].
+    ///
+    /// # Errors
+    /// The namespace is malformed, or the client is closed.
+    pub fn build(mut self) -> Result<(Socket, Events), BuildError> {
+        let namespace = &self.options.namespace;
+        if !namespace.starts_with('/') || namespace.contains([',', '?']) {
+            return Err(BuildError::Namespace(namespace.clone()));
+        }
+        let queue = Queue::new(self.capacity);
+        self.options.queue = Some(queue.clone());
+        let id = self.handle.next_id();
+        self.handle
+            .shared()
+            .control(Command::Socket {
+                socket: id,
+                options: Box::new(self.options),
+            })
+            .map_err(|_| BuildError::Closed)?;
+        Ok((
+            Socket {
+                inner: Arc::new(Inner {
+                    handle: self.handle,
+                    id,
+                }),
+            },
+            Events::new(queue),
+        ))
+    }
+}
+
+/// One namespace. Cheap to clone; when the last one and its client are dropped, the connection is closed.
+#[derive(Debug, Clone)]
+pub struct Socket {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    handle: Arc<Handle>,
+    id: u64,
+}
+
+impl Socket {
+    /// Connects the namespace, opening the client's connection if it is closed.
+    pub fn connect(&self) {
+        self.control(Command::Connect {
+            socket: self.inner.id,
+        });
+    }
+
+    /// Disconnects the namespace, or stops connecting it; it does not come back by itself. With its last active
+    /// socket the client's connection closes too.
+    pub fn disconnect(&self) {
+        self.control(Command::Disconnect {
+            socket: self.inner.id,
+        });
+    }
+
+    /// Emits an event with one argument; `()` is none. While not connected it waits, and is sent in order.
+    ///
+    /// # Errors
+    /// The event was not accepted; nothing of it is sent.
+    pub fn emit<T: Serialize + ?Sized>(&self, name: &str, payload: &T) -> Result<Delivery, EmitError> {
+        Emitter::new(self).emit(name, payload)
+    }
+
+    /// Emits an event with several arguments, a tuple or a sequence.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    pub fn emit_args<T: Serialize + ?Sized>(&self, name: &str, arguments: &T) -> Result<Delivery, EmitError> {
+        Emitter::new(self).emit_args(name, arguments)
+    }
+
+    /// Emits an event with one argument, and waits for the server's answer. The event is on its way at once,
+    /// and dropping the future only forgets the answer.
+    pub fn emit_with_ack<T: Serialize + ?Sized>(&self, name: &str, payload: &T) -> Acknowledgement {
+        Emitter::new(self).emit_with_ack(name, payload)
+    }
+
+    /// Emits an event with several arguments, and waits for the server's answer.
+    pub fn emit_args_with_ack<T: Serialize + ?Sized>(&self, name: &str, arguments: &T) -> Acknowledgement {
+        Emitter::new(self).emit_args_with_ack(name, arguments)
+    }
+
+    /// For an event that is dropped if it cannot be written at once.
+    pub fn volatile(&self) -> Emitter<'_> {
+        Emitter::new(self).volatile()
+    }
+
+    /// For an event whose answer is awaited for this long.
+    pub fn with_timeout(&self, timeout: Duration) -> Emitter<'_> {
+        Emitter::new(self).with_timeout(timeout)
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.inner.id
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.inner.handle.shared()
+    }
+
+    fn control(&self, command: Command) {
+        // A closed client has told so in the stream already.
+        let _ = self.shared().control(command);
+    }
+}
