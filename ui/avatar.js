@@ -1,0 +1,29 @@
+/**
+ * The small door that stands for a person or a chat: initials, in a tone that follows from the id.
+ */
+
+const TONES = 8;
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} id
+ * @param {string} name
+ */
+export function showAvatar(element, id, name) {
+  element.textContent = initials(name);
+  element.dataset.tone = String(toneOf(id));
+}
+
+/** @param {string} name @returns {string} one or two letters */
+function initials(name) {
+  const words = name.split(/\s+/u).filter((word) => /[\p{L}\p{N}]/u.test(word));
+  const letters = words.map((word) => word.match(/[\p{L}\p{N}]/u)?.[0] ?? "");
+  return [letters[0], letters.length > 1 ? letters.at(-1) : ""].join("").toLocaleUpperCase() || "·";
+}
+
+/** @param {string} id */
+function toneOf(id) {
+  let sum = 0;
+  for (const unit of id) sum = (sum * 31 + (unit.codePointAt(0) ?? 0)) % 9973;
+  return sum % TONES;
+}

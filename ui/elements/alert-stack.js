@@ -1,0 +1,72 @@
+/**
+ * What the person should know wherever they are: the app's alerts, and intents that it refused. Never a place
+ * for what concerns one field; that is told beside the field.
+ *
+ * @typedef {import("../types").View} View
+ * @typedef {import("../types").Failure} Failure
+ */
+
+import { wish } from "../ipc.js";
+import { KeyedList } from "../keyed-list.js";
+import { instantiate, part, setText } from "../template.js";
+import { failureText } from "../words.js";
+
+/** @typedef {{ key: string, failure: Failure, dismiss: () => void }} Shown */
+
+/** Refused intents are shown for a while; the app's alerts stay until it takes them away. */
+const REFUSAL_SHOWN = 10_000;
+
+export class AlertStack extends HTMLElement {
+  /** @type {Shown[]} */
+  #alerts = [];
+  /** @type {Shown[]} */
+  #refusals = [];
+  #refused = 0;
+  #list = new KeyedList(
+    this,
+    (/** @type {Shown} */ shown) => shown.key,
+    (shown) => createAlert(shown),
+  );
+
+  connectedCallback() {
+    window.addEventListener("failure", (event) => {
+      this.#refuse(/** @type {CustomEvent<Failure>} */ (event).detail);
+    });
+  }
+
+  /** @param {View} view */
+  render({ alerts }) {
+    this.#alerts = alerts.map(({ id, failure }) => ({
+      key: `alert-${id}`,
+      failure,
+      dismiss: () => void wish({ type: "dismiss", alertId: id }),
+    }));
+    this.#show();
+  }
+
+  /** @param {Failure} failure */
+  #refuse(failure) {
+    this.#refused += 1;
+    const key = `refusal-${this.#refused}`;
+    const dismiss = () => {
+      this.#refusals = this.#refusals.filter((shown) => shown.key !== key);
+      this.#show();
+    };
+    this.#refusals = [...this.#refusals.filter((shown) => shown.failure.message !== failure.message), { key, failure, dismiss }];
+    setTimeout(dismiss, REFUSAL_SHOWN);
+    this.#show();
+  }
+
+  #show() {
+    this.#list.show([...this.#alerts, ...this.#refusals], (element, { failure }) => {
+      setText(part(element, "text"), failureText(failure));
+    });
+  }
+}
+
+/** @param {Shown} shown */
+function createAlert({ dismiss }) {
+  const element = instantiate("alert");
+  part(element, "dismiss").addEventListener("click", dismiss);
+  return element;
+}

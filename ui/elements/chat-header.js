@@ -1,0 +1,43 @@
+/**
+ * The name of the open chat, and who is in it.
+ *
+ * @typedef {import("../types").View} View
+ * @typedef {import("../types").OpenChat} OpenChat
+ */
+
+import { showAvatar } from "../avatar.js";
+import { wish } from "../ipc.js";
+import { instantiate, part, setText } from "../template.js";
+import { nameList, t } from "../words.js";
+
+export class ChatHeader extends HTMLElement {
+  #root = instantiate("chat-header");
+
+  connectedCallback() {
+    this.append(this.#root);
+    part(this.#root, "back").addEventListener("click", () => wish({ type: "closeChat" }));
+  }
+
+  /** @param {View} view */
+  render({ open, session }) {
+    if (!open) return;
+    const me = session.state === "signedIn" ? session.me.id : "";
+    setText(part(this.#root, "name"), open.name);
+    setText(part(this.#root, "subtitle"), subtitle(open, me));
+    showAvatar(part(this.#root, "avatar"), open.id, open.name);
+  }
+}
+
+/**
+ * @param {OpenChat} open
+ * @param {string} me
+ */
+function subtitle(open, me) {
+  if (open.topic) return open.topic;
+  if (open.kind === "direct") {
+    const other = open.members.find((member) => member.id !== me);
+    return other ? t("chat.direct", { username: other.username }) : "";
+  }
+  const names = open.members.map((member) => member.name);
+  return t("chat.members", { count: names.length, names: nameList(names) });
+}

@@ -1,0 +1,176 @@
+/**
+ * Where a message is written. What is typed stays until the app has it on disk: as a draft while typing, as a
+ * message once sent.
+ *
+ * @typedef {import("../types").View} View
+ * @typedef {import("../types").Failure} Failure
+ */
+
+import { showFailure } from "../failure.js";
+import { dispatch, wish } from "../ipc.js";
+import { instantiate, part, setText } from "../template.js";
+import { t } from "../words.js";
+
+/** A draft is on disk this soon after a key. */
+const DRAFT_AFTER = 150;
+/** Typing is told again after this long, and taken back after this long without a key. */
+const TYPING_EVERY = 2_000;
+const TYPING_ENDS = 5_000;
+/** From this share of the limit on, what is left is shown. */
+const COUNT_FROM = 0.9;
+
+export class MessageComposer extends HTMLElement {
+  #root = instantiate("message-composer");
+  #text = /** @type {HTMLTextAreaElement} */ (part(this.#root, "text"));
+  #send = /** @type {HTMLButtonElement} */ (part(this.#root, "send"));
+  #grow = part(this.#root, "grow");
+  #count = part(this.#root, "count");
+  #alert = part(this.#root, "alert");
+  #chatId = "";
+  #limit = Infinity;
+  #savedDraft = "";
+  #draftTimer = 0;
+  #typingToldAt = -Infinity;
+  #typingTimer = 0;
+  #isSending = false;
+  #sendAgain = false;
+
+  connectedCallback() {
+    this.append(this.#root);
+    this.#root.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#submit();
+    });
+    this.#text.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#text.addEventListener("input", () => this.#onInput());
+    this.#text.addEventListener("blur", () => this.#onLeave());
+    window.addEventListener("pagehide", () => this.#saveDraft());
+  }
+
+  /** @param {View} view */
+  render({ open, session }) {
+    this.#limit = session.state === "signedIn" ? session.messageBytes : Infinity;
+    if ((open?.id ?? "") === this.#chatId) return;
+    this.#onLeave();
+    this.#chatId = open?.id ?? "";
+    this.#savedDraft = open?.draft ?? "";
+    this.#text.value = this.#savedDraft;
+    showFailure(this.#alert, null);
+    this.#showText();
+  }
+
+  focusText() {
+    this.#text.focus({ preventScroll: true });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    // WebKit ends a composition before the key that ended it; that key has the code 229.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    void this.#submit();
+  }
+
+  #onInput() {
+    showFailure(this.#alert, null);
+    this.#showText();
+    if (this.#draftTimer === 0) this.#draftTimer = setTimeout(() => this.#saveDraft(), DRAFT_AFTER);
+    if (this.#text.value.trim() === "") this.#endTyping();
+    else this.#tellTyping();
+  }
+
+  #onLeave() {
+    this.#saveDraft();
+    this.#endTyping();
+  }
+
+  async #submit() {
+    if (this.#isSending) {
+      this.#sendAgain = true;
+      return;
+    }
+    const chatId = this.#chatId;
+    const written = this.#text.value;
+    if (!chatId || written.trim() === "" || this.#bytesOver() > 0) return;
+    this.#isSending = true;
+    this.#sendAgain = false;
+    showFailure(this.#alert, null);
+    try {
+      await dispatch({ type: "send", chatId, text: written.trim() });
+      this.#forget(chatId, written);
+      this.dispatchEvent(new CustomEvent("sent", { bubbles: true }));
+    } catch (failure) {
+      if (chatId === this.#chatId) showFailure(this.#alert, /** @type {Failure} */ (failure));
+      else window.dispatchEvent(new CustomEvent("failure", { detail: failure }));
+      this.#sendAgain = false;
+    } finally {
+      this.#isSending = false;
+    }
+    if (this.#sendAgain) void this.#submit();
+  }
+
+  /**
+   * Takes what was sent out of the box, and leaves what was typed since.
+   *
+   * @param {string} chatId
+   * @param {string} written
+   */
+  #forget(chatId, written) {
+    if (chatId !== this.#chatId) {
+      void wish({ type: "saveDraft", chatId, text: "" });
+      return;
+    }
+    const now = this.#text.value;
+    this.#text.value = now.startsWith(written) ? now.slice(written.length) : now;
+    this.#showText();
+    this.#endTyping();
+    this.#saveDraft();
+  }
+
+  #saveDraft() {
+    clearTimeout(this.#draftTimer);
+    this.#draftTimer = 0;
+    const text = this.#text.value;
+    if (!this.#chatId || text === this.#savedDraft) return;
+    this.#savedDraft = text;
+    void wish({ type: "saveDraft", chatId: this.#chatId, text });
+  }
+
+  #tellTyping() {
+    clearTimeout(this.#typingTimer);
+    this.#typingTimer = setTimeout(() => this.#endTyping(), TYPING_ENDS);
+    const now = performance.now();
+    if (now - this.#typingToldAt < TYPING_EVERY) return;
+    this.#typingToldAt = now;
+    this.#dispatchTyping(true);
+  }
+
+  #endTyping() {
+    clearTimeout(this.#typingTimer);
+    if (this.#typingToldAt === -Infinity) return;
+    this.#typingToldAt = -Infinity;
+    this.#dispatchTyping(false);
+  }
+
+  /** @param {boolean} active */
+  #dispatchTyping(active) {
+    // Nobody needs to know that this did not work.
+    dispatch({ type: "typing", chatId: this.#chatId, active }).catch(() => {});
+  }
+
+  #showText() {
+    // The box is as high as this copy of the text in it.
+    this.#grow.dataset.text = this.#text.value;
+    const over = this.#bytesOver();
+    const isNear = -over < this.#limit * (1 - COUNT_FROM);
+    this.#count.hidden = !isNear;
+    this.#count.classList.toggle("over", over > 0);
+    if (isNear) setText(this.#count, over > 0 ? t("composer.count", { count: over }) : t("composer.left", { count: -over }));
+    this.#send.setAttribute("aria-disabled", String(this.#text.value.trim() === "" || over > 0));
+  }
+
+  /** @returns {number} of the text, beyond what the server takes; negative where there is room */
+  #bytesOver() {
+    return new TextEncoder().encode(this.#text.value.trim()).length - this.#limit;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * The messages of the open chat: the window of them that the app sends, kept in place while it changes. Asks
+ * for more at its ends, says what has been seen, and tells screen readers what is new.
+ *
+ * @typedef {import("../types").View} View
+ * @typedef {import("../types").OpenChat} OpenChat
+ * @typedef {import("../types").TimelineItem} TimelineItem
+ * @typedef {import("../message-row.js").Row} Row
+ */
+
+import { showFailure } from "../failure.js";
+import { wish } from "../ipc.js";
+import { KeyedList } from "../keyed-list.js";
+import { bodyText, createRow, fillRow, isSameRow, rowsOf } from "../message-row.js";
+import { ReadWatch } from "../read-watch.js";
+import { RovingFocus } from "../roving-focus.js";
+import { ScrollAnchor } from "../scroll-anchor.js";
+import { instantiate, part, setText } from "../template.js";
+import { t } from "../words.js";
+
+/** How near to an end of the window, in heights of the view, more messages are asked for. */
+const AHEAD = 1.5;
+/** More new messages than this are told as a number. */
+const TOLD_WHOLE = 3;
+/** How often the names of days are looked at anew. */
+const DAYS_EVERY = 60_000;
+
+export class MessageTimeline extends HTMLElement {
+  #scroller = instantiate("message-timeline");
+  #list = part(this.#scroller, "list");
+  #empty = part(this.#scroller, "empty");
+  #notice = document.createElement("div");
+  #jump = instantiate("jump-button");
+  #news = document.createElement("div");
+  #rows = new KeyedList(this.#list, (/** @type {Row} */ row) => row.item.key, createRow);
+  #anchor = new ScrollAnchor(this.#scroller, this.#list);
+  #focus = new RovingFocus(this.#list, () => /** @type {HTMLElement[]} */ ([...this.#list.children]));
+  #read = new ReadWatch((chatId, key) => void wish({ type: "seen", chatId, key }));
+  /** @type {OpenChat | null} */
+  #open = null;
+  /** @type {TimelineItem[]} */
+  #items = [];
+  #unread = 0;
+  /** Until the messages are there, or the person scrolls: where to begin is not settled. */
+  #isPlacing = true;
+  /** The newest message that has been in view. */
+  #lastSeenKey = "";
+  /** The ends of the window at which more was asked for: once each. */
+  #askedBefore = "";
+  #askedAfter = "";
+
+  connectedCallback() {
+    this.#news.className = "visually-hidden";
+    this.#news.setAttribute("aria-live", "polite");
+    this.#notice.className = "timeline-notice";
+    this.append(this.#notice, this.#scroller, this.#jump, this.#news);
+    this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    this.#jump.addEventListener("click", () => this.#onJump());
+    this.#list.addEventListener("click", (event) => onRowClick(event));
+    this.#list.addEventListener("keydown", (event) => {
+      if (event.key === "End" && this.#open?.hasNewer) void wish({ type: "jumpToNewest" });
+    });
+    const resized = new ResizeObserver(() => {
+      this.#anchor.restore();
+      this.#look();
+    });
+    resized.observe(this.#scroller);
+    resized.observe(this.#list);
+    for (const type of ["focus", "blur"]) window.addEventListener(type, () => this.#look());
+    document.addEventListener("visibilitychange", () => this.#look());
+    setInterval(() => this.#fill(), DAYS_EVERY);
+  }
+
+  /** @param {View} view */
+  render({ open, timeline, chats }) {
+    const isOther = open?.id !== this.#open?.id;
+    const before = isOther ? [] : this.#items;
+    this.#open = open;
+    this.#items = timeline;
+    this.#unread = chats.find((chat) => chat.id === open?.id)?.unread ?? 0;
+    if (isOther) this.#begin();
+    if (!open) return;
+    this.#fill();
+    this.#place();
+    if (before.length > 0) this.#tellNew(before.at(-1));
+    this.#look();
+  }
+
+  /** Shows the newest messages from now on; for when the person has sent one. */
+  follow() {
+    this.#isPlacing = false;
+    this.#anchor.following = true;
+    if (this.#open?.hasNewer) void wish({ type: "jumpToNewest" });
+    this.#anchor.restore();
+  }
+
+  #begin() {
+    this.#isPlacing = true;
+    this.#anchor.following = true;
+    this.#lastSeenKey = "";
+    this.#askedBefore = "";
+    this.#askedAfter = "";
+    this.#focus.forget();
+    setText(this.#news, "");
+  }
+
+  #fill() {
+    if (!this.#open) return;
+    const { firstUnread, hasOlder, isLoading, failure } = this.#open;
+    this.#rows.show(rowsOf(this.#items, firstUnread), fillRow, isSameRow);
+    this.#focus.update(/** @type {HTMLElement | null} */ (this.#list.lastElementChild));
+    this.#list.setAttribute("aria-busy", String(isLoading));
+    this.toggleAttribute("data-loading", isLoading);
+    const isEmpty = this.#items.length === 0;
+    this.#list.hidden = isEmpty;
+    this.#empty.hidden = !isEmpty;
+    setText(part(this.#empty, "empty-text"), t(isLoading ? "timeline.loading" : "timeline.empty"));
+    setText(part(this.#scroller, "top"), hasOlder || isEmpty ? "" : t("timeline.start"));
+    showFailure(this.#notice, failure);
+  }
+
+  /** Keeps what is read in its place; in a chat that was just opened, goes to where reading begins. */
+  #place() {
+    if (!this.#isPlacing) {
+      this.#anchor.restore();
+      return;
+    }
+    const key = this.#open?.firstUnread;
+    const unread = key ? this.#rows.get(key) : undefined;
+    if (unread) this.#anchor.place(unread, 0.2);
+    else {
+      this.#anchor.following = true;
+      this.#anchor.restore();
+    }
+    if (this.#items.length > 0 && !this.#open?.isLoading) this.#isPlacing = false;
+  }
+
+  #onScroll() {
+    if (this.#anchor.hasMoved) {
+      this.#isPlacing = false;
+      this.#anchor.capture();
+    }
+    this.#look();
+  }
+
+  /** Looks at what is in view, and does what follows from it. */
+  #look() {
+    const open = this.#open;
+    if (!open) {
+      this.#read.update(null);
+      return;
+    }
+    if (open.hasNewer) this.#anchor.following = false;
+    const atEnd = !open.hasNewer && this.#anchor.isAtBottom;
+    const newest = this.#items.findLast((item) => item.id !== null);
+    if (atEnd) this.#lastSeenKey = this.#items.at(-1)?.key ?? "";
+    this.#read.update(atEnd && newest ? { chatId: open.id, key: newest.key } : null);
+    this.#showJump(atEnd);
+    this.#askForMore(open);
+  }
+
+  /** @param {boolean} atEnd */
+  #showJump(atEnd) {
+    const hidden = atEnd || this.#items.length === 0;
+    this.classList.toggle("away", !hidden);
+    this.#jump.hidden = hidden;
+    if (hidden) return;
+    const seen = this.#items.findIndex((item) => item.key === this.#lastSeenKey);
+    const below = seen < 0 ? this.#unread : this.#items.slice(seen + 1).filter((item) => !item.own).length;
+    const text = this.#unreadBelow() ? "timeline.jumpUnread" : below > 0 ? "timeline.jumpCount" : "timeline.jump";
+    setText(part(this.#jump, "text"), t(text, { count: below }));
+    this.#jump.classList.toggle("news", text !== "timeline.jump");
+  }
+
+  /** @returns {HTMLElement | null} the first unread message, where it is still to come */
+  #unreadBelow() {
+    const key = this.#open?.firstUnread;
+    const row = key ? this.#rows.get(key) : undefined;
+    return row && row.getBoundingClientRect().top > this.#scroller.getBoundingClientRect().bottom ? row : null;
+  }
+
+  #onJump() {
+    const unread = this.#unreadBelow();
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+    if (unread) unread.scrollIntoView({ block: "start", behavior });
+    else if (this.#open?.hasNewer) this.follow();
+    else this.#scroller.scrollTo({ top: this.#scroller.scrollHeight, behavior });
+  }
+
+  /** @param {OpenChat} open */
+  #askForMore({ hasOlder, hasNewer, isLoading }) {
+    if (isLoading || this.#isPlacing) return;
+    const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
+    const first = this.#items[0]?.key ?? "";
+    const last = this.#items.at(-1)?.key ?? "";
+    if (hasOlder && scrollTop < clientHeight * AHEAD && this.#askedBefore !== first) {
+      this.#askedBefore = first;
+      void wish({ type: "loadOlder" });
+    } else if (hasNewer && scrollHeight - scrollTop - clientHeight < clientHeight * AHEAD && this.#askedAfter !== last) {
+      this.#askedAfter = last;
+      void wish({ type: "loadNewer" });
+    }
+  }
+
+  /** @param {TimelineItem | undefined} lastBefore */
+  #tellNew(lastBefore) {
+    const from = this.#items.findIndex((item) => item.key === lastBefore?.key);
+    if (from < 0) return;
+    const fresh = this.#items.slice(from + 1).filter((item) => !item.own);
+    if (fresh.length === 0) return;
+    const whole = fresh.map((item) => `${item.sender.name}: ${bodyText(item)}`).join(". ");
+    setText(this.#news, fresh.length > TOLD_WHOLE ? t("timeline.manyNew", { count: fresh.length }) : whole);
+  }
+}
+
+/** @param {MouseEvent} event */
+function onRowClick(event) {
+  const button = event.target instanceof Element ? event.target.closest("button") : null;
+  const key = button?.closest("li")?.dataset.key;
+  if (!key) return;
+  if (button.dataset.part === "retry") void wish({ type: "retry", key });
+  if (button.dataset.part === "delete") void wish({ type: "deleteUnsent", key });
+}

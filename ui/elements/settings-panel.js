@@ -1,0 +1,98 @@
+/**
+ * The settings: who is signed in, how the window looks, how it is connected, which keys it knows.
+ *
+ * @typedef {import("../types").View} View
+ * @typedef {import("../types").Session} Session
+ * @typedef {import("../types").Connection} Connection
+ * @typedef {import("../types").Theme} Theme
+ */
+
+import { showAvatar } from "../avatar.js";
+import { wish } from "../ipc.js";
+import { keyName } from "../shortcuts.js";
+import { instantiate, part, setText } from "../template.js";
+import { failureText, t } from "../words.js";
+
+/** What is told of the keyboard, and the keys. */
+const SHORTCUTS = [
+  ["shortcut.search", "Mod+K"],
+  ["shortcut.newChat", "Mod+N"],
+  ["shortcut.settings", "Mod+,"],
+  ["shortcut.chat", "Alt+ArrowDown"],
+  ["shortcut.send", "Enter"],
+  ["shortcut.line", "Shift+Enter"],
+  ["shortcut.back", "Escape"],
+];
+
+export class SettingsPanel extends HTMLElement {
+  #dialog = /** @type {HTMLDialogElement} */ (instantiate("settings-panel"));
+  #confirm = part(this.#dialog, "confirm");
+  #hasUnsent = false;
+
+  connectedCallback() {
+    this.append(this.#dialog);
+    const shortcuts = part(this.#dialog, "shortcuts");
+    for (const [what = "", keys = ""] of SHORTCUTS) {
+      const row = instantiate("shortcut-row");
+      part(row, "what").textContent = t(what);
+      part(row, "keys").textContent = keyName(keys);
+      shortcuts.append(row);
+    }
+    part(this.#dialog, "close").addEventListener("click", () => this.#dialog.close());
+    part(this.#dialog, "sign-out").addEventListener("click", () => this.#askOrSignOut());
+    part(this.#dialog, "confirm-sign-out").addEventListener("click", () => void wish({ type: "signOut" }));
+    part(this.#dialog, "stay").addEventListener("click", () => this.#showConfirm(false));
+    this.#dialog.addEventListener("change", () => this.dispatchEvent(new CustomEvent("theme")));
+  }
+
+  /** @returns {Theme} the one that is chosen; a `theme` event tells that it was changed here */
+  get theme() {
+    const chosen = this.#dialog.querySelector("input[name=theme]:checked");
+    return chosen instanceof HTMLInputElement ? /** @type {Theme} */ (chosen.value) : "system";
+  }
+
+  set theme(theme) {
+    for (const input of this.#dialog.querySelectorAll("input")) input.checked = input.value === theme;
+  }
+
+  open() {
+    if (this.#dialog.open || document.body.dataset.screen !== "rooms") return;
+    this.#showConfirm(false);
+    this.#dialog.showModal();
+  }
+
+  /** @param {View} view */
+  render({ session, connection, chats }) {
+    if (session.state !== "signedIn") {
+      this.#dialog.close();
+      return;
+    }
+    this.#hasUnsent = chats.some(({ preview }) => preview?.state?.state === "sending" || preview?.state?.state === "failed");
+    const { me, server, kept } = session;
+    showAvatar(part(this.#dialog, "avatar"), me.id, me.name);
+    setText(part(this.#dialog, "name"), me.name);
+    setText(part(this.#dialog, "address"), `@${me.username} · ${server}`);
+    setText(part(this.#dialog, "kept"), t(kept.state === "inKeyring" ? "settings.keptInKeyring" : "settings.keptThisRun"));
+    this.#showConnection(connection);
+  }
+
+  /** @param {Connection} connection */
+  #showConnection({ state, transport, failure }) {
+    setText(part(this.#dialog, "state"), t(`connection.${state}`));
+    setText(part(this.#dialog, "transport"), t(transport ? `connection.${transport}` : "connection.none"));
+    part(this.#dialog, "problem-row").hidden = !failure;
+    setText(part(this.#dialog, "problem"), failure ? failureText(failure) : "");
+  }
+
+  #askOrSignOut() {
+    if (this.#hasUnsent) this.#showConfirm(true);
+    else void wish({ type: "signOut" });
+  }
+
+  /** @param {boolean} isAsking */
+  #showConfirm(isAsking) {
+    this.#confirm.hidden = !isAsking;
+    part(this.#dialog, "sign-out").hidden = isAsking;
+    if (isAsking) part(this.#dialog, "stay").focus();
+  }
+}

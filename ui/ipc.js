@@ -1,0 +1,97 @@
+/**
+ * The border to the app: the one file that knows the bridge. It sends intents, asks for snapshots and hears
+ * updates. It holds no state and never touches the document.
+ *
+ * @typedef {import("./types").Intent} Intent
+ * @typedef {import("./types").Failure} Failure
+ * @typedef {import("./types").Snapshot} Snapshot
+ * @typedef {import("./types").Update} Update
+ * @typedef {import("./types").Settings} Settings
+ */
+
+/**
+ * Hands an intent to the app.
+ *
+ * @param {Intent} intent
+ * @returns {Promise<void>} rejects with a {@link Failure}
+ */
+export async function dispatch(intent) {
+  try {
+    await invoke("dispatch", { intent });
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+/**
+ * As {@link dispatch}, for callers that need not know why it failed: a `failure` event on the window tells the
+ * person.
+ *
+ * @param {Intent} intent
+ * @returns {Promise<boolean>} whether the app took it
+ */
+export async function wish(intent) {
+  try {
+    await dispatch(intent);
+    return true;
+  } catch (failure) {
+    window.dispatchEvent(new CustomEvent("failure", { detail: failure }));
+    return false;
+  }
+}
+
+/** @returns {Promise<Snapshot>} */
+export async function snapshot() {
+  return /** @type {Snapshot} */ (await invoke("snapshot"));
+}
+
+/**
+ * Calls `hear` for every update from now on.
+ *
+ * @param {(update: Update) => void} hear
+ */
+export async function onUpdate(hear) {
+  await bridge().event.listen("update", ({ payload }) => hear(/** @type {Update} */ (payload)));
+}
+
+/** @returns {Promise<Partial<Settings>>} what is stored; nothing where the app keeps no settings */
+export async function settings() {
+  try {
+    return /** @type {Partial<Settings>} */ (await invoke("settings")) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** @param {Settings} settings */
+export async function saveSettings(settings) {
+  try {
+    await invoke("save_settings", { settings });
+  } catch (error) {
+    window.dispatchEvent(new CustomEvent("failure", { detail: failureOf(error) }));
+  }
+}
+
+/**
+ * @param {string} command
+ * @param {object} [args]
+ */
+function invoke(command, args) {
+  return bridge().core.invoke(command, args);
+}
+
+function bridge() {
+  if (!window.__TAURI__) throw new Error("the page runs outside of the app");
+  return window.__TAURI__;
+}
+
+/**
+ * @param {unknown} error
+ * @returns {Failure}
+ */
+function failureOf(error) {
+  if (typeof error === "object" && error !== null && "code" in error && "message" in error) {
+    return { code: String(error.code), message: String(error.message) };
+  }
+  return { code: "internal", message: String(error) };
+}

@@ -1,0 +1,62 @@
+/**
+ * Keeps the children of an element equal to a list of items: the element of an item that stays is the same
+ * element, so that focus, selection and scroll live on.
+ */
+
+/**
+ * @template T
+ * @template {HTMLElement} E
+ */
+export class KeyedList {
+  /** @type {Map<string, { element: E, item: T }>} */
+  #rows = new Map();
+  #container;
+  #create;
+  #keyOf;
+
+  /**
+   * @param {HTMLElement} container whose children are this list's alone
+   * @param {(item: T) => string} keyOf
+   * @param {(item: T) => E} create makes an item's element, without its content
+   */
+  constructor(container, keyOf, create) {
+    this.#container = container;
+    this.#keyOf = keyOf;
+    this.#create = create;
+  }
+
+  /**
+   * @param {readonly T[]} items
+   * @param {(element: E, item: T, index: number) => void} fill brings an element up to date
+   * @param {(before: T, after: T) => boolean} [isSame] whether an item needs no filling
+   */
+  show(items, fill, isSame) {
+    /** @type {Set<string>} */
+    const wanted = new Set(items.map(this.#keyOf));
+    for (const [key, { element }] of this.#rows) {
+      if (wanted.has(key)) continue;
+      element.remove();
+      this.#rows.delete(key);
+    }
+    const focused = this.#container.contains(document.activeElement) ? document.activeElement : null;
+    let next = this.#container.firstElementChild;
+    items.forEach((item, index) => {
+      const key = this.#keyOf(item);
+      const row = this.#rows.get(key);
+      const element = row?.element ?? this.#create(item);
+      if (!row || !isSame?.(row.item, item)) fill(element, item, index);
+      this.#rows.set(key, { element, item });
+      if (element === next) next = next.nextElementSibling;
+      else this.#container.insertBefore(element, next);
+    });
+    // An element that moved has lost the focus on its way.
+    if (focused instanceof HTMLElement && focused.isConnected && document.activeElement !== focused) {
+      focused.focus({ preventScroll: true });
+    }
+  }
+
+  /** @param {string} key @returns {E | undefined} */
+  get(key) {
+    return this.#rows.get(key)?.element;
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Starts the page: words, settings, the view; and hands what is new to the elements that show it. Which screen
+ * is seen is decided by the session alone.
+ *
+ * @typedef {import("./types").View} View
+ * @typedef {import("./types").Settings} Settings
+ * @typedef {keyof View} Part
+ */
+
+import { AlertStack } from "./elements/alert-stack.js";
+import { ChatHeader } from "./elements/chat-header.js";
+import { ChatList } from "./elements/chat-list.js";
+import { ConnectionStatus } from "./elements/connection-status.js";
+import { KeyringChoice } from "./elements/keyring-choice.js";
+import { MessageComposer } from "./elements/message-composer.js";
+import { MessageTimeline } from "./elements/message-timeline.js";
+import { NewChat } from "./elements/new-chat.js";
+import { SettingsPanel } from "./elements/settings-panel.js";
+import { SignIn } from "./elements/sign-in.js";
+import { TypingLine } from "./elements/typing-line.js";
+import { onUpdate, saveSettings, settings, snapshot, wish } from "./ipc.js";
+import { installShortcuts, keyName } from "./shortcuts.js";
+import { State } from "./state.js";
+import { fillWords, part, setText } from "./template.js";
+import { loadWords, t } from "./words.js";
+
+const body = document.body;
+const [, chosen] = await Promise.all([loadWords("en"), settings()]);
+showTheme(chosen.theme ?? "system");
+defineElements();
+fillWords(body);
+
+const rooms = /** @type {HTMLElement} */ (body.querySelector(".rooms"));
+const chat = part(body, "chat");
+const welcome = part(body, "welcome");
+const search = /** @type {HTMLInputElement} */ (part(body, "search"));
+const signIn = element(SignIn, "sign-in");
+const chatList = element(ChatList, "chat-list");
+const timeline = element(MessageTimeline, "message-timeline");
+const composer = element(MessageComposer, "message-composer");
+const newChat = element(NewChat, "new-chat");
+const settingsPanel = element(SettingsPanel, "settings-panel");
+const keyringChoice = element(KeyringChoice, "keyring-choice");
+
+/** @type {[{ render(view: View): void }, Part[]][]} What each element shows of the view. */
+const readers = [
+  [{ render: showScreen }, ["session", "open", "unread"]],
+  [element(AlertStack, "alert-stack"), ["alerts"]],
+  [element(ConnectionStatus, "connection-status"), ["connection"]],
+  [signIn, ["session"]],
+  [chatList, ["chats", "chatsLoading", "open", "session"]],
+  [element(ChatHeader, "chat-header"), ["open", "session"]],
+  [timeline, ["open", "timeline", "chats"]],
+  [element(TypingLine, "typing-line"), ["open"]],
+  [composer, ["open", "session"]],
+  [newChat, ["people", "session"]],
+  [settingsPanel, ["session", "connection", "chats"]],
+  [keyringChoice, ["session"]],
+];
+
+const state = new State(snapshot, (view, parts) => {
+  for (const [reader, wanted] of readers) if (wanted.some((name) => parts.has(name))) reader.render(view);
+});
+
+part(body, "refresh").addEventListener("click", () => wish({ type: "refresh" }));
+part(body, "new-chat").addEventListener("click", () => newChat.open());
+part(body, "settings").addEventListener("click", () => settingsPanel.open());
+part(body, "search-keys").textContent = keyName("Mod+K");
+part(body, "welcome-text").textContent = t("welcome.text", { keys: keyName("Mod+K") });
+search.addEventListener("input", () => chatList.filter(search.value));
+search.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown" || event.key === "Enter") {
+    event.preventDefault();
+    if (event.key === "ArrowDown") chatList.focusFirst();
+    else chatList.openFirst();
+  } else if (event.key === "Escape" && search.value !== "") {
+    event.preventDefault();
+    event.stopPropagation();
+    search.value = "";
+    chatList.filter("");
+  }
+});
+composer.addEventListener("sent", () => timeline.follow());
+settingsPanel.theme = chosen.theme ?? "system";
+settingsPanel.addEventListener("theme", () => {
+  showTheme(settingsPanel.theme);
+  void saveSettings({ ...chosen, theme: settingsPanel.theme });
+});
+window.addEventListener("online", () => wish({ type: "network", online: true }));
+window.addEventListener("offline", () => wish({ type: "network", online: false }));
+installShortcuts({
+  "Mod+K": focusSearch,
+  "Mod+,": () => settingsPanel.open(),
+  "Mod+N": () => newChat.open(),
+  "Alt+ArrowDown": () => chatList.step(1),
+  "Alt+ArrowUp": () => chatList.step(-1),
+  Escape: leaveChat,
+});
+
+await onUpdate((update) => state.apply(update));
+await state.refresh();
+if (!navigator.onLine) void wish({ type: "network", online: false });
+
+function defineElements() {
+  customElements.define("alert-stack", AlertStack);
+  customElements.define("chat-header", ChatHeader);
+  customElements.define("chat-list", ChatList);
+  customElements.define("connection-status", ConnectionStatus);
+  customElements.define("keyring-choice", KeyringChoice);
+  customElements.define("message-composer", MessageComposer);
+  customElements.define("message-timeline", MessageTimeline);
+  customElements.define("new-chat", NewChat);
+  customElements.define("settings-panel", SettingsPanel);
+  customElements.define("sign-in", SignIn);
+  customElements.define("typing-line", TypingLine);
+}
+
+/**
+ * @template {HTMLElement} E
+ * @param {new () => E} type
+ * @param {string} name
+ * @returns {E}
+ */
+function element(type, name) {
+  const found = body.querySelector(name);
+  if (!(found instanceof type)) throw new Error(`no ${name}`);
+  return found;
+}
+
+/** @param {View} view */
+function showScreen(view) {
+  const { session, open } = view;
+  const signedIn = session.state === "signedIn";
+  const moved = body.dataset.openChat !== (open?.id ?? "");
+  body.dataset.screen = signedIn ? "rooms" : "porch";
+  body.dataset.openChat = open?.id ?? "";
+  signIn.hidden = signedIn;
+  rooms.hidden = !signedIn;
+  part(body, "refresh").hidden = !signedIn;
+  part(body, "settings").hidden = !signedIn;
+  chat.hidden = !open;
+  welcome.hidden = Boolean(open);
+  if (open) chat.setAttribute("aria-label", open.name);
+  if (signedIn) {
+    setText(part(body, "server-name"), session.serverName ?? "Khaya");
+    part(body, "new-chat").hidden = !session.features.includes("chats");
+  }
+  const name = open ? `${open.name} · Khaya` : "Khaya";
+  document.title = view.unread > 0 ? t("title.unread", { count: view.unread, name }) : name;
+  if (moved && open && !document.querySelector("dialog[open]")) composer.focusText();
+}
+
+/** @param {import("./types").Theme} theme */
+function showTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+}
+
+function focusSearch() {
+  // Where there is room for one pane only, the list has to come back first.
+  body.dataset.pane = "rail";
+  search.focus();
+  search.select();
+}
+
+function leaveChat() {
+  if (body.dataset.openChat && matchMedia("(max-width: 43.99rem)").matches) void wish({ type: "closeChat" });
+}

@@ -1,0 +1,86 @@
+/**
+ * One tab stop for a list: the arrows, Page Up and Down, Home and End move the focus within it.
+ */
+
+/** Which way each key goes, and how far. */
+const KEYS = new Map([
+  ["ArrowUp", { by: "step", direction: -1 }],
+  ["ArrowDown", { by: "step", direction: 1 }],
+  ["PageUp", { by: "page", direction: -1 }],
+  ["PageDown", { by: "page", direction: 1 }],
+  ["Home", { by: "end", direction: -1 }],
+  ["End", { by: "end", direction: 1 }],
+]);
+
+export class RovingFocus {
+  #items;
+  /** @type {HTMLElement | null} */
+  #stop = null;
+
+  /**
+   * @param {HTMLElement} container
+   * @param {() => HTMLElement[]} items those that can have the focus, in their order
+   */
+  constructor(container, items) {
+    this.#items = items;
+    container.addEventListener("keydown", (event) => this.#onKey(event));
+    container.addEventListener("focusin", (event) => {
+      const item = items().find((element) => element === event.target);
+      if (item) this.#setStop(item);
+    });
+  }
+
+  /**
+   * To be called when the items changed: keeps the tab stop, or gives it to `fallback`, or to the first.
+   *
+   * @param {HTMLElement | null} [fallback]
+   */
+  update(fallback) {
+    const items = this.#items();
+    const stop = this.#stop && items.includes(this.#stop) ? this.#stop : (fallback ?? items[0] ?? null);
+    for (const item of items) item.tabIndex = item === stop ? 0 : -1;
+    this.#stop = stop;
+  }
+
+  /** Forgets where the focus was, so that the next {@link update} chooses anew. */
+  forget() {
+    this.#stop = null;
+  }
+
+  first() {
+    this.#moveTo(this.#items()[0]);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const move = KEYS.get(event.key);
+    if (!move || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const items = this.#items();
+    const at = items.findIndex((item) => item === event.target);
+    if (at < 0) return;
+    event.preventDefault();
+    const page = pageOf(items, at);
+    const distance = { step: 1, page, end: items.length }[move.by] ?? 1;
+    this.#moveTo(items[Math.min(items.length - 1, Math.max(0, at + move.direction * distance))]);
+  }
+
+  /** @param {HTMLElement | undefined} item */
+  #moveTo(item) {
+    if (!item) return;
+    this.#setStop(item);
+    item.focus();
+  }
+
+  /** @param {HTMLElement} item */
+  #setStop(item) {
+    if (this.#stop) this.#stop.tabIndex = -1;
+    item.tabIndex = 0;
+    this.#stop = item;
+  }
+}
+
+/** @param {HTMLElement[]} items @param {number} at @returns {number} about how many items a page has */
+function pageOf(items, at) {
+  const height = items[at]?.offsetHeight || 1;
+  return Math.max(1, Math.floor((window.innerHeight * 0.7) / height));
+}

@@ -1,0 +1,151 @@
+/**
+ * The page's copy of the view: a snapshot, brought up to date by numbered updates. It decides nothing, and
+ * never changes but by what the app sent.
+ *
+ * @typedef {import("./types").View} View
+ * @typedef {import("./types").Change} Change
+ * @typedef {import("./types").Snapshot} Snapshot
+ * @typedef {import("./types").Update} Update
+ * @typedef {keyof View} Part
+ */
+
+/**
+ * @template T
+ * @typedef {import("./types").ListChange<T>} ListChange
+ */
+
+/** How many updates are kept while a snapshot is on its way. */
+const WAITING_LIMIT = 64;
+
+export class State {
+  /** @type {View | null} */
+  #view = null;
+  #number = -1;
+  #asking = false;
+  /** What came while a snapshot was on its way. @type {Update[]} */
+  #waiting = [];
+  #fetch;
+  #tell;
+
+  /**
+   * @param {() => Promise<Snapshot>} fetch asks the app for the whole view
+   * @param {(view: View, parts: Set<Part>) => void} tell hears which parts of the view are new
+   */
+  constructor(fetch, tell) {
+    this.#fetch = fetch;
+    this.#tell = tell;
+  }
+
+  /** Takes the whole view from the app, and then what came meanwhile. Does nothing while it is under way. */
+  async refresh() {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      const { number, view } = await this.#fetch();
+      this.#number = number;
+      this.#view = view;
+      this.#tell(view, new Set(/** @type {Part[]} */ (Object.keys(view))));
+    } finally {
+      this.#asking = false;
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const update of waiting) this.apply(update);
+  }
+
+  /**
+   * Applies the next update; one that is old is ignored, and a hole leads to a snapshot.
+   *
+   * @param {Update} update
+   */
+  apply(update) {
+    if (this.#asking) {
+      // A few are enough: a hole among them leads to one more snapshot.
+      if (this.#waiting.length >= WAITING_LIMIT) this.#waiting.shift();
+      this.#waiting.push(update);
+      return;
+    }
+    if (update.number <= this.#number) return;
+    if (!this.#view || !("changes" in update) || update.number !== this.#number + 1) {
+      // Should it fail, the next update is a hole again.
+      this.refresh().catch(() => {});
+      return;
+    }
+    const view = { ...this.#view };
+    /** @type {Set<Part>} */
+    const parts = new Set();
+    for (const change of update.changes) {
+      applyChange(view, change);
+      parts.add(change.type);
+    }
+    this.#number = update.number;
+    this.#view = view;
+    this.#tell(view, parts);
+  }
+}
+
+/**
+ * @param {View} view
+ * @param {Change} change
+ */
+function applyChange(view, change) {
+  switch (change.type) {
+    case "session":
+      view.session = change.value;
+      break;
+    case "connection":
+      view.connection = change.value;
+      break;
+    case "chats":
+      view.chats = applySteps(view.chats, change.value, (chat) => chat.id);
+      break;
+    case "chatsLoading":
+      view.chatsLoading = change.value;
+      break;
+    case "unread":
+      view.unread = change.value;
+      break;
+    case "open":
+      if (change.value?.id !== view.open?.id) view.timeline = [];
+      view.open = change.value;
+      break;
+    case "timeline":
+      view.timeline = applySteps(view.timeline, change.value, (item) => item.key);
+      break;
+    case "people":
+      view.people = change.value;
+      break;
+    case "alerts":
+      view.alerts = change.value;
+      break;
+  }
+}
+
+/**
+ * @template T
+ * @param {T[]} list
+ * @param {ListChange<T>[]} steps
+ * @param {(item: T) => string} keyOf
+ * @returns {T[]}
+ */
+function applySteps(list, steps, keyOf) {
+  const result = [...list];
+  /** @param {string | null} key */
+  const find = (key) => (key === null ? -1 : result.findIndex((item) => keyOf(item) === key));
+  for (const step of steps) {
+    const at = find(step.key);
+    if (step.op === "remove") {
+      if (at >= 0) result.splice(at, 1);
+      continue;
+    }
+    const before = find(step.before);
+    if (at >= 0 && at + 1 === (before < 0 ? result.length : before)) {
+      result[at] = step.item;
+      continue;
+    }
+    if (at >= 0) result.splice(at, 1);
+    const target = find(step.before);
+    result.splice(target < 0 ? result.length : target, 0, step.item);
+  }
+  return result;
+}
