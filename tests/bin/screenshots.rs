@@ -1,0 +1,2 @@
+//! Pictures of two people's windows, light and dark.
+fn main() {}

@@ -1,0 +1,256 @@
+//! The app, started as a person would start it, with a driver that uses its window.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::TcpListener;
+
+use crate::{
+    artifacts::{built_program, tail},
+    desktop::Desktop,
+    page::Page,
+    process::Process,
+    wait::eventually,
+    webdriver::{self, Session},
+};
+
+/// How an app is started.
+#[derive(Debug, Default, Clone)]
+pub struct Options<'a> {
+    pub profile: &'a str,
+    /// Fills in the server of the sign-in form.
+    pub server: Option<&'a str>,
+    /// More of the environment.
+    pub environment: &'a [(&'a str, &'a str)],
+    /// The size in bytes of a disk of its own for the profile. None means a folder of the home.
+    pub disk: Option<u64>,
+}
+
+/// A running app. It is killed when the value is dropped.
+#[derive(Debug)]
+pub struct App {
+    page: Page,
+    process: u32,
+    profile: String,
+    data: PathBuf,
+    // Ends after the app.
+    driver: Process,
+}
+
+/// What is known of an app when a test fails.
+#[derive(Debug, Clone)]
+pub(crate) struct Diagnosis {
+    profile: String,
+    page: Page,
+    log: PathBuf,
+}
+
+impl App {
+    /// Starts the app on a desktop and waits for its window.
+    ///
+    /// # Errors
+    /// When there is no window that can be driven.
+    pub async fn start(desktop: &Desktop, options: &Options<'_>) -> Result<Self> {
+        let profile = options.profile;
+        let data = desktop.home().join("profiles").join(profile);
+        fs::create_dir_all(&data)?;
+        let port = free_port().await?;
+        let mut command = match options.disk {
+            Some(bytes) => on_own_disk(desktop, &data, bytes),
+            None => desktop.command("WebKitWebDriver"),
+        };
+        command.args(["--host=127.0.0.1", &format!("--port={port}")]);
+        // The web view can be driven only when the app was started for it.
+        command.env("TAURI_WEBVIEW_AUTOMATION", "true");
+        command.envs(options.environment.iter().copied());
+        let mut driver = Process::spawn(&format!("app-{profile}"), &mut command, desktop.artifacts())?;
+
+        let http = webdriver::http_client()?;
+        let address = format!("http://127.0.0.1:{port}");
+        eventually("the driver to take sessions", async || {
+            driver.ensure_running()?;
+            Ok(webdriver::is_ready(&http, &address).await?.then_some(()))
+        })
+        .await?;
+        let binary = built_program("khaya")?;
+        let binary = binary.to_str().context("a path that is text")?;
+        let session = Session::open(http, &address, binary, &arguments(options, &data)?)
+            .await
+            .with_context(|| format!("the app's log ends with\n{}", tail(driver.log(), 40)))?;
+        let page = Page::new(session);
+        desktop.remember(Diagnosis {
+            profile: profile.to_owned(),
+            page: page.clone(),
+            log: driver.log().to_owned(),
+        });
+        let process = child_named(driver.id(), "khaya")?.context("the driver started the app")?;
+        Ok(Self {
+            page,
+            process,
+            profile: profile.to_owned(),
+            data,
+            driver,
+        })
+    }
+
+    /// Starts the same profile a second time, as a person does who clicks the icon once more.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_again(&self, desktop: &Desktop) -> Result<Process> {
+        let mut command = desktop.command(built_program("khaya")?);
+        command
+            .args(["--profile", &self.profile])
+            .arg("--data-dir")
+            .arg(&self.data);
+        Process::spawn(
+            &format!("second-{}", self.profile),
+            &mut command,
+            desktop.artifacts(),
+        )
+    }
+
+    /// The page in its window.
+    #[must_use]
+    pub fn page(&self) -> &Page {
+        &self.page
+    }
+
+    /// The id of the app's own process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// The profile's folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The profile's folder as the app sees it, also when that is a disk of its own.
+    #[must_use]
+    pub fn data_seen_by_app(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.process));
+        root.join(self.data.strip_prefix("/").unwrap_or(&self.data))
+    }
+
+    /// What it wrote to standard output and standard error.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn log(&self) -> Result<String> {
+        let log = fs::read(self.driver.log()).context("the app's log")?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
+    }
+
+    /// The X id of its window.
+    ///
+    /// # Errors
+    /// When none can be seen.
+    pub async fn window(&self, desktop: &Desktop) -> Result<String> {
+        eventually("the app's window", async || {
+            Ok(desktop.windows_of(self.process).await?.into_iter().next())
+        })
+        .await
+    }
+
+    /// Kills it as a crash would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it stays.
+    pub async fn kill(mut self) -> Result<()> {
+        kill(self.process);
+        eventually("the app to be gone", async || {
+            Ok((!Path::new(&format!("/proc/{}/exe", self.process)).exists()).then_some(()))
+        })
+        .await?;
+        self.driver.kill();
+        Ok(())
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        kill(self.process);
+    }
+}
+
+impl Diagnosis {
+    pub(crate) async fn report(&self) -> String {
+        let Self { profile, page, log } = self;
+        let tree = match page.tree().await {
+            Ok(tree) => tree,
+            Err(error) => format!("(its page cannot be read: {error:#})"),
+        };
+        let log = tail(log, 40);
+        format!("--- app {profile}, its page:\n{tree}\n--- app {profile}, the end of its log:\n{log}\n")
+    }
+}
+
+fn arguments(options: &Options<'_>, data: &Path) -> Result<Vec<String>> {
+    let data = data.to_str().context("a path that is text")?;
+    let mut arguments = vec!["--profile", options.profile, "--data-dir", data];
+    if let Some(server) = options.server {
+        arguments.extend(["--server", server]);
+    }
+    Ok(arguments.into_iter().map(str::to_owned).collect())
+}
+
+/// Runs the driver, and the app below it, where `folder` is a file system of its own that holds `bytes`. It is
+/// gone with them.
+fn on_own_disk(desktop: &Desktop, folder: &Path, bytes: u64) -> Command {
+    let mut command = desktop.command("unshare");
+    command.arg("--mount");
+    if !rustix::process::geteuid().is_root() {
+        // Who is not root may mount in a user namespace of their own.
+        command.args(["--map-current-user", "--keep-caps"]);
+    }
+    let script = r#"mount -t tmpfs -o "size=$1" khaya-test "$2" && shift 2 && exec "$@""#;
+    command.args(["--", "sh", "-c", script, "sh", &bytes.to_string()]);
+    command.arg(folder).arg("WebKitWebDriver");
+    command
+}
+
+/// A port that was free a moment ago. The driver cannot choose one by itself.
+async fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
+}
+
+/// The child of `parent` that runs the program `name`.
+fn child_named(parent: u32, name: &str) -> Result<Option<u32>> {
+    for entry in fs::read_dir("/proc")? {
+        let Some(process) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        // A process may end while the list is read. Its name stands in parentheses, its parent two fields on.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else {
+            continue;
+        };
+        let Some((start, rest)) = stat.rsplit_once(')') else {
+            continue;
+        };
+        let is_child = rest.split_whitespace().nth(1) == Some(&parent.to_string());
+        if is_child && start.ends_with(&format!("({name}")) {
+            return Ok(Some(process));
+        }
+    }
+    Ok(None)
+}
+
+fn kill(process: u32) {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It may have ended by itself.
+        kill_process(pid, Signal::KILL).ok();
+    }
+}
