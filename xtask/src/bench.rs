@@ -1,0 +1,55 @@
+//! Measurements: each is a package of its own in `benches/`, so that what it compares with never comes into the
+//! product's lock file.
+
+use std::process::Command;
+
+use crate::{
+    Outcome, interop,
+    packages::Purpose,
+    steps::{cargo, root, run as step, say, target},
+    system::prepare,
+};
+
+/// Builds `benches/NAME` for release and runs it.
+pub(crate) fn run(name: &str, arguments: &[&str]) -> Outcome {
+    let manifest = root().join("benches").join(name).join("Cargo.toml");
+    if !manifest.is_file() {
+        return Err(format!(
+            "There is no measurement {name}. There are: {}",
+            names().join(", ")
+        ));
+    }
+    prepare(Purpose::Run)?;
+    prepare(Purpose::Interop)?;
+    interop::install()?;
+    say(&format!("Building the measurement {name}"));
+    let folder = target().join("benches");
+    let mut build = cargo();
+    build
+        .args(["build", "--release", "--manifest-path"])
+        .arg(manifest);
+    step(build.arg("--target-dir").arg(&folder))?;
+    say(&format!("Measuring {name}"));
+    let program = folder
+        .join("release")
+        .join(format!("bench-{name}{}", std::env::consts::EXE_SUFFIX));
+    let mut bench = Command::new(program);
+    bench
+        .current_dir(root())
+        .args(arguments)
+        .env("KHAYA_TARGET", target());
+    step(&mut bench)
+}
+
+fn names() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("benches"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut names: Vec<String> = entries
+        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,178 @@
+//! `cargo xtask test`: everything that is tested, and a last line that says how it went.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
+use crate::{
+    Outcome, interop,
+    packages::Purpose,
+    steps::{build_workspace, cargo, say},
+    system::{System, prepare},
+};
+
+/// What to test.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The long ones too.
+    long: bool,
+    /// Only those whose names contain this.
+    filter: Option<String>,
+}
+
+impl Options {
+    /// Of the words after `test`.
+    pub(crate) fn parse(words: &[&str]) -> Outcome<Self> {
+        let mut options = Self::default();
+        for word in words {
+            match *word {
+                "--long" => options.long = true,
+                flag if flag.starts_with('-') => return Err(format!("`test` has no option {flag}")),
+                filter if options.filter.is_none() => options.filter = Some(filter.to_owned()),
+                more => return Err(format!("one filter only, not {more} as well")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Results {
+    passed: u64,
+    ignored: u64,
+    failed: Vec<String>,
+}
+
+/// Prepares, builds, and runs the tests.
+pub(crate) fn run(options: &Options) -> Outcome {
+    prepare(Purpose::Test)?;
+    interop::install()?;
+    build_workspace(&["--tests"])?;
+    say("Testing");
+    let mut test = cargo();
+    test.args(["test", "--workspace", "--no-fail-fast"])
+        .args(&options.filter);
+    if options.long {
+        test.args(["--", "--include-ignored"]);
+    }
+    let mut child = test
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    let mut results = Results::default();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            println!("{line}");
+            results.read(&line);
+        }
+    }
+    let status = child.wait().map_err(|error| format!("cargo is gone: {error}"))?;
+    let skipped = skipped(System::here());
+    for reason in &skipped {
+        say(&format!("Skipped: {reason}"));
+    }
+    let summary = results.summary(skipped.len(), options);
+    if status.success() && results.failed.is_empty() {
+        say(&summary);
+        return Ok(());
+    }
+    for name in &results.failed {
+        println!("    failed: {name}");
+    }
+    Err(format!("{summary} ({status})"))
+}
+
+impl Results {
+    /// One line of what libtest prints.
+    fn read(&mut self, line: &str) {
+        if let Some((name, "FAILED")) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.split_once(" ... "))
+        {
+            self.failed.push(name.to_owned());
+        }
+        let Some((_, counts)) = line
+            .strip_prefix("test result: ")
+            .and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for count in counts.split("; ") {
+            match count.split_once(' ') {
+                Some((number, "passed")) => self.passed += number.parse().unwrap_or(0),
+                Some((number, "ignored")) => self.ignored += number.parse().unwrap_or(0),
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    fn summary(&self, skipped: usize, options: &Options) -> String {
+        let Self {
+            passed,
+            ignored,
+            failed,
+        } = self;
+        let mut summary = format!("{passed} passed, {} failed", failed.len());
+        if *ignored > 0 && !options.long {
+            summary.push_str(&format!(
+                ", {ignored} left out because they are long (`cargo xtask test --long`)"
+            ));
+        }
+        if skipped > 0 {
+            summary.push_str(&format!(", {skipped} groups skipped, as told above"));
+        }
+        summary
+    }
+}
+
+/// What this system cannot test, and why.
+fn skipped(system: System) -> Vec<&'static str> {
+    if system.drives_windows() {
+        return Vec::new();
+    }
+    vec![
+        "the app's windows on a desktop of their own (tests/desktop.rs): that takes Xvfb and WebKitWebDriver",
+        "the app against a Base server (tests/base.rs): that takes Xvfb and WebKitWebDriver",
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_read_from_what_libtest_prints() {
+        let mut results = Results::default();
+        for line in [
+            "running 3 tests",
+            "test a::works ... ok",
+            "test a::breaks ... FAILED",
+            "test a::long ... ignored, long",
+            "test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: ok. 40 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.00s",
+        ] {
+            results.read(line);
+        }
+        let expected = Results {
+            passed: 41,
+            ignored: 1,
+            failed: vec!["a::breaks".to_owned()],
+        };
+        assert_eq!(results, expected);
+    }
+
+    #[test]
+    fn options_are_a_filter_and_whether_to_take_long() {
+        let both = Options {
+            long: true,
+            filter: Some("socket".to_owned()),
+        };
+        assert_eq!(Options::parse(&["socket", "--long"]), Ok(both));
+        assert_eq!(Options::parse(&[]), Ok(Options::default()));
+        assert!(Options::parse(&["a", "b"]).is_err());
+        assert!(Options::parse(&["--short"]).is_err());
+    }
+}
