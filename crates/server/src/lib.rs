@@ -1,1 +1,23 @@
-//! Placeholder while the crate is being laid out.
+//! `khaya-server`: the chat server that a team hosts for itself. One binary, one folder of data.
+//!
+//! Owns: the REST calls ([`http`](self)), the sockets, the database, the command line. Gives level Full of the wire
+//! contract as far as `GET /.well-known/khaya` lists it.
+//!
+//! Never does: anything that depends on who runs it. A library, so that tests start it in their own process.
+
+mod app;
+pub mod cli;
+mod clock;
+pub mod config;
+mod demo;
+mod error;
+mod http;
+mod identity;
+mod listen;
+mod password;
+mod realtime;
+mod store;
+mod token;
+
+pub(crate) use self::app::App;
+pub use self::{app::Server, config::Config, error::Error};

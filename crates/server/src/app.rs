@@ -1,0 +1,159 @@
+//! The running server: what its parts share, and starting and stopping it.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Config, Error, http, listen,
+    password::Passwords,
+    realtime::Hub,
+    store::{Store, settings},
+    token::Keys,
+};
+
+/// What every request and every connection can reach. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App {
+    parts: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) keys: Keys,
+    pub(crate) passwords: Passwords,
+    pub(crate) hub: Hub,
+    pub(crate) counters: Counters,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Opens the database and gets everything ready to serve.
+    pub(crate) async fn open(config: Config) -> Result<Self, Error> {
+        let hub = Hub::default();
+        let store = Store::open(&config.data, hub.clone()).await?;
+        let secret = settings::secret(&store).await?;
+        Ok(Self {
+            parts: Arc::new(Parts {
+                keys: Keys::new(&secret, config.token_ttl),
+                passwords: Passwords::new(),
+                counters: Counters::default(),
+                config,
+                store,
+                hub,
+            }),
+        })
+    }
+}
+
+/// What is counted for operators.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    spoofed_typing: AtomicU64,
+}
+
+impl Counters {
+    /// Somebody said that somebody else types.
+    pub(crate) fn spoofed_typing(&self) {
+        self.spoofed_typing.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The text that Prometheus reads.
+    pub(crate) fn to_prometheus(&self, connections: usize) -> String {
+        let spoofed = self.spoofed_typing.load(Ordering::Relaxed);
+        format!(
+            "# HELP khaya_connections Authenticated sockets on this node.\n\
+             # TYPE khaya_connections gauge\n\
+             khaya_connections {connections}\n\
+             # HELP khaya_spoofed_typing_total user_typing events that named somebody else.\n\
+             # TYPE khaya_spoofed_typing_total counter\n\
+             khaya_spoofed_typing_total {spoofed}\n"
+        )
+    }
+}
+
+/// A server that serves.
+#[derive(Debug)]
+pub struct Server {
+    app: App,
+    address: SocketAddr,
+    stop: CancellationToken,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts serving.
+    ///
+    /// # Errors
+    /// When the data folder, the database or the address cannot be used.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let wanted = config.listen;
+        let app = App::open(config).await?;
+        let listener = bind(wanted, app.config.backlog)?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| Error::io("cannot tell the address", source))?;
+        let stop = CancellationToken::new();
+        let router = http::router(app.clone());
+        let served = tokio::spawn(listen::serve(listener, router, stop.clone()));
+        Ok(Self {
+            app,
+            address,
+            stop,
+            served,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no new requests, finishes those that run, stores what waits, and closes the database.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.app.hub.close();
+        let _ended = self.served.await;
+        self.app.store.close().await;
+    }
+}
+
+fn bind(address: SocketAddr, backlog: u32) -> Result<TcpListener, Error> {
+    let failed = |source| Error::io(format!("cannot listen on {address}"), source);
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()
+    } else {
+        tokio::net::TcpSocket::new_v6()
+    }
+    .map_err(failed)?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    socket.listen(backlog).map_err(failed)
+}

@@ -1,0 +1,104 @@
+//! Signing in and out, refreshing, and who one is.
+
+use axum::{Json as Answer, extract::State};
+use http::{HeaderMap, StatusCode, header};
+use khaya_wire::{
+    SessionId,
+    rest::{Login, Me, Refresh, Refreshed, SignedIn},
+};
+
+use super::body::Json;
+use crate::{
+    App, Error, clock,
+    identity::Caller,
+    store::{
+        sessions::{self, FIRST_GENERATION},
+        users,
+    },
+};
+
+/// How much of a client's name is kept, in characters.
+const MAX_CLIENT: usize = 200;
+
+pub(super) async fn login(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Json(login): Json<Login>,
+) -> Result<Answer<SignedIn>, Error> {
+    let found = users::by_username(&mut *app.store.reader().await?, &login.username).await?;
+    let hash = found.as_ref().map(|(_, hash)| hash.clone());
+    if !app.passwords.verify(login.password, hash).await? {
+        return Err(Error::InvalidCredentials);
+    }
+    let (user, _hash) = found.ok_or(Error::InvalidCredentials)?;
+    let id = user.id.clone();
+    let client = client(&headers);
+    let session: SessionId = app
+        .store
+        .writer()
+        .write(move |tx| Box::pin(async move { sessions::begin(tx, &id, client).await }))
+        .await?;
+    let (token, expires_at) = app
+        .keys
+        .issue(&user.id, &session, FIRST_GENERATION, clock::now())?;
+    Ok(Answer(SignedIn {
+        token,
+        user,
+        refresh_token: Some(app.keys.refresh_token(&session, FIRST_GENERATION)),
+        expires_at: Some(expires_at),
+    }))
+}
+
+pub(super) async fn refresh(
+    State(app): State<App>,
+    Json(asked): Json<Refresh>,
+) -> Result<Answer<Refreshed>, Error> {
+    let token = app
+        .keys
+        .check_refresh(&asked.refresh_token)
+        .ok_or(Error::Unauthorized)?;
+    let session = token.session.clone();
+    let done = app
+        .store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move { sessions::refresh(tx, &token.session, token.generation).await })
+        })
+        .await?;
+    match done {
+        Some(sessions::Refreshed::Rotated { user, generation }) => {
+            let (token, expires_at) = app.keys.issue(&user, &session, generation, clock::now())?;
+            Ok(Answer(Refreshed {
+                token,
+                refresh_token: app.keys.refresh_token(&session, generation),
+                expires_at,
+            }))
+        }
+        Some(sessions::Refreshed::Revoked) | None => Err(Error::Unauthorized),
+    }
+}
+
+pub(super) async fn logout(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
+    app.store
+        .writer()
+        .write(move |tx| Box::pin(async move { sessions::revoke(tx, &caller.session).await }))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer<Me>, Error> {
+    let mut conn = app.store.snapshot().await?;
+    let user = users::by_id(&mut conn, &caller.viewer.user)
+        .await?
+        .ok_or(Error::Unauthorized)?;
+    let private_seq = users::private_seq(&mut conn, &user.id).await?;
+    Ok(Answer(Me {
+        user,
+        private_seq: Some(private_seq),
+    }))
+}
+
+fn client(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(MAX_CLIENT).collect())
+}

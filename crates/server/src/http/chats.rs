@@ -1,0 +1,132 @@
+//! Chats: the list, one, making one, read markers.
+
+use std::collections::BTreeSet;
+
+use axum::{Json as Answer, extract::State};
+use http::StatusCode;
+use khaya_wire::{
+    Chat, ChatId, ChatKind, Page, Timestamp, UserId,
+    model::role,
+    rest::{CreateChat, MarkRead},
+};
+
+use super::body::{Asked, Json, Named, Paging, limit, read_cursor, write_cursor};
+use crate::{
+    App, Error,
+    identity::Caller,
+    store::{
+        chats::{self, Made, NewChat},
+        reads,
+    },
+};
+
+/// The most people that a chat is made with.
+const MAX_MEMBERS: usize = 1000;
+/// The longest name of a chat, in characters.
+const MAX_NAME: usize = 128;
+
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Asked(paging): Asked<Paging>,
+) -> Result<Answer<Page<Chat>>, Error> {
+    let limit = limit(paging.limit)?;
+    let after = read_cursor::<(i64, String)>(paging.cursor.as_deref())?
+        .map(|(at, id)| (Timestamp::from_millis(at), id));
+    let mut conn = app.store.snapshot().await?;
+    let mut places = chats::places(&mut conn, &caller.viewer, after.as_ref(), limit + 1).await?;
+    let more = places.len() > limit;
+    places.truncate(limit);
+    let mut items = Vec::with_capacity(places.len());
+    for (_, id) in &places {
+        let id = ChatId::new(id.as_str()).map_err(|error| Error::Internal(error.to_string()))?;
+        items.push(chats::view(&mut conn, &caller.viewer, &id).await?);
+    }
+    let next_cursor = match places.last() {
+        Some((at, id)) if more => Some(write_cursor(&(at.as_millis(), id))?),
+        Some(_) | None => None,
+    };
+    Ok(Answer(Page { items, next_cursor }))
+}
+
+pub(super) async fn view(
+    State(app): State<App>,
+    caller: Caller,
+    Named(chat): Named<ChatId>,
+) -> Result<Answer<Chat>, Error> {
+    let mut conn = app.store.snapshot().await?;
+    Ok(Answer(chats::view(&mut conn, &caller.viewer, &chat).await?))
+}
+
+pub(super) async fn make(
+    State(app): State<App>,
+    caller: Caller,
+    Json(asked): Json<CreateChat>,
+) -> Result<(StatusCode, Answer<Chat>), Error> {
+    if caller.viewer.role == role::GUEST {
+        return Err(Error::Forbidden("guests start no chats"));
+    }
+    let new = check(asked, &caller.viewer.user)?;
+    let viewer = caller.viewer;
+    let made = app
+        .store
+        .writer()
+        .write(move |tx| Box::pin(async move { chats::make(tx, &viewer, new).await }))
+        .await?;
+    Ok(match made {
+        Made::Fresh(chat) => (StatusCode::CREATED, Answer(chat)),
+        Made::Known(chat) => (StatusCode::OK, Answer(chat)),
+    })
+}
+
+pub(super) async fn mark_read(
+    State(app): State<App>,
+    caller: Caller,
+    Named(chat): Named<ChatId>,
+    Json(asked): Json<MarkRead>,
+) -> Result<StatusCode, Error> {
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move { reads::mark(tx, &caller.viewer, &chat, &asked.message_id).await })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check(asked: CreateChat, maker: &UserId) -> Result<NewChat, Error> {
+    let others: BTreeSet<UserId> = asked
+        .member_ids
+        .into_iter()
+        .filter(|user| user != maker)
+        .collect();
+    let name = match asked.kind {
+        ChatKind::Direct if others.len() == 1 => String::new(),
+        ChatKind::Direct => return Err(Error::invalid("memberIds", "names one other person")),
+        ChatKind::Group => check_name(&asked.name.unwrap_or_default())?,
+    };
+    if others.len() >= MAX_MEMBERS {
+        return Err(Error::invalid(
+            "memberIds",
+            format!("names at most {} people", MAX_MEMBERS - 1),
+        ));
+    }
+    Ok(NewChat {
+        kind: asked.kind,
+        name,
+        others,
+    })
+}
+
+fn check_name(name: &str) -> Result<String, Error> {
+    let name = name.trim();
+    let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits {
+        Ok(name.to_owned())
+    } else {
+        Err(Error::invalid(
+            "name",
+            format!("has 1 to {MAX_NAME} characters, none of them a control character"),
+        ))
+    }
+}

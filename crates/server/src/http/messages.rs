@@ -1,0 +1,152 @@
+//! Messages: reading the history, sending.
+
+use axum::{Json as Answer, extract::State};
+use http::{HeaderMap, StatusCode};
+use khaya_wire::{
+    ChatId, ClientId, Message, MessageId, Page, discovery::DEFAULT_MESSAGE_BYTES, rest::SendMessage,
+};
+use serde::Deserialize;
+
+use super::body::{Asked, Json, Named, limit};
+use crate::{
+    App, Error,
+    identity::Caller,
+    store::{
+        members,
+        messages::{self, Window},
+        sending::{self, Draft, Sent},
+    },
+};
+
+/// The most UTF-8 bytes of a message's content.
+pub(super) const MAX_CONTENT: usize = DEFAULT_MESSAGE_BYTES as usize;
+/// The most people and roles that a message is for.
+const MAX_AUDIENCE: usize = 1000;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Part {
+    before: Option<MessageId>,
+    after: Option<MessageId>,
+    limit: Option<i64>,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Named(chat): Named<ChatId>,
+    Asked(part): Asked<Part>,
+) -> Result<Answer<Page<Message>>, Error> {
+    let limit = limit(part.limit)?;
+    let window = match (part.before, part.after) {
+        (None, None) => Window::Newest,
+        (Some(id), None) => Window::Before(id),
+        (None, Some(id)) => Window::After(id),
+        (Some(_), Some(_)) => return Err(Error::invalid("after", "does not go with before")),
+    };
+    let mut conn = app.store.snapshot().await?;
+    let _role = members::role_of(&mut conn, &chat, &caller.viewer).await?;
+    let part = messages::window(&mut conn, &caller.viewer, &chat, &window, limit).await?;
+    let edge = match window {
+        Window::Newest | Window::Before(_) => part.messages.first(),
+        Window::After(_) => part.messages.last(),
+    };
+    let next_cursor = edge.filter(|_| part.more).map(|message| message.id.to_string());
+    Ok(Answer(Page {
+        items: part.messages,
+        next_cursor,
+    }))
+}
+
+pub(super) async fn send(
+    State(app): State<App>,
+    caller: Caller,
+    Named(chat): Named<ChatId>,
+    headers: HeaderMap,
+    Json(asked): Json<SendMessage>,
+) -> Result<(StatusCode, Answer<Message>), Error> {
+    let draft = check(chat, asked, &headers)?;
+    let viewer = caller.viewer;
+    let sent = app
+        .store
+        .writer()
+        .write(move |tx| Box::pin(async move { sending::send(tx, &viewer, draft).await }))
+        .await?;
+    Ok(match sent {
+        Sent::Fresh(message) => (StatusCode::CREATED, Answer(message)),
+        Sent::Known(message) => (StatusCode::OK, Answer(message)),
+    })
+}
+
+fn check(chat: ChatId, asked: SendMessage, headers: &HeaderMap) -> Result<Draft, Error> {
+    check_content(&asked.content)?;
+    if asked
+        .attachment_ids
+        .as_ref()
+        .is_some_and(|files| !files.is_empty())
+    {
+        return Err(Error::invalid("attachmentIds", "names a file that there is not"));
+    }
+    let client_id = client_id(asked.client_id, headers)?;
+    let draft = Draft {
+        chat,
+        content: asked.content.to_string(),
+        client_id,
+        reply_to: asked.reply_to,
+        visible_to: asked.visible_to.into_iter().flatten().collect(),
+        visible_to_roles: asked.visible_to_roles.into_iter().flatten().collect(),
+        attachments: asked.attachment_ids.unwrap_or_default(),
+    };
+    if draft.visible_to.len() + draft.visible_to_roles.len() > MAX_AUDIENCE {
+        return Err(Error::invalid(
+            "visibleTo",
+            format!("lists more than {MAX_AUDIENCE}"),
+        ));
+    }
+    if draft
+        .visible_to_roles
+        .iter()
+        .any(|role| role.is_empty() || role.len() > 64)
+    {
+        return Err(Error::invalid("visibleToRoles", "lists what cannot be a role"));
+    }
+    Ok(draft)
+}
+
+fn check_content(content: &str) -> Result<(), Error> {
+    if content.len() > MAX_CONTENT {
+        return Err(Error::TooLarge {
+            limit: MAX_CONTENT as u64,
+        });
+    }
+    if content.trim().is_empty() {
+        return Err(Error::invalid("content", "is empty"));
+    }
+    if content.contains('\0') {
+        return Err(Error::invalid(
+            "content",
+            "has a character that no text has (U+0000)",
+        ));
+    }
+    Ok(())
+}
+
+/// The sender's own id for a message, from the body or the header that means the same.
+fn client_id(in_body: Option<ClientId>, headers: &HeaderMap) -> Result<Option<ClientId>, Error> {
+    let in_header = headers
+        .get("idempotency-key")
+        .map(|value| {
+            // The header's draft writes it as a quoted string; most clients do not.
+            value
+                .to_str()
+                .ok()
+                .and_then(|text| ClientId::new(text.trim().trim_matches('"')).ok())
+                .ok_or_else(|| Error::invalid("Idempotency-Key", "is not an id"))
+        })
+        .transpose()?;
+    match (in_body, in_header) {
+        (Some(body), Some(header)) if body != header => {
+            Err(Error::invalid("clientId", "differs from Idempotency-Key"))
+        }
+        (body, header) => Ok(body.or(header)),
+    }
+}

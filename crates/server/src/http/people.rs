@@ -1,0 +1,44 @@
+//! Finding people.
+
+use axum::{Json as Answer, extract::State};
+use khaya_wire::{Page, User};
+use serde::Deserialize;
+
+use super::body::{Asked, limit, read_cursor, write_cursor};
+use crate::{App, Error, identity::Caller, store::users};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Find {
+    query: Option<String>,
+    cursor: Option<String>,
+    limit: Option<i64>,
+}
+
+pub(super) async fn find(
+    State(app): State<App>,
+    caller: Caller,
+    Asked(asked): Asked<Find>,
+) -> Result<Answer<Page<User>>, Error> {
+    let limit = limit(asked.limit)?;
+    let after = read_cursor(asked.cursor.as_deref())?;
+    let query = asked.query.unwrap_or_default();
+    let wanted = u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1);
+    let mut found = users::find(
+        &mut *app.store.reader().await?,
+        &caller.viewer,
+        query.trim(),
+        after,
+        wanted,
+    )
+    .await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next_cursor = match found.last() {
+        Some((_, place)) if more => Some(write_cursor(place)?),
+        Some(_) | None => None,
+    };
+    Ok(Answer(Page {
+        items: found.into_iter().map(|(user, _)| user).collect(),
+        next_cursor,
+    }))
+}

@@ -1,0 +1,69 @@
+//! What the server says of itself: what it can do, whether it lives, whether it can serve.
+
+use axum::{
+    Json,
+    extract::{FromRequestParts as _, Request, State},
+    response::IntoResponse,
+};
+use http::header;
+use khaya_wire::{
+    discovery::{CONTRACT, Discovery, Feature, Limits},
+    model::role,
+};
+use serde_json::{Value, json};
+
+use super::messages::MAX_CONTENT;
+use crate::{
+    App, Error,
+    identity::{self, Caller},
+    token::constant_time_eq,
+};
+
+/// What is whole. A client hides what is not in here.
+const FEATURES: &[Feature] = &[
+    Feature::Refresh,
+    Feature::Chats,
+    Feature::Replies,
+    Feature::Receipts,
+    Feature::Acks,
+    Feature::Authenticate,
+    Feature::Everywhere,
+];
+
+pub(super) async fn discovery(State(app): State<App>) -> Json<Discovery> {
+    Json(Discovery {
+        contract: CONTRACT,
+        name: app.config.name.clone(),
+        features: FEATURES.iter().copied().collect(),
+        limits: Limits {
+            message_bytes: MAX_CONTENT as u64,
+            file_bytes: None,
+        },
+    })
+}
+
+pub(super) async fn alive() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// Whether the database answers.
+pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Error> {
+    app.store.check().await?;
+    Ok(Json(json!({ "status": "ok" })))
+}
+
+/// What is counted, for Prometheus (text format 0.0.4): for the metrics token, or for an admin.
+pub(super) async fn metrics(State(app): State<App>, request: Request) -> Result<impl IntoResponse, Error> {
+    let (mut parts, _body) = request.into_parts();
+    let allowed = match (&app.config.metrics_token, identity::bearer_of(&parts.headers)) {
+        (Some(expected), Some(given)) => constant_time_eq(expected.as_bytes(), given.as_bytes()),
+        (Some(_) | None, Some(_) | None) => false,
+    };
+    if !allowed && Caller::from_request_parts(&mut parts, &app).await?.viewer.role != role::ADMIN {
+        return Err(Error::Forbidden("metrics are for admins"));
+    }
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        app.counters.to_prometheus(app.hub.connections()),
+    ))
+}

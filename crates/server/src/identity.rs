@@ -1,0 +1,64 @@
+//! Who is asking: from a token to a person whose session still counts, with the role they have now.
+
+use axum::extract::FromRequestParts;
+use http::{HeaderMap, header, request::Parts};
+use khaya_wire::{SessionId, UserId};
+
+use crate::{
+    App, Error,
+    store::{Conn, Viewer, sessions},
+    token::Access,
+};
+
+/// The caller of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) viewer: Viewer,
+    pub(crate) session: SessionId,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let token = bearer_of(&parts.headers).ok_or(Error::Unauthorized)?;
+        let (access, viewer) = check(app, token).await?;
+        Ok(Self {
+            viewer,
+            session: access.session,
+        })
+    }
+}
+
+/// Checks a token and that its session still counts. The first use of the newest token is remembered before
+/// anything is answered, as it ends the grace of the refresh token before it.
+pub(crate) async fn check(app: &App, token: &str) -> Result<(Access, Viewer), Error> {
+    let access = app.keys.check(token)?;
+    let found = sessions::viewer(&mut *app.store.reader().await?, &access).await?;
+    let (viewer, first_use) = found.ok_or(Error::Unauthorized)?;
+    if first_use {
+        let used = access.clone();
+        app.store
+            .writer()
+            .write(move |tx| Box::pin(async move { sessions::confirm(tx, &used).await }))
+            .await?;
+    }
+    Ok((access, viewer))
+}
+
+/// The person of a session, if it still counts.
+pub(crate) async fn still(conn: &mut Conn, session: &SessionId, user: &UserId) -> Result<Viewer, Error> {
+    sessions::holder(conn, session, user)
+        .await?
+        .ok_or(Error::Unauthorized)
+}
+
+/// The token of an `Authorization` header (RFC 6750, section 2.1). The scheme's case does not matter.
+pub(crate) fn bearer_of(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

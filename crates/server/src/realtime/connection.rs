@@ -1,0 +1,271 @@
+//! One connection from its CONNECT to its end: who it is, which chats it has open, whom it tells that somebody
+//! types. Handles its packets one after the other.
+//!
+//! Trusts nothing that was true earlier: the session, the role and the membership are asked for at every event.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use engineioxide::{DisconnectReason, Socket, Str};
+use khaya_wire::{
+    ChatId, Timestamp, UserId,
+    event::{Ack, Authenticate, ConnectRefused, Room, Typing, name},
+};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{
+    engine::Slot,
+    hub::Peer,
+    packet::{Frame, Packet, argument},
+};
+use crate::{App, Error, clock, identity, store::members, token::Access};
+
+/// How long a connection may take to say who it is.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long somebody types who says nothing more (contract, "Socket.IO").
+const TYPING_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Serves one connection until it ends.
+pub(super) async fn run(app: App, socket: Arc<Socket<Slot>>, mut packets: mpsc::Receiver<Str>) {
+    let Some(mut connection) = connect(&app, &socket, &mut packets).await else {
+        socket.close(DisconnectReason::TransportClose);
+        return;
+    };
+    connection.serve(&mut packets).await;
+    connection.end();
+}
+
+/// Waits for a CONNECT with a good token. One with a bad token is refused and may be tried again.
+async fn connect(
+    app: &App,
+    socket: &Arc<Socket<Slot>>,
+    packets: &mut mpsc::Receiver<Str>,
+) -> Option<Connection> {
+    let deadline = Instant::now() + CONNECT_TIMEOUT;
+    loop {
+        let text = tokio::time::timeout_at(deadline, packets.recv()).await.ok()??;
+        match Packet::parse(&text) {
+            Ok(Packet::Connect(auth)) => {
+                let checked = match token_in_query(socket) {
+                    true => Err(Error::Unauthorized),
+                    false => match argument::<Authenticate>(auth) {
+                        Ok(auth) => identity::check(app, &auth.token).await,
+                        Err(_) => Err(Error::Unauthorized),
+                    },
+                };
+                match checked {
+                    Ok((access, _viewer)) => return Connection::begin(app, socket, &access),
+                    Err(error) => {
+                        let data = ConnectRefused { code: error.code() };
+                        let frame = Frame::refused("unauthorized", Some(&data)).ok()?;
+                        socket.emit(frame.text()).ok()?;
+                    }
+                }
+            }
+            Ok(Packet::ConnectElsewhere(namespace)) => {
+                socket.emit(Frame::no_namespace(namespace).text()).ok()?;
+            }
+            Ok(Packet::Event { .. } | Packet::Disconnect | Packet::Ack) | Err(_) => return None,
+        }
+    }
+}
+
+/// A URL ends up in logs, so a token has no place in it.
+fn token_in_query(socket: &Socket<Slot>) -> bool {
+    let query = socket.req_parts.uri.query().unwrap_or_default();
+    query
+        .split('&')
+        .filter_map(|pair| pair.split('=').next())
+        .any(|key| {
+            matches!(
+                key.to_ascii_lowercase().as_str(),
+                "token" | "access_token" | "auth" | "jwt"
+            )
+        })
+}
+
+struct Connection {
+    app: App,
+    peer: Arc<Peer>,
+    expires_at: Timestamp,
+    /// The chats in which this socket's person is said to type, and until when.
+    typing: HashMap<ChatId, Instant>,
+}
+
+impl Connection {
+    fn begin(app: &App, socket: &Arc<Socket<Slot>>, access: &Access) -> Option<Self> {
+        let peer = Arc::new(Peer {
+            user: access.user.clone(),
+            session: access.session.clone(),
+            socket: Arc::clone(socket),
+        });
+        let frame = Frame::connected(&socket.id.to_string()).ok()?;
+        socket.emit(frame.text()).ok()?;
+        app.hub.add(&peer);
+        Some(Self {
+            app: app.clone(),
+            peer,
+            expires_at: access.expires_at,
+            typing: HashMap::new(),
+        })
+    }
+
+    async fn serve(&mut self, packets: &mut mpsc::Receiver<Str>) {
+        loop {
+            let wake = self.next_deadline();
+            tokio::select! {
+                packet = packets.recv() => match packet {
+                    Some(text) => if !self.handle(&text).await { return },
+                    None => return,
+                },
+                () = tokio::time::sleep_until(wake) => if !self.on_deadline() { return },
+            }
+        }
+    }
+
+    fn end(mut self) {
+        let chats: Vec<ChatId> = self.typing.drain().map(|(chat, _)| chat).collect();
+        self.app.hub.remove(&self.peer);
+        for chat in chats {
+            self.tell_typing(&chat, false);
+        }
+        self.peer.socket.close(DisconnectReason::TransportClose);
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let left = self
+            .expires_at
+            .as_millis()
+            .saturating_sub(clock::now().as_millis());
+        // Asked again after an hour at the latest: the wall clock may be set.
+        let expiry = Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(Duration::from_secs(3600));
+        let expiry = Instant::now() + expiry;
+        self.typing
+            .values()
+            .copied()
+            .min()
+            .map_or(expiry, |typing| typing.min(expiry))
+    }
+
+    /// Whether the connection goes on.
+    fn on_deadline(&mut self) -> bool {
+        if self.expires_at <= clock::now() {
+            self.peer.disconnect();
+            return false;
+        }
+        let now = Instant::now();
+        let silent: Vec<ChatId> = self
+            .typing
+            .iter()
+            .filter(|(_, until)| **until <= now)
+            .map(|(chat, _)| chat.clone())
+            .collect();
+        for chat in silent {
+            self.stop_typing(&chat);
+        }
+        true
+    }
+
+    /// Whether the connection goes on.
+    async fn handle(&mut self, text: &str) -> bool {
+        let (event, data, ack) = match Packet::parse(text) {
+            Ok(Packet::Event { name, data, ack }) => (name, data, ack),
+            Ok(Packet::Ack) => return true,
+            // A second CONNECT breaks the protocol.
+            Ok(Packet::Connect(_) | Packet::ConnectElsewhere(_) | Packet::Disconnect) | Err(_) => {
+                return false;
+            }
+        };
+        let done = match event.as_str() {
+            name::JOIN_CHAT => match argument::<Room>(data) {
+                Ok(room) => self.join(&room.chat_id).await,
+                Err(error) => Err(error),
+            },
+            name::LEAVE_CHAT => argument::<Room>(data).map(|room| self.leave(&room.chat_id)),
+            name::AUTHENTICATE => match argument::<Authenticate>(data) {
+                Ok(fresh) => self.authenticate(&fresh.token).await,
+                Err(error) => Err(error),
+            },
+            name::USER_TYPING => match argument::<Typing>(data) {
+                Ok(typing) => self.typing(&typing).await,
+                Err(error) => Err(error),
+            },
+            // Either side ignores events that it does not know.
+            _unknown => return true,
+        };
+        if matches!(done, Err(Error::Unauthorized | Error::TokenExpired)) && event != name::AUTHENTICATE {
+            self.peer.disconnect();
+            return false;
+        }
+        if let Some(id) = ack {
+            let answer = match done {
+                Ok(()) => Ack::ok(),
+                Err(error) => Ack::refused(error.code(), error.public_detail()),
+            };
+            if let Ok(frame) = Frame::ack(id, &answer) {
+                self.peer.send(&frame);
+            }
+        }
+        true
+    }
+
+    async fn join(&mut self, chat: &ChatId) -> Result<(), Error> {
+        self.check_member(chat).await?;
+        self.app.hub.join(&self.peer, chat);
+        Ok(())
+    }
+
+    fn leave(&mut self, chat: &ChatId) {
+        self.stop_typing(chat);
+        self.app.hub.leave(&self.peer, chat);
+    }
+
+    /// Takes a fresh token of the same session, so that a refresh costs no reconnect.
+    async fn authenticate(&mut self, token: &str) -> Result<(), Error> {
+        let (access, _viewer) = identity::check(&self.app, token).await?;
+        if access.user != self.peer.user || access.session != self.peer.session {
+            return Err(Error::Forbidden("this token belongs to another session"));
+        }
+        self.expires_at = self.expires_at.max(access.expires_at);
+        Ok(())
+    }
+
+    async fn typing(&mut self, typing: &Typing) -> Result<(), Error> {
+        if typing.user_id != self.peer.user {
+            self.app.counters.spoofed_typing();
+            return Err(Error::Forbidden("this is somebody else"));
+        }
+        self.check_member(&typing.chat_id).await?;
+        if typing.is_typing() {
+            self.typing
+                .insert(typing.chat_id.clone(), Instant::now() + TYPING_TIMEOUT);
+            self.tell_typing(&typing.chat_id, true);
+        } else {
+            self.stop_typing(&typing.chat_id);
+        }
+        Ok(())
+    }
+
+    fn stop_typing(&mut self, chat: &ChatId) {
+        if self.typing.remove(chat).is_some() {
+            self.tell_typing(chat, false);
+        }
+    }
+
+    fn tell_typing(&self, chat: &ChatId, is_typing: bool) {
+        let user: &UserId = &self.peer.user;
+        let event = Typing {
+            chat_id: chat.clone(),
+            user_id: user.clone(),
+            is_typing: Some(is_typing),
+        };
+        if let Ok(frame) = Frame::event(name::USER_TYPING, &event) {
+            self.app.hub.to_room(chat, user, &frame);
+        }
+    }
+
+    async fn check_member(&self, chat: &ChatId) -> Result<(), Error> {
+        let mut conn = self.app.store.reader().await?;
+        let viewer = identity::still(&mut conn, &self.peer.session, &self.peer.user).await?;
+        members::role_of(&mut conn, chat, &viewer).await.map(|_role| ())
+    }
+}

@@ -1,0 +1,92 @@
+//! What Engine.IO calls: a connection came, said something, went. Puts what it said into the connection's own
+//! queue, so that it is handled in order and never faster than it can be.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use engineioxide::{
+    DisconnectReason, Socket, Str, config::EngineIoConfig, handler::EngineIoHandler, layer::EngineIoLayer,
+};
+use tokio::sync::mpsc;
+
+use super::connection;
+use crate::App;
+
+/// How many packets of one client may wait to be handled.
+const INBOUND: usize = 64;
+/// How many packets may wait to be sent to one client.
+const OUTBOUND: usize = 1024;
+/// The largest packet that a client sends, in bytes: a token is the longest thing it has to say.
+const MAX_INBOUND: usize = 64 * 1024;
+
+/// What Engine.IO keeps for each connection: the way to its queue.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    queue: Mutex<Option<mpsc::Sender<Str>>>,
+}
+
+/// The handler of all connections.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    app: App,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+/// Serves `/socket.io/` in front of everything else.
+pub(crate) fn layer(app: App) -> EngineIoLayer<Engine> {
+    let config = EngineIoConfig::builder()
+        .req_path("/socket.io")
+        .ping_interval(Duration::from_secs(25))
+        .ping_timeout(Duration::from_secs(20))
+        .max_buffer_size(OUTBOUND)
+        .max_payload(MAX_INBOUND as u64)
+        .ws_max_message_size(MAX_INBOUND)
+        .ws_max_frame_size(MAX_INBOUND)
+        .ws_read_buffer_size(4096)
+        .build();
+    EngineIoLayer::from_config(Arc::new(Engine { app }), config)
+}
+
+impl EngineIoHandler for Engine {
+    type Data = Slot;
+
+    fn on_connect(self: Arc<Self>, socket: Arc<Socket<Slot>>) {
+        let (queue, packets) = mpsc::channel(INBOUND);
+        *socket.data.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+        tokio::spawn(connection::run(self.app.clone(), socket, packets));
+    }
+
+    fn on_disconnect(&self, socket: Arc<Socket<Slot>>, reason: DisconnectReason) {
+        tracing::debug!(?reason, "connection closed");
+        // The queue ends, and the connection's task with it.
+        *socket.data.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn on_message(self: &Arc<Self>, message: Str, socket: Arc<Socket<Slot>>) {
+        let queue = socket
+            .data
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let full = queue.is_some_and(|queue| queue.try_send(message).is_err());
+        if full {
+            tracing::debug!("client sends faster than it can be served");
+            socket.close(DisconnectReason::TransportError);
+        }
+    }
+
+    fn on_binary(self: &Arc<Self>, _data: Bytes, socket: Arc<Socket<Slot>>) {
+        // No event of the contract has attachments.
+        socket.close(DisconnectReason::PacketParsingError);
+    }
+}

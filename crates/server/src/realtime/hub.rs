@@ -1,0 +1,167 @@
+//! Who is connected, and who has which chat open. Hands events to sockets.
+//!
+//! Never waits: a socket whose buffer is full is closed, so that its client comes back and asks for what it
+//! missed, instead of missing it without knowing.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use engineioxide::{DisconnectReason, Socket};
+use khaya_wire::{ChatId, SessionId, UserId, event::name};
+
+use super::{engine::Slot, packet::Frame};
+
+/// Something to tell once the change that it tells of is on the disk.
+#[derive(Debug, Clone)]
+pub(crate) enum Outgoing {
+    /// An event for every socket of some people.
+    Event { to: Vec<UserId>, frame: Frame },
+    /// A session has ended: its sockets are closed.
+    SessionEnded(SessionId),
+}
+
+/// One connected and authenticated socket.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
+    pub(super) socket: Arc<Socket<Slot>>,
+}
+
+impl Peer {
+    /// Sends, or closes the socket when its client does not keep up.
+    pub(super) fn send(&self, frame: &Frame) {
+        if self.socket.emit(frame.text()).is_err() {
+            tracing::debug!(user = %self.user, "socket does not keep up");
+            self.socket.close(DisconnectReason::TransportError);
+        }
+    }
+
+    /// Sends what may get lost.
+    fn send_volatile(&self, frame: &Frame) {
+        let _lost_when_full = self.socket.emit(frame.text());
+    }
+
+    /// Ends the connection; what was sent before still goes out to a client that reads.
+    pub(super) fn disconnect(&self) {
+        let _lost_when_full = self.socket.emit(Frame::disconnect().text());
+        self.socket.close(DisconnectReason::ClosingServer);
+    }
+}
+
+/// All sockets of this node.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hub {
+    state: Arc<RwLock<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    people: HashMap<UserId, Vec<Arc<Peer>>>,
+    rooms: HashMap<ChatId, Vec<Arc<Peer>>>,
+}
+
+impl Hub {
+    /// Hands over what was committed, in order.
+    pub(crate) fn deliver(&self, outgoing: Vec<Outgoing>) {
+        for outgoing in outgoing {
+            match outgoing {
+                Outgoing::Event { to, frame } => {
+                    let state = self.read();
+                    for peer in to.iter().filter_map(|user| state.people.get(user)).flatten() {
+                        peer.send(&frame);
+                    }
+                }
+                Outgoing::SessionEnded(session) => self.end_session(&session),
+            }
+        }
+    }
+
+    /// How many sockets there are.
+    pub(crate) fn connections(&self) -> usize {
+        self.read().people.values().map(Vec::len).sum()
+    }
+
+    /// Closes everything.
+    pub(crate) fn close(&self) {
+        for peer in self.read().people.values().flatten() {
+            peer.socket.close(DisconnectReason::ClosingServer);
+        }
+    }
+
+    pub(super) fn add(&self, peer: &Arc<Peer>) {
+        self.write()
+            .people
+            .entry(peer.user.clone())
+            .or_default()
+            .push(Arc::clone(peer));
+    }
+
+    pub(super) fn remove(&self, peer: &Arc<Peer>) {
+        let mut state = self.write();
+        take(&mut state.people, &peer.user, peer);
+        state.rooms.retain(|_, peers| {
+            peers.retain(|other| !Arc::ptr_eq(other, peer));
+            !peers.is_empty()
+        });
+    }
+
+    pub(super) fn join(&self, peer: &Arc<Peer>, chat: &ChatId) {
+        let mut state = self.write();
+        let peers = state.rooms.entry(chat.clone()).or_default();
+        if !peers.iter().any(|other| Arc::ptr_eq(other, peer)) {
+            peers.push(Arc::clone(peer));
+        }
+    }
+
+    pub(super) fn leave(&self, peer: &Arc<Peer>, chat: &ChatId) {
+        take(&mut self.write().rooms, chat, peer);
+    }
+
+    /// Tells the others who have a chat open. It may get lost.
+    pub(super) fn to_room(&self, chat: &ChatId, but: &UserId, frame: &Frame) {
+        for peer in self.read().rooms.get(chat).into_iter().flatten() {
+            if peer.user != *but {
+                peer.send_volatile(frame);
+            }
+        }
+    }
+
+    fn end_session(&self, session: &SessionId) {
+        let ended: Vec<Arc<Peer>> = self
+            .read()
+            .people
+            .values()
+            .flatten()
+            .filter(|peer| peer.session == *session)
+            .map(Arc::clone)
+            .collect();
+        for peer in ended {
+            // No event reaches it from here on, even if closing takes a moment.
+            self.remove(&peer);
+            if let Ok(frame) = Frame::event(name::SESSION_REVOKED, &serde_json::json!({})) {
+                peer.send_volatile(&frame);
+            }
+            peer.disconnect();
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn take<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vec<Arc<Peer>>>, key: &K, peer: &Arc<Peer>) {
+    if let Some(peers) = map.get_mut(key) {
+        peers.retain(|other| !Arc::ptr_eq(other, peer));
+        if peers.is_empty() {
+            map.remove(key);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Chats: making them, and how each of their members sees them.
+
+use std::collections::BTreeSet;
+
+use khaya_wire::{
+    Chat, ChatId, ChatKind, MessageId, Timestamp, User, UserId,
+    event::{ChatUpdated, Number, name},
+    model::{ChatRole, ReadMarker},
+};
+use sqlx::Row as _;
+
+use super::{
+    Conn, Tx, Viewer,
+    events::{self, Kind},
+    fresh, members, messages, optional_id, read_count, read_flag, read_id, read_time, users,
+};
+use crate::{
+    Error,
+    realtime::{Frame, Outgoing},
+};
+
+/// A chat to make.
+#[derive(Debug, Clone)]
+pub(crate) struct NewChat {
+    pub(crate) kind: ChatKind,
+    /// Empty for a direct chat.
+    pub(crate) name: String,
+    /// Everyone but the one who makes it.
+    pub(crate) others: BTreeSet<UserId>,
+}
+
+/// What making a chat came to.
+#[derive(Debug)]
+pub(crate) enum Made {
+    Fresh(Chat),
+    /// The direct chat that these two have already.
+    Known(Chat),
+}
+
+/// Makes a chat, with its maker as the owner of a group, and tells its members.
+pub(crate) async fn make(tx: &mut Tx<'_>, viewer: &Viewer, new: NewChat) -> Result<Made, Error> {
+    for other in &new.others {
+        if users::by_id(tx.read(), other).await?.is_none() {
+            return Err(Error::invalid("memberIds", "lists somebody who does not exist"));
+        }
+    }
+    let direct_key = match new.kind {
+        ChatKind::Direct => Some(direct_key(viewer, &new.others)),
+        ChatKind::Group => None,
+    };
+    if let Some(key) = &direct_key {
+        let known = sqlx::query("SELECT id FROM chats WHERE direct_key = $1")
+            .bind(key)
+            .fetch_optional(tx.read())
+            .await?;
+        if let Some(row) = known {
+            return Ok(Made::Known(view(tx.read(), viewer, &read_id(&row, "id")?).await?));
+        }
+    }
+    let id: ChatId = fresh()?;
+    let now = tx.now().as_millis();
+    sqlx::query(
+        "INSERT INTO chats (id, kind, name, direct_key, created_at, changed_at, last_at) VALUES ($1, $2, $3, $4, $5, $5, $5)",
+    )
+    .bind(id.as_str())
+    .bind(kind_text(new.kind))
+    .bind(&new.name)
+    .bind(direct_key)
+    .bind(now)
+    .execute(tx.write())
+    .await?;
+    let own_role = match new.kind {
+        ChatKind::Direct => ChatRole::Member,
+        ChatKind::Group => ChatRole::Owner,
+    };
+    add_member(tx, &id, &viewer.user, own_role).await?;
+    for other in &new.others {
+        add_member(tx, &id, other, ChatRole::Member).await?;
+    }
+    tell_updated(tx, &id).await?;
+    Ok(Made::Fresh(view(tx.read(), viewer, &id).await?))
+}
+
+/// Numbers a change of the chat and tells every member of it as they see it.
+pub(crate) async fn tell_updated(tx: &mut Tx<'_>, chat: &ChatId) -> Result<(), Error> {
+    let number = events::in_chat(tx, chat, Kind::ChatUpdated, None).await?;
+    for member in members::of_chat(tx.read(), chat).await? {
+        let viewer = Viewer {
+            user: member.user,
+            role: member.server_role,
+        };
+        let seen = view(tx.read(), &viewer, chat).await?;
+        let frame = updated(seen, number)?;
+        tx.tell(Outgoing::Event {
+            to: vec![viewer.user],
+            frame,
+        });
+    }
+    Ok(())
+}
+
+fn updated(chat: Chat, number: Number) -> Result<Frame, Error> {
+    let number = Some(number);
+    Frame::event(name::CHAT_UPDATED, &ChatUpdated { chat, number })
+}
+
+/// A chat as the viewer sees it; it does not exist for somebody outside it.
+pub(crate) async fn view(conn: &mut Conn, viewer: &Viewer, id: &ChatId) -> Result<Chat, Error> {
+    let row = sqlx::query(
+        "SELECT c.kind, c.name, c.topic, c.changed_at, c.seq, m.role, m.read_at, m.read_id, m.muted, m.pinned
+         FROM chats c JOIN members m ON m.chat_id = c.id WHERE c.id = $1 AND m.user_id = $2",
+    )
+    .bind(id.as_str())
+    .bind(viewer.user.as_str())
+    .fetch_optional(&mut *conn)
+    .await?
+    .ok_or(Error::NotFound("chat"))?;
+    let members = users_of(conn, id).await?;
+    let last_message = messages::last(conn, viewer, id).await?;
+    let read_id: Option<MessageId> = optional_id(&row, "read_id")?;
+    let read = (
+        read_time(&row, "read_at")?,
+        read_id.as_ref().map_or_else(String::new, MessageId::to_string),
+    );
+    let unread_count = messages::unread(conn, viewer, id, &read).await?;
+    let kind = read_kind(row.try_get("kind")?)?;
+    let changed_at = read_time(&row, "changed_at")?;
+    Ok(Chat {
+        id: id.clone(),
+        kind,
+        name: match kind {
+            ChatKind::Direct => other_name(&members, &viewer.user),
+            ChatKind::Group => row.try_get("name")?,
+        },
+        topic: row.try_get("topic")?,
+        updated_at: last_message
+            .as_ref()
+            .map_or(changed_at, |message| message.created_at.max(changed_at)),
+        last_message,
+        unread_count,
+        my_role: Some(members::read_role(&row, "role")?),
+        muted: Some(read_flag(&row, "muted")?),
+        pinned: Some(read_flag(&row, "pinned")?),
+        reads: Some(markers(conn, viewer, id).await?),
+        seq: Some(read_count(&row, "seq")?),
+        members,
+    })
+}
+
+/// Where a page of chats begins: after the one with this activity and id.
+pub(crate) type Place = (Timestamp, String);
+
+/// The ids of the viewer's chats, those with the latest activity first. What the viewer cannot see is no activity.
+pub(crate) async fn places(
+    conn: &mut Conn,
+    viewer: &Viewer,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Vec<Place>, Error> {
+    let rows = sqlx::query(concat!(
+        "SELECT c.id, c.changed_at,
+                (SELECT m.created_at FROM messages m WHERE m.chat_id = c.id AND ",
+        messages::visible!("$1", "$2"),
+        " ORDER BY m.created_at DESC, m.id DESC LIMIT 1) AS message_at
+         FROM members mine JOIN chats c ON c.id = mine.chat_id WHERE mine.user_id = $1"
+    ))
+    .bind(viewer.user.as_str())
+    .bind(&viewer.role)
+    .fetch_all(conn)
+    .await?;
+    let mut places = rows
+        .iter()
+        .map(|row| {
+            let changed = read_time(row, "changed_at")?;
+            let activity = super::optional_time(row, "message_at")?.map_or(changed, |at| at.max(changed));
+            Ok((activity, read_id::<ChatId>(row, "id")?.to_string()))
+        })
+        .collect::<Result<Vec<Place>, Error>>()?;
+    places.sort_unstable_by(|left, right| right.cmp(left));
+    if let Some(after) = after {
+        places.retain(|place| place < after);
+    }
+    places.truncate(limit);
+    Ok(places)
+}
+
+async fn add_member(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId, role: ChatRole) -> Result<(), Error> {
+    let now = tx.now().as_millis();
+    sqlx::query(
+        "INSERT INTO members (chat_id, user_id, role, joined_at, read_at) VALUES ($1, $2, $3, $4, $4)",
+    )
+    .bind(chat.as_str())
+    .bind(user.as_str())
+    .bind(members::role_text(role))
+    .bind(now)
+    .execute(tx.write())
+    .await?;
+    Ok(())
+}
+
+async fn users_of(conn: &mut Conn, chat: &ChatId) -> Result<Vec<User>, Error> {
+    sqlx::query(
+        "SELECT u.id, u.username, u.name, u.role, u.avatar_file_id FROM members m JOIN users u ON u.id = m.user_id
+         WHERE m.chat_id = $1 ORDER BY u.search_text, u.id",
+    )
+    .bind(chat.as_str())
+    .fetch_all(conn)
+    .await?
+    .iter()
+    .map(users::read)
+    .collect()
+}
+
+/// How far everyone has read, as the viewer may know it: a marker on a message that they cannot see is told as
+/// the last message before it that they can.
+async fn markers(conn: &mut Conn, viewer: &Viewer, chat: &ChatId) -> Result<Vec<ReadMarker>, Error> {
+    let rows = sqlx::query(
+        "SELECT user_id, read_id, read_at, read_restricted FROM members
+         WHERE chat_id = $1 AND read_id IS NOT NULL ORDER BY user_id",
+    )
+    .bind(chat.as_str())
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut markers = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id: MessageId = read_id(row, "read_id")?;
+        let told = if read_flag(row, "read_restricted")? {
+            let place = (read_time(row, "read_at")?, id.to_string());
+            messages::at_or_before(conn, viewer, chat, &place).await?
+        } else {
+            Some(id)
+        };
+        if let Some(message_id) = told {
+            let user_id = read_id(row, "user_id")?;
+            markers.push(ReadMarker { user_id, message_id });
+        }
+    }
+    Ok(markers)
+}
+
+fn other_name(members: &[User], viewer: &UserId) -> String {
+    members
+        .iter()
+        .find(|member| member.id != *viewer)
+        .map_or_else(String::new, |member| member.name.clone())
+}
+
+fn direct_key(viewer: &Viewer, others: &BTreeSet<UserId>) -> String {
+    let both: BTreeSet<&str> = others
+        .iter()
+        .map(UserId::as_str)
+        .chain([viewer.user.as_str()])
+        .collect();
+    both.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+fn kind_text(kind: ChatKind) -> &'static str {
+    match kind {
+        ChatKind::Direct => "direct",
+        ChatKind::Group => "group",
+    }
+}
+
+fn read_kind(text: &str) -> Result<ChatKind, Error> {
+    match text {
+        "direct" => Ok(ChatKind::Direct),
+        "group" => Ok(ChatKind::Group),
+        _other => Err(super::bad_column("kind")),
+    }
+}

@@ -1,0 +1,89 @@
+//! The numbered streams: one for each chat, the same for all of its members, and a private one for each person,
+//! for whatever not every member may know of.
+
+use khaya_wire::{
+    ChatId, MessageId, UserId,
+    event::{Number, Scope},
+};
+
+use super::{Tx, read_count};
+use crate::Error;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    NewMessage,
+    ChatUpdated,
+}
+
+impl Kind {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NewMessage => "new_message",
+            Self::ChatUpdated => "chat_updated",
+        }
+    }
+}
+
+/// Takes the next number of a chat's stream.
+pub(crate) async fn in_chat(
+    tx: &mut Tx<'_>,
+    chat: &ChatId,
+    kind: Kind,
+    message: Option<&MessageId>,
+) -> Result<Number, Error> {
+    let row = sqlx::query("UPDATE chats SET seq = seq + 1 WHERE id = $1 RETURNING seq")
+        .bind(chat.as_str())
+        .fetch_one(tx.write())
+        .await?;
+    let number = Number {
+        scope: Scope::Chat,
+        seq: read_count(&row, "seq")?,
+    };
+    record(tx, chat, None, number, kind, message).await?;
+    Ok(number)
+}
+
+/// Takes the next number of somebody's private stream.
+pub(crate) async fn in_private(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    chat: &ChatId,
+    kind: Kind,
+    message: Option<&MessageId>,
+) -> Result<Number, Error> {
+    let row =
+        sqlx::query("UPDATE users SET private_seq = private_seq + 1 WHERE id = $1 RETURNING private_seq")
+            .bind(user.as_str())
+            .fetch_one(tx.write())
+            .await?;
+    let number = Number {
+        scope: Scope::Private,
+        seq: read_count(&row, "private_seq")?,
+    };
+    record(tx, chat, Some(user), number, kind, message).await?;
+    Ok(number)
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    chat: &ChatId,
+    user: Option<&UserId>,
+    number: Number,
+    kind: Kind,
+    message: Option<&MessageId>,
+) -> Result<(), Error> {
+    let now = tx.now().as_millis();
+    sqlx::query(
+        "INSERT INTO events (chat_id, user_id, seq, kind, message_id, at) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(chat.as_str())
+    .bind(user.map(UserId::as_str))
+    .bind(i64::try_from(number.seq).map_err(|_| Error::Internal("a stream is full".to_owned()))?)
+    .bind(kind.text())
+    .bind(message.map(MessageId::as_str))
+    .bind(now)
+    .execute(tx.write())
+    .await?;
+    Ok(())
+}

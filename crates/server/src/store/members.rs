@@ -1,0 +1,62 @@
+//! Who is in which chat.
+
+use khaya_wire::{ChatId, UserId, model::ChatRole};
+use sqlx::Row as _;
+
+use super::{Conn, Row, Viewer, read_id};
+use crate::Error;
+
+/// Somebody in a chat, with what decides over what they see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) user: UserId,
+    /// The role on the server.
+    pub(crate) server_role: String,
+}
+
+/// Everybody in a chat, by id.
+pub(crate) async fn of_chat(conn: &mut Conn, chat: &ChatId) -> Result<Vec<Member>, Error> {
+    sqlx::query(
+        "SELECT m.user_id, u.role FROM members m JOIN users u ON u.id = m.user_id
+         WHERE m.chat_id = $1 ORDER BY m.user_id",
+    )
+    .bind(chat.as_str())
+    .fetch_all(conn)
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(Member {
+            user: read_id(row, "user_id")?,
+            server_role: row.try_get("role")?,
+        })
+    })
+    .collect()
+}
+
+/// The viewer's role in a chat. For somebody outside it the chat does not exist.
+pub(crate) async fn role_of(conn: &mut Conn, chat: &ChatId, viewer: &Viewer) -> Result<ChatRole, Error> {
+    let row = sqlx::query("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
+        .bind(chat.as_str())
+        .bind(viewer.user.as_str())
+        .fetch_optional(conn)
+        .await?
+        .ok_or(Error::NotFound("chat"))?;
+    read_role(&row, "role")
+}
+
+pub(super) fn read_role(row: &Row, column: &str) -> Result<ChatRole, Error> {
+    match row.try_get::<&str, _>(column)? {
+        "owner" => Ok(ChatRole::Owner),
+        "moderator" => Ok(ChatRole::Moderator),
+        "member" => Ok(ChatRole::Member),
+        _other => Err(super::bad_column(column)),
+    }
+}
+
+pub(super) fn role_text(role: ChatRole) -> &'static str {
+    match role {
+        ChatRole::Owner => "owner",
+        ChatRole::Moderator => "moderator",
+        ChatRole::Member => "member",
+    }
+}

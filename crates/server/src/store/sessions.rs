@@ -1,0 +1,157 @@
+//! Signed-in devices: begun by a sign-in, kept alive by rotating refresh tokens, ended by a sign-out.
+
+use khaya_wire::{SessionId, Timestamp, UserId};
+use sqlx::Row as _;
+
+use super::{Conn, Tx, Viewer, fresh, read_id};
+use crate::{Error, realtime::Outgoing, token::Access};
+
+/// The first rotation.
+pub(crate) const FIRST_GENERATION: i64 = 1;
+
+/// What a refresh came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refreshed {
+    /// The rotation that counts now.
+    Rotated { user: UserId, generation: i64 },
+    /// The token was one that may not come again; the session has ended.
+    Revoked,
+}
+
+/// Begins a session.
+pub(crate) async fn begin(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    client: Option<String>,
+) -> Result<SessionId, Error> {
+    let id: SessionId = fresh()?;
+    let now = tx.now().as_millis();
+    sqlx::query(
+        "INSERT INTO sessions (id, user_id, client, created_at, last_seen_at, generation)
+         VALUES ($1, $2, $3, $4, $4, $5)",
+    )
+    .bind(id.as_str())
+    .bind(user.as_str())
+    .bind(client)
+    .bind(now)
+    .bind(FIRST_GENERATION)
+    .execute(tx.write())
+    .await?;
+    Ok(id)
+}
+
+/// Who an access token stands for now: `None` when its session has ended. The first use of the newest token
+/// is worth remembering; the caller then calls [`confirm`].
+pub(crate) async fn viewer(conn: &mut Conn, access: &Access) -> Result<Option<(Viewer, bool)>, Error> {
+    let row = sqlx::query(
+        "SELECT u.role, s.generation, s.confirmed FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL",
+    )
+    .bind(access.session.as_str())
+    .bind(access.user.as_str())
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let (generation, confirmed): (i64, i64) = (row.try_get("generation")?, row.try_get("confirmed")?);
+    let viewer = Viewer {
+        user: access.user.clone(),
+        role: row.try_get("role")?,
+    };
+    Ok(Some((
+        viewer,
+        access.generation == generation && confirmed < generation,
+    )))
+}
+
+/// The person of a session that has not ended, with their role.
+pub(crate) async fn holder(
+    conn: &mut Conn,
+    session: &SessionId,
+    user: &UserId,
+) -> Result<Option<Viewer>, Error> {
+    let row = sqlx::query(
+        "SELECT u.role FROM sessions s JOIN users u ON u.id = s.user_id
+         WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL",
+    )
+    .bind(session.as_str())
+    .bind(user.as_str())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        Ok(Viewer {
+            user: user.clone(),
+            role: row.try_get("role")?,
+        })
+    })
+    .transpose()
+}
+
+/// Remembers that the newest access token has been used: from now on the refresh token before it is dead.
+pub(crate) async fn confirm(tx: &mut Tx<'_>, access: &Access) -> Result<(), Error> {
+    let now = tx.now().as_millis();
+    sqlx::query("UPDATE sessions SET confirmed = $2, last_seen_at = $3 WHERE id = $1 AND generation = $2 AND confirmed < $2")
+        .bind(access.session.as_str())
+        .bind(access.generation)
+        .bind(now)
+        .execute(tx.write())
+        .await?;
+    Ok(())
+}
+
+/// Rotates (contract, `POST /auth/refresh`). `None` when there is no such session or it has ended.
+///
+/// The token before the last counts as the last once more, until the access token that came with the last has
+/// been used: the answer that carried it may have been lost. Anything older can only come from somebody who
+/// copied it, so it ends the session for everyone.
+pub(crate) async fn refresh(
+    tx: &mut Tx<'_>,
+    session: &SessionId,
+    presented: i64,
+) -> Result<Option<Refreshed>, Error> {
+    let row = sqlx::query(
+        "SELECT user_id, generation, confirmed FROM sessions WHERE id = $1 AND revoked_at IS NULL",
+    )
+    .bind(session.as_str())
+    .fetch_optional(tx.read())
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let user: UserId = read_id(&row, "user_id")?;
+    let (current, confirmed): (i64, i64) = (row.try_get("generation")?, row.try_get("confirmed")?);
+    if presented == current {
+        let now = tx.now().as_millis();
+        sqlx::query("UPDATE sessions SET generation = $2, last_seen_at = $3 WHERE id = $1")
+            .bind(session.as_str())
+            .bind(current + 1)
+            .bind(now)
+            .execute(tx.write())
+            .await?;
+        return Ok(Some(Refreshed::Rotated {
+            user,
+            generation: current + 1,
+        }));
+    }
+    if presented + 1 == current && confirmed < current {
+        return Ok(Some(Refreshed::Rotated {
+            user,
+            generation: current,
+        }));
+    }
+    revoke(tx, session).await?;
+    Ok(Some(Refreshed::Revoked))
+}
+
+/// Ends a session and has its sockets closed.
+pub(crate) async fn revoke(tx: &mut Tx<'_>, session: &SessionId) -> Result<(), Error> {
+    let now: Timestamp = tx.now();
+    sqlx::query("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+        .bind(session.as_str())
+        .bind(now.as_millis())
+        .execute(tx.write())
+        .await?;
+    tx.tell(Outgoing::SessionEnded(session.clone()));
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! People: adding them, finding them, their roles.
+
+use khaya_wire::{User, UserId, model::role};
+use sqlx::Row as _;
+
+use super::{Conn, Row, Tx, Viewer, fresh, optional_id, read_id};
+use crate::Error;
+
+/// Longest username, name and role, in characters.
+const MAX_CHARS: usize = 64;
+
+/// Somebody to add.
+#[derive(Debug)]
+pub(crate) struct NewUser {
+    pub(crate) username: String,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    pub(crate) password_hash: String,
+}
+
+/// Adds somebody. A username that is taken is a conflict.
+pub(crate) async fn add(tx: &mut Tx<'_>, new: NewUser) -> Result<User, Error> {
+    let username = normal_username(&new.username)?;
+    let name = check_text("name", &new.name)?;
+    let role = check_role(&new.role)?;
+    if by_username(tx.read(), &username).await?.is_some() {
+        return Err(Error::Conflict("this username is taken"));
+    }
+    let id: UserId = fresh()?;
+    let now = tx.now().as_millis();
+    sqlx::query(
+        "INSERT INTO users (id, username, name, search_text, role, password_hash, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(id.as_str())
+    .bind(&username)
+    .bind(&name)
+    .bind(search_text(&name, &username))
+    .bind(&role)
+    .bind(new.password_hash)
+    .bind(now)
+    .execute(tx.write())
+    .await?;
+    Ok(User {
+        id,
+        username,
+        name,
+        role,
+        avatar_file_id: None,
+        presence: None,
+    })
+}
+
+/// Gives somebody another role on the server.
+pub(crate) async fn set_role(tx: &mut Tx<'_>, user: &UserId, role: &str) -> Result<(), Error> {
+    let role = check_role(role)?;
+    sqlx::query("UPDATE users SET role = $2 WHERE id = $1")
+        .bind(user.as_str())
+        .bind(role)
+        .execute(tx.write())
+        .await?;
+    Ok(())
+}
+
+/// Somebody and the hash of their password.
+pub(crate) async fn by_username(conn: &mut Conn, username: &str) -> Result<Option<(User, String)>, Error> {
+    let Ok(username) = normal_username(username) else {
+        return Ok(None);
+    };
+    sqlx::query(
+        "SELECT id, username, name, role, avatar_file_id, password_hash FROM users WHERE username = $1",
+    )
+    .bind(username)
+    .fetch_optional(conn)
+    .await?
+    .map(|row| Ok((read(&row)?, row.try_get("password_hash")?)))
+    .transpose()
+}
+
+/// Somebody by id.
+pub(crate) async fn by_id(conn: &mut Conn, id: &UserId) -> Result<Option<User>, Error> {
+    sqlx::query("SELECT id, username, name, role, avatar_file_id FROM users WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(conn)
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+/// The last number of somebody's `private` stream.
+pub(crate) async fn private_seq(conn: &mut Conn, id: &UserId) -> Result<u64, Error> {
+    let row = sqlx::query("SELECT private_seq FROM users WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_one(conn)
+        .await?;
+    super::read_count(&row, "private_seq")
+}
+
+/// Whether there is nobody yet.
+pub(crate) async fn is_empty(conn: &mut Conn) -> Result<bool, Error> {
+    Ok(sqlx::query("SELECT 1 FROM users LIMIT 1")
+        .fetch_optional(conn)
+        .await?
+        .is_none())
+}
+
+/// Where a page of people begins: after this name and id.
+pub(crate) type Place = (String, String);
+
+/// The people whose name or username has `query` in it, by name. A guest sees those they share a chat with.
+pub(crate) async fn find(
+    conn: &mut Conn,
+    viewer: &Viewer,
+    query: &str,
+    after: Option<Place>,
+    limit: u32,
+) -> Result<Vec<(User, Place)>, Error> {
+    let (name, id) = after.unwrap_or_default();
+    let rows = sqlx::query(
+        "SELECT id, username, name, role, avatar_file_id, search_text FROM users u
+         WHERE search_text LIKE $1 ESCAPE '\\'
+           AND (search_text > $2 OR (search_text = $2 AND id > $3))
+           AND ($4 <> 'guest' OR u.id = $5 OR EXISTS (
+               SELECT 1 FROM members mine JOIN members theirs ON theirs.chat_id = mine.chat_id
+               WHERE mine.user_id = $5 AND theirs.user_id = u.id))
+         ORDER BY search_text, id LIMIT $6",
+    )
+    .bind(format!("%{}%", escape_like(&query.to_lowercase())))
+    .bind(name)
+    .bind(id)
+    .bind(&viewer.role)
+    .bind(viewer.user.as_str())
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let user = read(row)?;
+            let place = (row.try_get("search_text")?, user.id.to_string());
+            Ok((user, place))
+        })
+        .collect()
+}
+
+pub(super) fn read(row: &Row) -> Result<User, Error> {
+    Ok(User {
+        id: read_id(row, "id")?,
+        username: row.try_get("username")?,
+        name: row.try_get("name")?,
+        role: row.try_get("role")?,
+        avatar_file_id: optional_id(row, "avatar_file_id")?,
+        presence: None,
+    })
+}
+
+fn normal_username(username: &str) -> Result<String, Error> {
+    let username = username.trim().to_lowercase();
+    let fits = (1..=MAX_CHARS).contains(&username.chars().count())
+        && username
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+'));
+    if fits {
+        Ok(username)
+    } else {
+        Err(Error::invalid(
+            "username",
+            format!("has 1 to {MAX_CHARS} letters, digits, '.', '_', '-', '@' and '+'"),
+        ))
+    }
+}
+
+fn check_text(field: &str, text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    let fits = (1..=MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(Error::invalid(
+            field,
+            format!("has 1 to {MAX_CHARS} characters, none of them a control character"),
+        ))
+    }
+}
+
+fn check_role(text: &str) -> Result<String, Error> {
+    let fits = (1..=MAX_CHARS).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(Error::invalid(
+            "role",
+            format!(
+                "is {}, {}, {} or another word of letters, digits, '_' and '-'",
+                role::ADMIN,
+                role::MEMBER,
+                role::GUEST
+            ),
+        ))
+    }
+}
+
+fn search_text(name: &str, username: &str) -> String {
+    format!("{} {username}", name.to_lowercase())
+}
+
+/// Makes a text match itself in a LIKE pattern whose escape is a backslash.
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
