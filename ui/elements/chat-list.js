@@ -133,15 +133,15 @@ function fillRow(row, chat) {
   setText(part(row, "preview"), preview.text);
   setText(unread, chat.unread > 0 ? t("chatRow.count", { count: chat.unread }) : "");
   unread.hidden = chat.unread === 0;
+  setText(part(row, "unread-text"), t("chatRow.unread", { count: chat.unread }));
   part(row, "muted").toggleAttribute("hidden", !chat.muted);
+  part(row, "muted-text").hidden = !chat.muted;
   row.dataset.preview = preview.kind;
   row.classList.toggle("unread", chat.unread > 0);
   row.classList.toggle("muted", chat.muted);
   const details = [t("chatRow.unread", { count: chat.unread }), preview.text, shortTime(chat.at)];
   if (chat.muted) details.push(t("chatRow.muted"));
-  const label = t("chatRow.label", { name: chat.name, details: details.filter(Boolean).join(", ") });
-  setAttribute(row, "aria-label", label);
-  setAttribute(part(row, "button"), "aria-label", label);
+  setAttribute(row, "aria-label", t("chatRow.label", { name: chat.name, details: details.join(", ") }));
 }
 
 /**

@@ -29,7 +29,10 @@ export class ConnectionStatus extends HTMLElement {
   render({ connection }) {
     this.#connection = connection;
     this.dataset.state = connection.state;
-    setText(this.#status, t(`connection.${connection.state}`));
+    const state = t(`connection.${connection.state}`);
+    setText(this.#status, state);
+    // WebKit would take the description for the name where there is none.
+    setAttribute(this.#status, "aria-label", state);
     this.#showDetail();
   }
 

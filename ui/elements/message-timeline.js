@@ -106,11 +106,12 @@ export class MessageTimeline extends HTMLElement {
 
   #fill() {
     if (!this.#open) return;
-    const { firstUnread, hasOlder, isLoading, failure } = this.#open;
+    const { firstUnread, hasOlder, isLoading, failure, kind } = this.#open;
     this.#rows.show(rowsOf(this.#items, firstUnread), fillRow, isSameRow);
     this.#focus.update(/** @type {HTMLElement | null} */ (this.#list.lastElementChild));
     this.#list.setAttribute("aria-busy", String(isLoading));
     this.toggleAttribute("data-loading", isLoading);
+    this.dataset.kind = kind;
     const isEmpty = this.#items.length === 0;
     this.#list.hidden = isEmpty;
     this.#empty.hidden = !isEmpty;
