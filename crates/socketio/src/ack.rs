@@ -68,6 +68,8 @@ enum State {
     Waiting {
         answer: oneshot::Receiver<Result<Reply, AckError>>,
         delivery: Delivery,
+        shared: Arc<Shared>,
+        token: u64,
     },
 }
 
@@ -78,9 +80,19 @@ impl Acknowledgement {
         }
     }
 
-    pub(crate) fn waiting(answer: oneshot::Receiver<Result<Reply, AckError>>, delivery: Delivery) -> Self {
+    pub(crate) fn waiting(
+        answer: oneshot::Receiver<Result<Reply, AckError>>,
+        delivery: Delivery,
+        shared: Arc<Shared>,
+        token: u64,
+    ) -> Self {
         Self {
-            state: State::Waiting { answer, delivery },
+            state: State::Waiting {
+                answer,
+                delivery,
+                shared,
+                token,
+            },
         }
     }
 
@@ -103,6 +115,20 @@ impl Future for Acknowledgement {
             State::Waiting { answer, .. } => Pin::new(answer)
                 .poll(context)
                 .map(|answer| answer.unwrap_or(Err(AckError::Dropped))),
+        }
+    }
+}
+
+impl Drop for Acknowledgement {
+    /// Forgets the answer, which otherwise would be kept a place for until the connection ends.
+    fn drop(&mut self) {
+        match &self.state {
+            State::Refused(_) => {}
+            State::Waiting { answer, .. } if answer.is_terminated() => {}
+            State::Waiting { shared, token, .. } => {
+                // A closed client has forgotten it.
+                let _ = shared.control(Command::Forget { token: *token });
+            }
         }
     }
 }

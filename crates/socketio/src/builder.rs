@@ -54,6 +54,7 @@ pub struct ClientBuilder {
     pub(crate) cookies: bool,
     pub(crate) queue_capacity: usize,
     pub(crate) max_packet: usize,
+    pub(crate) strict: bool,
     pub(crate) http_client: Option<reqwest::Client>,
     pub(crate) websocket_client: Option<reqwest::Client>,
 }
@@ -74,6 +75,7 @@ impl ClientBuilder {
             cookies: false,
             queue_capacity: 4096,
             max_packet: 64 << 20,
+            strict: false,
             http_client: None,
             websocket_client: None,
         }
@@ -157,6 +159,14 @@ impl ClientBuilder {
     /// The largest packet that is accepted, in bytes. 64 MiB if not said.
     pub fn max_packet(mut self, bytes: usize) -> Self {
         self.max_packet = bytes;
+        self
+    }
+
+    /// Checks the JSON of every event as a whole when it comes, and closes the connection over a broken one, as
+    /// the official client does. Without it a broken argument is found where it is decoded, and costs nothing
+    /// where it is not. It is off if not said.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
         self
     }
 

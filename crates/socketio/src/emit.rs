@@ -7,22 +7,13 @@ use tokio::sync::oneshot;
 
 use crate::{
     ack::Acknowledgement,
+    codec::decode::RESERVED,
     delivery::{Cell, Delivery},
     driver::command::{Command, Emission},
     error::EmitError,
     payload::Encoded,
     socket::Socket,
 };
-
-/// Names that the protocol or the official servers keep for themselves.
-const RESERVED: [&str; 6] = [
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener",
-];
 
 /// Emits on a socket with options set. See [`Socket::volatile`] and [`Socket::with_timeout`].
 #[derive(Debug, Clone)]
@@ -60,7 +51,7 @@ impl<'a> Emitter<'a> {
     /// # Errors
     /// The event was not accepted; nothing of it is sent.
     pub fn emit<T: Serialize + ?Sized>(&self, name: &str, payload: &T) -> Result<Delivery, EmitError> {
-        self.send(name, Encoded::one(payload)?, None)
+        Ok(self.send(name, Encoded::one(payload)?, None)?.0)
     }
 
     /// Emits an event with several arguments, a tuple or a sequence.
@@ -68,7 +59,7 @@ impl<'a> Emitter<'a> {
     /// # Errors
     /// As [`emit`](Self::emit).
     pub fn emit_args<T: Serialize + ?Sized>(&self, name: &str, arguments: &T) -> Result<Delivery, EmitError> {
-        self.send(name, Encoded::several(arguments)?, None)
+        Ok(self.send(name, Encoded::several(arguments)?, None)?.0)
     }
 
     /// Emits an event with one argument, and waits for the server's answer.
@@ -84,7 +75,9 @@ impl<'a> Emitter<'a> {
     fn acknowledged(&self, name: &str, body: Result<Encoded, EmitError>) -> Acknowledgement {
         let (sender, receiver) = oneshot::channel();
         match body.and_then(|body| self.send(name, body, Some(sender))) {
-            Ok(delivery) => Acknowledgement::waiting(receiver, delivery),
+            Ok((delivery, token)) => {
+                Acknowledgement::waiting(receiver, delivery, self.socket.shared().clone(), token)
+            }
             Err(error) => Acknowledgement::refused(error),
         }
     }
@@ -94,14 +87,16 @@ impl<'a> Emitter<'a> {
         name: &str,
         body: Encoded,
         answer: Option<oneshot::Sender<Result<crate::Reply, crate::AckError>>>,
-    ) -> Result<Delivery, EmitError> {
+    ) -> Result<(Delivery, u64), EmitError> {
         if RESERVED.contains(&name) {
             return Err(EmitError::ReservedName(name.to_owned()));
         }
+        let token = self.socket.shared().next_token();
         let cell = Arc::new(Cell::default());
         self.socket.shared().emit(Command::Emit {
             socket: self.socket.id(),
             emission: Emission {
+                token,
                 name: name.into(),
                 body,
                 volatile: self.volatile,
@@ -110,6 +105,6 @@ impl<'a> Emitter<'a> {
                 answer,
             },
         })?;
-        Ok(Delivery { cell })
+        Ok((Delivery { cell }, token))
     }
 }

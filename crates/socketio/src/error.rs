@@ -19,9 +19,9 @@ pub enum BuildError {
     /// A namespace begins with `/` and has no comma.
     #[error("invalid namespace: {0}")]
     Namespace(String),
-    /// The TLS or proxy configuration of the system cannot be used.
-    #[error("http client: {0}")]
-    Http(#[source] reqwest::Error),
+    /// There is no tokio runtime here.
+    #[error("no tokio runtime")]
+    NoRuntime,
     /// The client has been closed for good.
     #[error("the client is closed")]
     Closed,

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::Stream;
 
-use crate::event::SocketEvent;
+use crate::{event::SocketEvent, socket};
 
 /// The events of one socket, in order.
 ///
@@ -19,6 +19,7 @@ use crate::event::SocketEvent;
 #[derive(Debug)]
 pub struct Events {
     queue: Arc<Queue>,
+    _socket: Arc<socket::Inner>,
     /// Taken from the queue in one go, so that its lock is taken once for many events.
     taken: VecDeque<SocketEvent>,
 }
@@ -42,9 +43,10 @@ impl Drop for Events {
 }
 
 impl Events {
-    pub(crate) fn new(queue: Arc<Queue>) -> Self {
+    pub(crate) fn new(queue: Arc<Queue>, socket: Arc<socket::Inner>) -> Self {
         Self {
             queue,
+            _socket: socket,
             taken: VecDeque::new(),
         }
     }

@@ -45,10 +45,12 @@
 
 mod ack;
 mod builder;
+mod client;
 pub mod codec;
 mod delivery;
 mod driver;
 mod emit;
+pub mod engine;
 mod error;
 mod event;
 mod events;
@@ -56,6 +58,7 @@ mod handle;
 mod metrics;
 mod payload;
 mod socket;
+pub mod time;
 
 pub use ack::{Acknowledgement, Reply, Responder};
 pub use builder::{ClientBuilder, Reconnection};

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::{codec::attachment, error::EmitError};
-
-/// How many attachments a packet may have. The official parser refuses more (`maxAttachments`).
-pub(crate) const MAX_ATTACHMENTS: usize = 10;
+use crate::{
+    codec::{attachment, decode::MAX_ATTACHMENTS},
+    error::EmitError,
+};
 
 /// Serialised arguments: JSON values separated by commas, and the attachments they refer to.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,7 @@ impl Encoded {
     pub(crate) fn one<T: Serialize + ?Sized>(payload: &T) -> Result<Self, EmitError> {
         let mut encoded = Self::of(payload)?;
         // `()` and a `None` at the top are JSON's null; only the first has no size.
-        if encoded.json == "null" && std::mem::size_of_val(payload) == 0 {
+        if encoded.json == "null" && size_of_val(payload) == 0 {
             encoded.json.clear();
         }
         Ok(encoded)

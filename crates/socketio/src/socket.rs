@@ -139,28 +139,30 @@ impl SocketBuilder {
                 options: Box::new(self.options),
             })
             .map_err(|_| BuildError::Closed)?;
-        Ok((
-            Socket {
-                inner: Arc::new(Inner {
-                    handle: self.handle,
-                    id,
-                }),
-            },
-            Events::new(queue),
-        ))
+        let inner = Arc::new(Inner { handle: self.handle, id });
+        Ok((Socket { inner: inner.clone() }, Events::new(queue, inner)))
     }
 }
 
-/// One namespace. Cheap to clone; when the last one and its client are dropped, the connection is closed.
+/// One namespace. Cheap to clone. When the last one and its [`Events`] are dropped, it is disconnected; and with
+/// the last of those and of the client's handles the client ends.
 #[derive(Debug, Clone)]
 pub struct Socket {
     inner: Arc<Inner>,
 }
 
+/// Held by every [`Socket`] of a namespace and by its [`Events`].
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     handle: Arc<Handle>,
     id: u64,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A closed client has no namespaces.
+        let _ = self.handle.shared().control(Command::Release { socket: self.id });
+    }
 }
 
 impl Socket {

@@ -6,6 +6,60 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{codec::attachment, error::PayloadError};
 
+/// A packet from the server.
+#[derive(Debug, Clone)]
+pub enum Packet {
+    /// A namespace is connected.
+    Connect {
+        buffer: Utf8Bytes,
+        namespace: Span,
+        data: Box<str>,
+    },
+    /// A namespace is disconnected.
+    Disconnect { buffer: Utf8Bytes, namespace: Span },
+    /// A namespace cannot be connected.
+    ConnectError {
+        buffer: Utf8Bytes,
+        namespace: Span,
+        data: Box<str>,
+    },
+    /// An event; with an id the server wants an answer.
+    Event {
+        namespace: Span,
+        id: Option<u64>,
+        arguments: Arguments,
+    },
+    /// An answer.
+    Ack {
+        namespace: Span,
+        id: u64,
+        arguments: Arguments,
+    },
+}
+
+impl Packet {
+    /// The namespace that it belongs to.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        let namespace = match self {
+            Self::Connect {
+                buffer, namespace, ..
+            }
+            | Self::Disconnect { buffer, namespace }
+            | Self::ConnectError {
+                buffer, namespace, ..
+            } => namespace.of(buffer),
+            Self::Event {
+                namespace, arguments, ..
+            }
+            | Self::Ack {
+                namespace, arguments, ..
+            } => namespace.of(&arguments.buffer),
+        };
+        if namespace.is_empty() { "/" } else { namespace }
+    }
+}
+
 /// The arguments of an event or an acknowledgement, where they stand in the bytes that came.
 #[derive(Debug, Clone)]
 pub struct Arguments {
@@ -18,7 +72,7 @@ pub struct Arguments {
 
 /// A part of a buffer: byte offsets on character boundaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
+pub struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
@@ -52,6 +106,27 @@ impl Arguments {
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
         &self.attachments
+    }
+
+    /// The last argument, if it is a string.
+    #[must_use]
+    pub fn last_string(&self) -> Option<String> {
+        let json = self.json().trim_end();
+        let bytes = json.as_bytes();
+        let mut start = json.len().checked_sub(1).filter(|end| bytes[*end] == b'"')?;
+        loop {
+            start = bytes[..start].iter().rposition(|byte| *byte == b'"')?;
+            let escapes = bytes[..start]
+                .iter()
+                .rev()
+                .take_while(|byte| **byte == b'\\')
+                .count();
+            if escapes % 2 == 0 {
+                break;
+            }
+        }
+        // Inside of an array or an object it would be followed by a bracket.
+        serde_json::from_str(&json[start..]).ok()
     }
 
     /// The first argument; `null` if there is none.

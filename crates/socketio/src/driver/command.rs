@@ -6,10 +6,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Waker},
     time::Duration,
 };
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::{
     ack::Reply,
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Disconnect {
         socket: u64,
     },
+    Release { socket: u64 },
+    Forget { token: u64 },
     Emit {
         socket: u64,
         emission: Emission,
@@ -61,6 +64,7 @@ pub(crate) struct SocketOptions {
 
 /// An event on its way out.
 pub(crate) struct Emission {
+    pub(crate) token: u64,
     pub(crate) name: Box<str>,
     pub(crate) body: Encoded,
     pub(crate) volatile: bool,
@@ -81,7 +85,7 @@ pub(crate) struct Handle {
 pub(crate) struct Shared {
     capacity: usize,
     commands: Mutex<Commands>,
-    pub(crate) arrived: Notify,
+    tokens: AtomicU64,
     metrics: Mutex<Metrics>,
 }
 
@@ -91,6 +95,8 @@ struct Commands {
     /// Emits accepted and not yet written or dropped.
     queued: usize,
     closed: bool,
+    /// The task, while it waits.
+    task: Option<Waker>,
 }
 
 impl std::fmt::Debug for Commands {
@@ -106,7 +112,7 @@ impl Handle {
         let shared = Arc::new(Shared {
             capacity,
             commands: Mutex::default(),
-            arrived: Notify::new(),
+            tokens: AtomicU64::new(0),
             metrics: Mutex::default(),
         });
         Self {
@@ -155,15 +161,53 @@ impl Shared {
             return Err(EmitError::Closed);
         }
         commands.waiting.push_back(command);
-        drop(commands);
-        self.arrived.notify_one();
+        wake(commands);
         Ok(())
     }
 
     /// Ends the task.
     pub(crate) fn close(&self) {
-        self.commands().closed = true;
-        self.arrived.notify_one();
+        let mut commands = self.commands();
+        commands.closed = true;
+        wake(commands);
+    }
+
+    /// The next command; without one the task is woken when there is.
+    pub(crate) fn next(&self, context: &mut Context<'_>) -> Option<Command> {
+        let mut commands = self.commands();
+        let command = commands.waiting.pop_front();
+        if command.is_none()
+            && !commands
+                .task
+                .as_ref()
+                .is_some_and(|task| task.will_wake(context.waker()))
+        {
+            commands.task = Some(context.waker().clone());
+        }
+        command
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.commands().closed
+    }
+
+    /// One emit fewer waits.
+    pub(crate) fn settled(&self) {
+        let mut commands = self.commands();
+        commands.queued = commands.queued.saturating_sub(1);
+    }
+
+    /// A token for an emit.
+    pub(crate) fn next_token(&self) -> u64 {
+        self.tokens.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn publish(&self, metrics: &Metrics) {
+        let queued = self.commands().queued;
+        *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = Metrics {
+            queued,
+            ..metrics.clone()
+        };
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
@@ -171,5 +215,14 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+}
+
+/// Wakes the task, with the lock let go first.
+fn wake(mut commands: MutexGuard<'_, Commands>) {
+    let task = commands.task.take();
+    drop(commands);
+    if let Some(task) = task {
+        task.wake();
     }
 }

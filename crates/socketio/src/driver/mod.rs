@@ -1,16 +1,45 @@
 //! The tokio side: sockets, HTTP, the clock, and the task that joins them to the machines.
 
 pub(crate) mod command;
+mod http;
+mod polling;
+mod task;
+mod websocket;
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
-use http::HeaderMap;
+use ::http::HeaderMap;
 use url::Url;
 
-use crate::{builder::ClientBuilder, driver::command::Handle, error::BuildError, handle::Client};
+use self::{command::Handle, http::Http, task::Task};
+use crate::{builder::ClientBuilder, client, engine, error::BuildError, handle::Client};
 
 /// Starts the task of a client.
-pub(crate) fn start(options: ClientBuilder, _url: Url, _headers: HeaderMap) -> Result<Client, BuildError> {
+pub(crate) fn start(options: ClientBuilder, url: Url, headers: HeaderMap) -> Result<Client, BuildError> {
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
     let handle = Arc::new(Handle::new(options.queue_capacity));
+    let http = Http::new(url, headers, options.http_client, options.websocket_client);
+    let machine = client::Client::new(client::Options {
+        engine: engine::Options {
+            transports: options.transports,
+            try_all_transports: options.try_all_transports,
+            upgrade: options.upgrade,
+        },
+        remember_upgrade: options.remember_upgrade,
+        reconnection: options.reconnection,
+        timeout: options.timeout,
+        strict: options.strict,
+        seed: RandomState::new().hash_one(0),
+    });
+    let task = Task::new(
+        handle.shared().clone(),
+        Arc::new(http),
+        options.max_packet,
+        machine,
+    );
+    runtime.spawn(task.run());
     Ok(Client { handle })
 }

@@ -1,0 +1,359 @@
+//! The client: namespaces on one connection, acknowledgements, buffering, retries, recovery, reconnection. Pure:
+//! it is told what happened and says what to do, and owns no clock, socket or task.
+//!
+//! `handle` appends to a buffer of the caller's instead of returning one, so that a flood of events allocates
+//! nothing here; and the next timer is asked for once a batch, by `wake_at`, instead of being an output of each.
+
+mod backoff;
+mod connection;
+mod emission;
+mod namespace;
+mod retry;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+pub(crate) use self::emission::Outcome;
+use self::{backoff::Backoff, connection::Connection, emission::Emission, namespace::Namespace};
+use crate::{
+    builder::Reconnection,
+    codec::{
+        decode::Decoder,
+        frame::Frame,
+        packet::{Arguments, Packet},
+    },
+    engine::{self, Engine, Farewell},
+    event::{ConnectionEvent, DisconnectReason, Transport},
+    payload::Encoded,
+    time::Now,
+};
+
+/// How often the clocks are compared, so that a computer that wakes is noticed within a second.
+const CLOCK_CHECK: Duration = Duration::from_millis(500);
+
+/// What the client is told.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// There is a namespace.
+    Socket {
+        socket: u64,
+        options: NamespaceOptions,
+    },
+    Connect {
+        socket: u64,
+    },
+    Disconnect {
+        socket: u64,
+    },
+    /// Nobody holds the socket any more.
+    Release {
+        socket: u64,
+    },
+    Emit {
+        socket: u64,
+        emit: Emit,
+    },
+    /// The application no longer waits for this acknowledgement.
+    Forget {
+        token: u64,
+    },
+    /// Answers an event of the server.
+    Reply {
+        socket: u64,
+        connection: u64,
+        id: u64,
+        body: Encoded,
+    },
+    /// The answer to [`Output::AskAuth`]: a JSON object, or nothing.
+    Auth {
+        socket: u64,
+        request: u64,
+        data: String,
+    },
+    /// The answer to [`Output::Refused`].
+    Refreshed {
+        socket: u64,
+        request: u64,
+        retry: bool,
+    },
+    Open,
+    Close,
+    SetReconnection(bool),
+    NetworkChanged,
+    Engine(engine::Input),
+}
+
+/// An event on its way out.
+#[derive(Debug)]
+pub(crate) struct Emit {
+    pub(crate) token: u64,
+    pub(crate) name: Box<str>,
+    pub(crate) body: Encoded,
+    pub(crate) volatile: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) wants_ack: bool,
+}
+
+/// The choices for one namespace.
+#[derive(Debug, Clone)]
+pub(crate) struct NamespaceOptions {
+    pub(crate) namespace: String,
+    pub(crate) retries: Option<u32>,
+    pub(crate) ack_timeout: Option<Duration>,
+    /// Whether a refusal is told as [`Output::Refused`] first.
+    pub(crate) asks_when_refused: bool,
+}
+
+/// The choices for the connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) engine: engine::Options,
+    pub(crate) remember_upgrade: bool,
+    pub(crate) reconnection: Reconnection,
+    pub(crate) timeout: Duration,
+    pub(crate) strict: bool,
+    pub(crate) seed: u64,
+}
+
+/// What the client says.
+#[derive(Debug)]
+pub(crate) enum Output {
+    OpenWebSocket(Option<Arc<str>>),
+    SendWebSocket(Vec<Frame>),
+    DropWebSocket,
+    Get(Option<Arc<str>>),
+    Post {
+        sid: Arc<str>,
+        body: String,
+    },
+    /// The session is over: end its requests and its WebSocket; in an orderly way if there is a farewell.
+    Leave(Option<Farewell>),
+    /// Ask for the auth of a CONNECT.
+    AskAuth {
+        socket: u64,
+        request: u64,
+    },
+    /// Ask whether a refused CONNECT is worth another try.
+    Refused {
+        socket: u64,
+        request: u64,
+        message: Arc<str>,
+        data: Option<Arc<str>>,
+    },
+    Connected {
+        socket: u64,
+        id: Arc<str>,
+        recovered: bool,
+        transport: Transport,
+    },
+    Disconnected {
+        socket: u64,
+        reason: DisconnectReason,
+    },
+    ConnectError {
+        socket: u64,
+        message: Arc<str>,
+        data: Option<Arc<str>>,
+        active: bool,
+    },
+    Event {
+        socket: u64,
+        connection: u64,
+        id: Option<u64>,
+        arguments: Arguments,
+    },
+    /// What became of an emit. After the last outcome its token is forgotten.
+    Settled {
+        token: u64,
+        outcome: Outcome,
+    },
+    /// An event is being handed to the transport.
+    Sending {
+        token: u64,
+    },
+    Connection(ConnectionEvent),
+}
+
+/// The machine.
+#[derive(Debug)]
+pub(crate) struct Client {
+    options: Options,
+    connection: Connection,
+    namespaces: Vec<Namespace>,
+    emissions: HashMap<u64, Emission>,
+    /// When emissions run out of time.
+    timeouts: BTreeSet<(Instant, u64)>,
+    decoder: Decoder,
+    backoff: Backoff,
+    /// A WebSocket has worked before.
+    upgraded_before: bool,
+    stalled: bool,
+    last: Option<Now>,
+    /// Numbers the questions that are asked, so that an answer to an old one is known.
+    requests: u64,
+    /// Numbers the sessions, so that what an ended one said is not heeded.
+    session: u64,
+    /// What the engine said and has not been looked at.
+    said: Vec<engine::Output>,
+}
+
+impl Client {
+    pub(crate) fn new(options: Options) -> Self {
+        let backoff = Backoff::new(options.seed);
+        let decoder = Decoder::new(options.strict);
+        Self {
+            options,
+            connection: Connection::Closed,
+            namespaces: Vec::new(),
+            emissions: HashMap::new(),
+            timeouts: BTreeSet::new(),
+            decoder,
+            backoff,
+            upgraded_before: false,
+            stalled: false,
+            last: None,
+            requests: 0,
+            session: 0,
+            said: Vec::new(),
+        }
+    }
+
+    /// What carries the session, if there is one.
+    pub(crate) fn transport(&self) -> Option<Transport> {
+        self.connection.engine().and_then(Engine::transport)
+    }
+
+    /// When to be told [`engine::Input::Tick`], at the latest.
+    pub(crate) fn wake_at(&self, now: Now) -> Option<Instant> {
+        let connection = self
+            .connection
+            .wake_at()
+            .map(|at| at.min(now.monotonic + CLOCK_CHECK));
+        let timeout = self.timeouts.first().map(|(at, _)| *at);
+        connection.into_iter().chain(timeout).min()
+    }
+
+    /// Takes what happened, and appends what to do.
+    pub(crate) fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Engine(engine::Input::Tick) => self.tick(now, out),
+            Input::Engine(input) => {
+                if let engine::Input::Stalled(stalled) = input {
+                    self.stalled = stalled;
+                }
+                if let Some(engine) = self.connection.engine_mut() {
+                    engine.handle(now, input, &mut self.said);
+                }
+            }
+            Input::Socket { socket, options } => self.namespaces.push(Namespace::new(socket, options)),
+            Input::Connect { socket } => self.connect(now, socket, out),
+            Input::Disconnect { socket } => self.disconnect(now, socket, out),
+            Input::Emit { socket, emit } => self.emit(now, socket, emit, out),
+            Input::Forget { token } => self.forget(token, out),
+            Input::Reply {
+                socket,
+                connection,
+                id,
+                body,
+            } => self.reply(socket, connection, id, &body),
+            Input::Auth {
+                socket,
+                request,
+                data,
+            } => self.authorized(socket, request, &data),
+            Input::Release { socket } => self.release(now, socket, out),
+            Input::Refreshed {
+                socket,
+                request,
+                retry,
+            } => self.refreshed(now, socket, request, retry, out),
+            Input::Open => self.open(now, out),
+            Input::Close => self.close(now, out),
+            Input::SetReconnection(enabled) => self.set_reconnection(now, enabled, out),
+            Input::NetworkChanged => self.network_changed(now, out),
+        }
+        self.heed_engine(now, out);
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.expire(now, out);
+        self.tick_connection(now, out);
+    }
+
+    /// Does what the engine said, which may make it say more.
+    fn heed_engine(&mut self, now: Now, out: &mut Vec<Output>) {
+        while !self.said.is_empty() {
+            let session = self.session;
+            let mut said = std::mem::take(&mut self.said);
+            for output in said.drain(..) {
+                if session != self.session {
+                    break;
+                }
+                match output {
+                    engine::Output::Text(text) => self.text(now, text, out),
+                    engine::Output::Binary(bytes) => self.binary(now, bytes, out),
+                    engine::Output::OpenWebSocket(sid) => out.push(Output::OpenWebSocket(sid)),
+                    engine::Output::SendWebSocket(frames) => out.push(Output::SendWebSocket(frames)),
+                    engine::Output::DropWebSocket => out.push(Output::DropWebSocket),
+                    engine::Output::Get(sid) => out.push(Output::Get(sid)),
+                    engine::Output::Post { sid, body } => out.push(Output::Post { sid, body }),
+                    engine::Output::Written(token) => self.written(now, token, out),
+                    engine::Output::Pinged => out.push(Output::Connection(ConnectionEvent::Ping)),
+                    engine::Output::Upgraded => {
+                        self.upgraded_before = true;
+                        let changed = ConnectionEvent::TransportChanged(Transport::WebSocket);
+                        out.push(Output::Connection(changed));
+                    }
+                    engine::Output::Opened { sid, transport } => self.opened(now, sid, transport, out),
+                    engine::Output::Closed(reason) => self.session_closed(now, reason, out),
+                }
+            }
+            // Keeps the buffer, unless more was said meanwhile.
+            if self.said.is_empty() {
+                self.said = said;
+                break;
+            }
+        }
+    }
+
+    fn text(&mut self, now: Now, text: Utf8Bytes, out: &mut Vec<Output>) {
+        match self.decoder.text(text) {
+            Ok(packet) => self.packet(now, packet, out),
+            Err(error) => self.parse_error(now, &error.to_string(), out),
+        }
+    }
+
+    fn binary(&mut self, now: Now, bytes: Bytes, out: &mut Vec<Output>) {
+        match self.decoder.binary(bytes) {
+            Ok(packet) => self.packet(now, packet, out),
+            Err(error) => self.parse_error(now, &error.to_string(), out),
+        }
+    }
+
+    fn packet(&mut self, now: Now, packet: Option<Packet>, out: &mut Vec<Output>) {
+        if let Some(packet) = packet {
+            self.namespace_packet(now, packet, out);
+        }
+    }
+
+    fn parse_error(&mut self, now: Now, details: &str, out: &mut Vec<Output>) {
+        self.abandon(now, DisconnectReason::ParseError(details.into()), out);
+    }
+
+    fn place(&self, socket: u64) -> Option<usize> {
+        self.namespaces
+            .iter()
+            .position(|namespace| namespace.socket == socket)
+    }
+
+    fn request(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+}

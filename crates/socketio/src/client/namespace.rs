@@ -1,0 +1,517 @@
+//! A namespace: connecting it, what the server says to it, leaving it.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+use serde_json::Value;
+use tracing::debug;
+
+use super::{Client, NamespaceOptions, Output};
+use crate::{
+    codec::{
+        encode,
+        frame::Frame,
+        packet::{Arguments, Packet},
+    },
+    engine::Outgoing,
+    event::{DisconnectReason, Transport},
+    payload::Encoded,
+    time::Now,
+};
+
+/// What the official client says to a server of another major version.
+const OTHER_VERSION: &str =
+    "the server sent no session id: it speaks Socket.IO 2, and this client Socket.IO 3 and later";
+
+#[derive(Debug)]
+pub(super) struct Namespace {
+    pub(super) socket: u64,
+    pub(super) options: NamespaceOptions,
+    pub(super) phase: Phase,
+    /// Counts the times that it was connected.
+    pub(super) connection: u64,
+    /// Emits that wait for it to be connected.
+    pub(super) buffer: VecDeque<u64>,
+    /// Emits that are sent one at a time.
+    pub(super) retrying: VecDeque<u64>,
+    pub(super) next_ack: u64,
+    /// From the ids on the wire to the tokens of the emits.
+    pub(super) acks: HashMap<u64, u64>,
+    recovery: Option<Recovery>,
+    /// The application was asked about a refusal since it was last connected.
+    asked: bool,
+}
+
+/// How far a namespace has come.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Not wanted.
+    Inactive,
+    /// Wanted, and there is no session.
+    Waiting,
+    /// The application is asked for its auth.
+    Authorizing { request: u64 },
+    /// CONNECT was sent.
+    Connecting,
+    /// CONNECT was sent, and before the reply the application changed its mind.
+    Leaving,
+    /// The server refused, and the application is asked about it.
+    Refused {
+        request: u64,
+        message: Arc<str>,
+        data: Option<Arc<str>>,
+    },
+    /// It is connected.
+    Connected,
+}
+
+/// What connection state recovery needs.
+#[derive(Debug)]
+struct Recovery {
+    pid: String,
+    offset: Option<String>,
+}
+
+impl Namespace {
+    pub(super) fn new(socket: u64, options: NamespaceOptions) -> Self {
+        Self {
+            socket,
+            options,
+            phase: Phase::Inactive,
+            connection: 0,
+            buffer: VecDeque::new(),
+            retrying: VecDeque::new(),
+            next_ack: 0,
+            acks: HashMap::new(),
+            recovery: None,
+            asked: false,
+        }
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        match self.phase {
+            Phase::Inactive | Phase::Leaving => false,
+            Phase::Waiting
+            | Phase::Authorizing { .. }
+            | Phase::Connecting
+            | Phase::Refused { .. }
+            | Phase::Connected => true,
+        }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        match self.phase {
+            Phase::Connected => true,
+            Phase::Inactive
+            | Phase::Waiting
+            | Phase::Authorizing { .. }
+            | Phase::Connecting
+            | Phase::Leaving
+            | Phase::Refused { .. } => false,
+        }
+    }
+}
+
+impl Client {
+    pub(super) fn connect(&mut self, now: Now, socket: u64, out: &mut Vec<Output>) {
+        let Some(place) = self.place(socket) else { return };
+        let namespace = &self.namespaces[place];
+        let taken = self.namespaces.iter().any(|other| {
+            other.socket != socket
+                && !matches!(other.phase, Phase::Inactive)
+                && other.options.namespace == namespace.options.namespace
+        });
+        if taken {
+            let message = "another socket of this client has the namespace".into();
+            return out.push(Output::ConnectError {
+                socket,
+                message,
+                data: None,
+                active: false,
+            });
+        }
+        match namespace.phase {
+            Phase::Inactive => {
+                self.namespaces[place].asked = false;
+                if self.connection.is_open() {
+                    self.ask_auth(place, out);
+                } else {
+                    self.namespaces[place].phase = Phase::Waiting;
+                    self.open(now, out);
+                }
+            }
+            Phase::Leaving => self.namespaces[place].phase = Phase::Connecting,
+            Phase::Waiting
+            | Phase::Authorizing { .. }
+            | Phase::Connecting
+            | Phase::Refused { .. }
+            | Phase::Connected => {}
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, now: Now, socket: u64, out: &mut Vec<Output>) {
+        let Some(place) = self.place(socket) else { return };
+        let was_active = self.namespaces[place].is_active();
+        self.leave_namespace(place, out);
+        if was_active {
+            self.close_if_unused(now, out);
+        }
+    }
+
+    pub(super) fn release(&mut self, now: Now, socket: u64, out: &mut Vec<Output>) {
+        self.disconnect(now, socket, out);
+        let Some(place) = self.place(socket) else { return };
+        for token in self.namespaces[place].buffer.clone() {
+            self.drop_emission(token, out);
+        }
+        for token in self.namespaces[place].retrying.clone() {
+            self.drop_emission(token, out);
+        }
+        self.namespaces.remove(place);
+    }
+
+    pub(super) fn leave_namespace(&mut self, place: usize, out: &mut Vec<Output>) {
+        let namespace = &mut self.namespaces[place];
+        let socket = namespace.socket;
+        match namespace.phase {
+            Phase::Inactive | Phase::Leaving => {}
+            Phase::Waiting | Phase::Authorizing { .. } | Phase::Refused { .. } => {
+                namespace.phase = Phase::Inactive
+            }
+            Phase::Connecting => namespace.phase = Phase::Leaving,
+            Phase::Connected => {
+                let frame = encode::disconnect(&namespace.options.namespace);
+                namespace.phase = Phase::Inactive;
+                self.send(frame);
+                let reason = DisconnectReason::ClientDisconnect;
+                out.push(Output::Disconnected { socket, reason });
+                self.fail_acks(place, out);
+            }
+        }
+    }
+
+    /// The session under the namespace is gone.
+    pub(super) fn lose_namespace(&mut self, place: usize, reason: &DisconnectReason, out: &mut Vec<Output>) {
+        let namespace = &mut self.namespaces[place];
+        let socket = namespace.socket;
+        match namespace.phase {
+            Phase::Inactive | Phase::Waiting => {}
+            Phase::Leaving => namespace.phase = Phase::Inactive,
+            Phase::Authorizing { .. } | Phase::Connecting => namespace.phase = Phase::Waiting,
+            Phase::Refused { .. } => {
+                namespace.asked = false;
+                namespace.phase = Phase::Waiting;
+            }
+            Phase::Connected => {
+                namespace.phase = Phase::Waiting;
+                out.push(Output::Disconnected {
+                    socket,
+                    reason: reason.clone(),
+                });
+                self.fail_acks(place, out);
+            }
+        }
+    }
+
+    pub(super) fn ask_auth(&mut self, place: usize, out: &mut Vec<Output>) {
+        let request = self.request();
+        let namespace = &mut self.namespaces[place];
+        namespace.phase = Phase::Authorizing { request };
+        out.push(Output::AskAuth {
+            socket: namespace.socket,
+            request,
+        });
+    }
+
+    pub(super) fn authorized(&mut self, socket: u64, request: u64, data: &str) {
+        let Some(place) = self.place(socket) else { return };
+        let namespace = &mut self.namespaces[place];
+        match namespace.phase {
+            Phase::Authorizing { request: asked } if asked == request => {}
+            Phase::Authorizing { .. }
+            | Phase::Inactive
+            | Phase::Waiting
+            | Phase::Connecting
+            | Phase::Leaving
+            | Phase::Refused { .. }
+            | Phase::Connected => return,
+        }
+        namespace.phase = Phase::Connecting;
+        let data = match &namespace.recovery {
+            Some(recovery) => recovery.beside(data),
+            None => data.to_owned(),
+        };
+        let frame = encode::connect(&namespace.options.namespace, &data);
+        self.send(frame);
+    }
+
+    pub(super) fn refreshed(
+        &mut self,
+        now: Now,
+        socket: u64,
+        request: u64,
+        retry: bool,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(place) = self.place(socket) else { return };
+        let namespace = &mut self.namespaces[place];
+        match &namespace.phase {
+            Phase::Refused {
+                request: asked,
+                message,
+                data,
+            } if *asked == request => {
+                let (message, data) = (message.clone(), data.clone());
+                if retry {
+                    self.ask_auth(place, out);
+                } else {
+                    self.refuse(now, place, message, data, out);
+                }
+            }
+            Phase::Refused { .. }
+            | Phase::Authorizing { .. }
+            | Phase::Inactive
+            | Phase::Waiting
+            | Phase::Connecting
+            | Phase::Leaving
+            | Phase::Connected => {}
+        }
+    }
+
+    pub(super) fn reply(&mut self, socket: u64, connection: u64, id: u64, body: &Encoded) {
+        let Some(place) = self.place(socket) else { return };
+        let namespace = &self.namespaces[place];
+        if !namespace.is_connected() || namespace.connection != connection {
+            return debug!(id, "nobody waits for this answer any more");
+        }
+        let frame = encode::ack(&namespace.options.namespace, id, body);
+        self.send_packet(Outgoing {
+            frame,
+            attachments: body.attachments.clone(),
+            token: None,
+        });
+    }
+
+    pub(super) fn namespace_packet(&mut self, now: Now, packet: Packet, out: &mut Vec<Output>) {
+        let name = packet.namespace();
+        let found = self.namespaces.iter().position(|namespace| {
+            namespace.options.namespace == name && !matches!(namespace.phase, Phase::Inactive)
+        });
+        let Some(place) = found else {
+            return debug!(namespace = name, "a packet for a namespace that is not connected");
+        };
+        match packet {
+            Packet::Event { id, arguments, .. } => self.event(place, id, arguments, out),
+            Packet::Ack { id, arguments, .. } => self.acknowledged(now, place, id, arguments, out),
+            Packet::Connect { data, .. } => self.connected(now, place, &data, out),
+            Packet::ConnectError { data, .. } => self.connect_error(now, place, &data, out),
+            Packet::Disconnect { .. } => self.disconnected_by_server(now, place, out),
+        }
+    }
+
+    fn event(&mut self, place: usize, id: Option<u64>, arguments: Arguments, out: &mut Vec<Output>) {
+        let namespace = &mut self.namespaces[place];
+        match namespace.phase {
+            // What was missed comes before the reply to CONNECT, and counts for the connection that it makes.
+            Phase::Connected | Phase::Connecting => {}
+            Phase::Inactive
+            | Phase::Waiting
+            | Phase::Authorizing { .. }
+            | Phase::Leaving
+            | Phase::Refused { .. } => return,
+        }
+        // Only events that want no answer carry an offset.
+        if let (Some(recovery), None) = (&mut namespace.recovery, id)
+            && let Some(offset) = arguments.last_string()
+        {
+            recovery.offset = Some(offset);
+        }
+        let connection = match namespace.phase {
+            Phase::Connected => namespace.connection,
+            Phase::Connecting
+            | Phase::Inactive
+            | Phase::Waiting
+            | Phase::Authorizing { .. }
+            | Phase::Leaving
+            | Phase::Refused { .. } => namespace.connection + 1,
+        };
+        out.push(Output::Event {
+            socket: namespace.socket,
+            connection,
+            id,
+            arguments,
+        });
+    }
+
+    fn connected(&mut self, now: Now, place: usize, data: &str, out: &mut Vec<Output>) {
+        #[derive(Deserialize)]
+        struct Reply {
+            sid: Arc<str>,
+            pid: Option<String>,
+        }
+        let transport = self.transport().unwrap_or(Transport::Polling);
+        let namespace = &mut self.namespaces[place];
+        match namespace.phase {
+            Phase::Connecting => {}
+            Phase::Leaving => {
+                namespace.phase = Phase::Inactive;
+                let frame = encode::disconnect(&namespace.options.namespace);
+                self.send(frame);
+                return self.close_if_unused(now, out);
+            }
+            Phase::Inactive
+            | Phase::Waiting
+            | Phase::Authorizing { .. }
+            | Phase::Refused { .. }
+            | Phase::Connected => return debug!("a reply to a CONNECT that was not sent"),
+        }
+        let Ok(Reply { sid, pid }) = serde_json::from_str(data) else {
+            return self.refuse(now, place, OTHER_VERSION.into(), None, out);
+        };
+        let recovered = match (&namespace.recovery, &pid) {
+            (Some(recovery), Some(pid)) => recovery.pid == *pid,
+            (None, _) | (_, None) => false,
+        };
+        if !recovered {
+            namespace.recovery = pid.map(|pid| Recovery { pid, offset: None });
+        }
+        namespace.phase = Phase::Connected;
+        namespace.connection += 1;
+        namespace.asked = false;
+        let socket = namespace.socket;
+        for token in std::mem::take(&mut namespace.buffer) {
+            self.write(token, out);
+        }
+        self.retry_next(now, place, true, out);
+        out.push(Output::Connected {
+            socket,
+            id: sid,
+            recovered,
+            transport,
+        });
+    }
+
+    fn connect_error(&mut self, now: Now, place: usize, data: &str, out: &mut Vec<Output>) {
+        let (message, data): (Arc<str>, Option<Arc<str>>) = match serde_json::from_str(data) {
+            Ok(Value::Object(mut fields)) => {
+                let message = fields
+                    .get("message")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .into();
+                (message, fields.remove("data").map(|data| data.to_string().into()))
+            }
+            Ok(Value::String(message)) => (message.into(), None),
+            Ok(_) | Err(_) => ("".into(), None),
+        };
+        let request = self.request();
+        let namespace = &mut self.namespaces[place];
+        match namespace.phase {
+            Phase::Connecting if namespace.options.asks_when_refused && !namespace.asked => {
+                namespace.asked = true;
+                namespace.phase = Phase::Refused {
+                    request,
+                    message: message.clone(),
+                    data: data.clone(),
+                };
+                out.push(Output::Refused {
+                    socket: namespace.socket,
+                    request,
+                    message,
+                    data,
+                });
+            }
+            Phase::Connecting => self.refuse(now, place, message, data, out),
+            Phase::Leaving => {
+                namespace.phase = Phase::Inactive;
+                self.close_if_unused(now, out);
+            }
+            Phase::Inactive
+            | Phase::Waiting
+            | Phase::Authorizing { .. }
+            | Phase::Refused { .. }
+            | Phase::Connected => debug!("a refusal of a CONNECT that was not sent"),
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        now: Now,
+        place: usize,
+        message: Arc<str>,
+        data: Option<Arc<str>>,
+        out: &mut Vec<Output>,
+    ) {
+        let namespace = &mut self.namespaces[place];
+        namespace.phase = Phase::Inactive;
+        out.push(Output::ConnectError {
+            socket: namespace.socket,
+            message,
+            data,
+            active: false,
+        });
+        self.close_if_unused(now, out);
+    }
+
+    fn disconnected_by_server(&mut self, now: Now, place: usize, out: &mut Vec<Output>) {
+        let namespace = &mut self.namespaces[place];
+        let socket = namespace.socket;
+        match namespace.phase {
+            Phase::Connected => {
+                namespace.phase = Phase::Inactive;
+                let reason = DisconnectReason::ServerDisconnect;
+                out.push(Output::Disconnected { socket, reason });
+                self.fail_acks(place, out);
+                self.close_if_unused(now, out);
+            }
+            Phase::Connecting => {
+                let message = DisconnectReason::ServerDisconnect.as_str().into();
+                self.refuse(now, place, message, None, out);
+            }
+            Phase::Leaving => {
+                namespace.phase = Phase::Inactive;
+                self.close_if_unused(now, out);
+            }
+            Phase::Inactive | Phase::Waiting | Phase::Authorizing { .. } | Phase::Refused { .. } => {}
+        }
+    }
+
+    fn close_if_unused(&mut self, now: Now, out: &mut Vec<Output>) {
+        if !self.namespaces.iter().any(Namespace::is_active) {
+            self.close_connection(now, out);
+        }
+    }
+
+    /// Sends a packet that nobody asks after.
+    fn send(&mut self, frame: Frame) {
+        self.send_packet(Outgoing {
+            frame,
+            attachments: Vec::new(),
+            token: None,
+        });
+    }
+
+    pub(super) fn send_packet(&mut self, outgoing: Outgoing) {
+        if let Some(engine) = self.connection.engine_mut() {
+            engine.send(outgoing, &mut self.said);
+        }
+    }
+}
+
+impl Recovery {
+    /// Puts itself beside the application's auth, which wins where names are the same.
+    fn beside(&self, auth: &str) -> String {
+        let mut fields = serde_json::Map::new();
+        fields.insert("pid".to_owned(), Value::from(self.pid.as_str()));
+        if let Some(offset) = &self.offset {
+            fields.insert("offset".to_owned(), Value::from(offset.as_str()));
+        }
+        if let Ok(Value::Object(auth)) = serde_json::from_str(auth) {
+            fields.extend(auth);
+        }
+        Value::Object(fields).to_string()
+    }
+}

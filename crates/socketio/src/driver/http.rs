@@ -1,0 +1,157 @@
+//! The requests of a session: addresses, headers, clients.
+
+use std::sync::{Arc, OnceLock};
+
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::Response;
+use url::Url;
+
+use crate::event::Transport;
+
+/// How much of an answer that is no success is read for its message.
+const ERROR_BODY: usize = 4096;
+
+/// Makes requests to one server.
+#[derive(Debug)]
+pub(crate) struct Http {
+    url: Url,
+    headers: HeaderMap,
+    polling: OnceLock<reqwest::Client>,
+    websocket: OnceLock<reqwest::Client>,
+}
+
+impl Http {
+    pub(crate) fn new(
+        url: Url,
+        headers: HeaderMap,
+        polling: Option<reqwest::Client>,
+        websocket: Option<reqwest::Client>,
+    ) -> Self {
+        let filled = |client: Option<reqwest::Client>| client.map_or_else(OnceLock::new, OnceLock::from);
+        Self {
+            url,
+            headers,
+            polling: filled(polling),
+            websocket: filled(websocket),
+        }
+    }
+
+    fn url(&self, transport: Transport, sid: Option<&str>) -> Url {
+        let mut url = self.url.clone();
+        let name = match transport {
+            Transport::Polling => "polling",
+            Transport::WebSocket => "websocket",
+        };
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("EIO", "4").append_pair("transport", name);
+            if let Some(sid) = sid {
+                query.append_pair("sid", sid);
+            }
+        }
+        url
+    }
+
+    /// A GET of a session, or of a new one.
+    pub(crate) async fn get(self: Arc<Self>, sid: Option<Arc<str>>) -> Result<Response, Arc<str>> {
+        let client = client(&self.polling, reqwest::Client::builder)?;
+        let request = client
+            .get(self.url(Transport::Polling, sid.as_deref()))
+            .headers(self.headers.clone())
+            .header(header::ACCEPT_ENCODING, "identity");
+        success(request.send().await).await
+    }
+
+    /// A POST of a payload.
+    pub(crate) async fn post(self: Arc<Self>, sid: Arc<str>, body: String) -> Result<(), Arc<str>> {
+        let client = client(&self.polling, reqwest::Client::builder)?;
+        let request = client
+            .post(self.url(Transport::Polling, Some(&sid)))
+            .headers(self.headers.clone())
+            .header(header::CONTENT_TYPE, "text/plain;charset=UTF-8")
+            .body(body);
+        let response = success(request.send().await).await?;
+        // Read to its end, so that the connection can be used again.
+        response.bytes().await.map_err(|error| details(&error))?;
+        Ok(())
+    }
+
+    /// Asks for a WebSocket, of a session or of a new one.
+    pub(crate) async fn upgrade(
+        self: Arc<Self>,
+        sid: Option<Arc<str>>,
+        key: &str,
+    ) -> Result<Response, Arc<str>> {
+        let client = client(&self.websocket, || reqwest::Client::builder().http1_only())?;
+        let key = HeaderValue::try_from(key).map_err(|_| Arc::from("no header value"))?;
+        let request = client
+            .get(self.url(Transport::WebSocket, sid.as_deref()))
+            .headers(self.headers.clone())
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, key);
+        let response = request.send().await.map_err(|error| details(&error))?;
+        if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(response);
+        }
+        Err(refusal(response).await)
+    }
+}
+
+/// Makes a client when it is first needed: reading the system's certificates takes its time.
+fn client(
+    slot: &OnceLock<reqwest::Client>,
+    builder: impl FnOnce() -> reqwest::ClientBuilder,
+) -> Result<&reqwest::Client, Arc<str>> {
+    if let Some(client) = slot.get() {
+        return Ok(client);
+    }
+    let client = builder().build().map_err(|error| details(&error))?;
+    Ok(slot.get_or_init(|| client))
+}
+
+async fn success(response: reqwest::Result<Response>) -> Result<Response, Arc<str>> {
+    let response = response.map_err(|error| details(&error))?;
+    if response.status() == http::StatusCode::OK {
+        return Ok(response);
+    }
+    Err(refusal(response).await)
+}
+
+/// What a server says when it does not do what was asked: `{"code":1,"message":"Session ID unknown"}`.
+async fn refusal(mut response: Response) -> Arc<str> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        message: String,
+    }
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ERROR_BODY {
+            break;
+        }
+    }
+    match serde_json::from_slice::<Body>(&body) {
+        Ok(Body { message }) => format!("status {}: {message}", status.as_u16()).into(),
+        Err(_) => format!("status {}", status.as_u16()).into(),
+    }
+}
+
+/// An error and what caused it, without the URL, which may be logged where it should not.
+fn details(error: &reqwest::Error) -> Arc<str> {
+    let mut text = String::new();
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    if cause.is_none() {
+        text.push_str("request failed");
+    }
+    while let Some(error) = cause {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.into()
+}

@@ -1,0 +1,551 @@
+//! The task of a client: gives the machine what happened and does what it says.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use serde_json::Value;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, Sleep},
+};
+
+use super::{
+    command::{Command, Emission, Shared, SocketOptions},
+    http::Http,
+    polling::Polling,
+    websocket::WebSocket,
+};
+use crate::{
+    ack::{Reply, Responder},
+    client::{Client, Emit, Input, NamespaceOptions, Outcome, Output},
+    delivery::{Cell, DeliveryStatus},
+    engine,
+    error::AckError,
+    event::{Event, SocketEvent, Transport},
+    events::Queue,
+    metrics::Metrics,
+    socket::{Auth, OnRefused, Refresh},
+    time::Now,
+};
+
+/// How many inputs are taken before what they brought is passed on.
+const BATCH: usize = 256;
+
+pub(crate) struct Task {
+    shared: Arc<Shared>,
+    http: Arc<Http>,
+    max_packet: usize,
+    client: Client,
+    websocket: WebSocket,
+    polling: Polling,
+    sockets: Vec<Local>,
+    emits: HashMap<u64, Pending>,
+    /// Questions to the application that are being answered.
+    questions: FuturesUnordered<Pin<Box<dyn Future<Output = Input> + Send>>>,
+    sleep: Pin<Box<Sleep>>,
+    stalled: bool,
+    metrics: Metrics,
+    output: Vec<Output>,
+    /// Answers that need no waiting.
+    answers: VecDeque<Input>,
+}
+
+/// A socket on this side.
+struct Local {
+    socket: u64,
+    auth: Auth,
+    on_refused: Option<OnRefused>,
+    queue: Arc<Queue>,
+    batch: VecDeque<SocketEvent>,
+}
+
+/// An emit that is not settled.
+struct Pending {
+    delivery: Arc<Cell>,
+    answer: Option<oneshot::Sender<Result<Reply, AckError>>>,
+}
+
+impl Task {
+    pub(crate) fn new(shared: Arc<Shared>, http: Arc<Http>, max_packet: usize, client: Client) -> Self {
+        Self {
+            shared,
+            http,
+            max_packet,
+            client,
+            websocket: WebSocket::None,
+            polling: Polling::default(),
+            sockets: Vec::new(),
+            emits: HashMap::new(),
+            questions: FuturesUnordered::new(),
+            sleep: Box::pin(tokio::time::sleep_until(Instant::now())),
+            stalled: false,
+            metrics: Metrics::default(),
+            output: Vec::new(),
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// Runs until the last handle is dropped.
+    pub(crate) async fn run(mut self) {
+        std::future::poll_fn(|context| self.poll(context)).await;
+        for local in &self.sockets {
+            local.queue.close_writer();
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let now = now();
+            let mut progress = false;
+            while let Some(command) = self.shared.next(context) {
+                progress = true;
+                self.command(now, command);
+            }
+            if self.shared.is_closed() {
+                self.tell(now, Input::Close);
+                self.pass_on();
+                return Poll::Ready(());
+            }
+            progress |= self.answers(now, context);
+            progress |= self.timer(now, context);
+            progress |= self.written(now, context);
+            progress |= self.read(now, context);
+            self.pass_on();
+            if !progress {
+                self.publish();
+                if self.set_timer(now, context) {
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, now: Now, command: Command) {
+        match command {
+            Command::Socket { socket, options } => self.socket(now, socket, *options),
+            Command::Connect { socket } => self.tell(now, Input::Connect { socket }),
+            Command::Disconnect { socket } => self.tell(now, Input::Disconnect { socket }),
+            Command::Release { socket } => {
+                self.tell(now, Input::Release { socket });
+                self.sockets.retain(|local| local.socket != socket);
+            }
+            Command::Emit { socket, emission } => self.emit(now, socket, emission),
+            Command::Forget { token } => self.tell(now, Input::Forget { token }),
+            Command::Reply {
+                socket,
+                connection,
+                id,
+                body,
+            } => {
+                self.tell(
+                    now,
+                    Input::Reply {
+                        socket,
+                        connection,
+                        id,
+                        body,
+                    },
+                );
+            }
+            Command::Open => self.tell(now, Input::Open),
+            Command::Close => self.tell(now, Input::Close),
+            Command::SetReconnection(enabled) => self.tell(now, Input::SetReconnection(enabled)),
+            Command::NetworkChanged => self.tell(now, Input::NetworkChanged),
+        }
+    }
+
+    fn socket(&mut self, now: Now, socket: u64, options: SocketOptions) {
+        let Some(queue) = options.queue else { return };
+        let namespace = NamespaceOptions {
+            namespace: options.namespace,
+            retries: options.retries,
+            ack_timeout: options.ack_timeout,
+            asks_when_refused: options.on_refused.is_some(),
+        };
+        let (auth, on_refused) = (options.auth, options.on_refused);
+        self.sockets.push(Local {
+            socket,
+            auth,
+            on_refused,
+            queue,
+            batch: VecDeque::new(),
+        });
+        self.tell(
+            now,
+            Input::Socket {
+                socket,
+                options: namespace,
+            },
+        );
+    }
+
+    fn emit(&mut self, now: Now, socket: u64, emission: Emission) {
+        let Emission {
+            token,
+            name,
+            body,
+            volatile,
+            timeout,
+            delivery,
+            answer,
+        } = emission;
+        let wants_ack = answer.is_some();
+        self.emits.insert(token, Pending { delivery, answer });
+        self.tell(
+            now,
+            Input::Emit {
+                socket,
+                emit: Emit {
+                    token,
+                    name,
+                    body,
+                    volatile,
+                    timeout,
+                    wants_ack,
+                },
+            },
+        );
+    }
+
+    fn answers(&mut self, now: Now, context: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        loop {
+            let input = match self.answers.pop_front() {
+                Some(input) => input,
+                None => match self.questions.poll_next_unpin(context) {
+                    Poll::Ready(Some(input)) => input,
+                    Poll::Ready(None) | Poll::Pending => return progress,
+                },
+            };
+            progress = true;
+            self.tell(now, input);
+        }
+    }
+
+    fn timer(&mut self, now: Now, context: &mut Context<'_>) -> bool {
+        if self.sleep.is_elapsed() || self.sleep.as_mut().poll(context).is_pending() {
+            return false;
+        }
+        self.tell(now, Input::Engine(engine::Input::Tick));
+        true
+    }
+
+    /// Whether the timer is set to a moment in the future.
+    fn set_timer(&mut self, now: Now, context: &mut Context<'_>) -> bool {
+        let Some(wake) = self.client.wake_at(now) else {
+            return true;
+        };
+        let wake = Instant::from_std(wake);
+        if wake != self.sleep.deadline() || self.sleep.is_elapsed() {
+            self.sleep.as_mut().reset(wake);
+        }
+        if self.sleep.as_mut().poll(context).is_pending() {
+            return true;
+        }
+        self.tell(now, Input::Engine(engine::Input::Tick));
+        false
+    }
+
+    fn written(&mut self, now: Now, context: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while let Poll::Ready(input) = self.websocket.poll_written(context) {
+            progress = true;
+            self.tell(now, Input::Engine(input));
+        }
+        while let Poll::Ready(input) = self.polling.poll_written(context) {
+            progress = true;
+            self.tell(now, Input::Engine(input));
+        }
+        progress
+    }
+
+    /// Reads a batch, unless an application does not keep up.
+    fn read(&mut self, now: Now, context: &mut Context<'_>) -> bool {
+        let full = self
+            .sockets
+            .iter()
+            .any(|local| local.queue.poll_room(context).is_pending());
+        if full != self.stalled {
+            self.stalled = full;
+            self.tell(now, Input::Engine(engine::Input::Stalled(full)));
+        }
+        if full {
+            return false;
+        }
+        for taken in 0..BATCH {
+            let input = match self.websocket.poll_input(context) {
+                Poll::Ready(input) => input,
+                Poll::Pending => match self.polling.poll_input(context, self.max_packet) {
+                    Poll::Ready(input) => input,
+                    Poll::Pending => return taken > 0,
+                },
+            };
+            self.count(&input);
+            self.tell(now, Input::Engine(input));
+        }
+        true
+    }
+
+    fn count(&mut self, input: &engine::Input) {
+        let bytes = match input {
+            engine::Input::WebSocketFrame(frame) => frame.len(),
+            engine::Input::Polled(text) => text.len(),
+            engine::Input::WebSocketOpened
+            | engine::Input::WebSocketWritten
+            | engine::Input::WebSocketFailed(_)
+            | engine::Input::WebSocketClosed(_)
+            | engine::Input::GetDone
+            | engine::Input::GetFailed(_)
+            | engine::Input::PostDone
+            | engine::Input::PostFailed(_)
+            | engine::Input::Stalled(_)
+            | engine::Input::Tick => return,
+        };
+        self.metrics.bytes_received += bytes as u64;
+        self.metrics.packets_received += 1;
+    }
+
+    /// Gives the machine an input and does what it says.
+    fn tell(&mut self, now: Now, input: Input) {
+        self.client.handle(now, input, &mut self.output);
+        let mut output = std::mem::take(&mut self.output);
+        for output in output.drain(..) {
+            self.heed(output);
+        }
+        self.output = output;
+    }
+
+    fn heed(&mut self, output: Output) {
+        match output {
+            Output::Event {
+                socket,
+                connection,
+                id,
+                arguments,
+            } => {
+                let responder = id.map(|id| Responder {
+                    shared: self.shared.clone(),
+                    socket,
+                    connection,
+                    id,
+                });
+                self.say(socket, SocketEvent::Event(Event { arguments, responder }));
+            }
+            Output::OpenWebSocket(sid) => {
+                self.websocket = WebSocket::open(self.http.clone(), sid, self.max_packet);
+            }
+            Output::SendWebSocket(frames) => {
+                self.metrics.packets_written += frames.len() as u64;
+                self.metrics.bytes_written += frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
+                if let Err(details) = self.websocket.send(frames) {
+                    self.websocket = WebSocket::None;
+                    let failed = engine::Input::WebSocketFailed(details);
+                    self.answers.push_back(Input::Engine(failed));
+                }
+            }
+            Output::DropWebSocket => self.websocket = WebSocket::None,
+            Output::Get(sid) => self.polling.get(self.http.clone(), sid),
+            Output::Post { sid, body } => {
+                self.metrics.packets_written += body.split('\u{1e}').count() as u64;
+                self.metrics.bytes_written += body.len() as u64;
+                self.polling.post(self.http.clone(), sid, body);
+            }
+            Output::Leave(farewell) => {
+                let websocket = std::mem::take(&mut self.websocket);
+                let polling = std::mem::take(&mut self.polling);
+                if let Some(farewell) = farewell
+                    && let Some(sid) = farewell.sid
+                {
+                    match farewell.transport {
+                        Transport::WebSocket => websocket.farewell(farewell.frames),
+                        Transport::Polling => polling.farewell(self.http.clone(), sid, farewell.frames),
+                    }
+                }
+            }
+            Output::AskAuth { socket, request } => self.ask_auth(socket, request),
+            Output::Refused {
+                socket,
+                request,
+                message,
+                data,
+            } => {
+                let Some(decide) = self.local(socket).and_then(|local| local.on_refused.clone()) else {
+                    return;
+                };
+                let decision = decide(message, data);
+                self.questions.push(Box::pin(async move {
+                    Input::Refreshed {
+                        socket,
+                        request,
+                        retry: decision.await == Refresh::Retry,
+                    }
+                }));
+            }
+            Output::Connected {
+                socket,
+                id,
+                recovered,
+                transport,
+            } => {
+                self.say(
+                    socket,
+                    SocketEvent::Connected {
+                        id,
+                        recovered,
+                        transport,
+                    },
+                );
+            }
+            Output::Disconnected { socket, reason } => self.say(socket, SocketEvent::Disconnected { reason }),
+            Output::ConnectError {
+                socket,
+                message,
+                data,
+                active,
+            } => {
+                self.say(
+                    socket,
+                    SocketEvent::ConnectError {
+                        message,
+                        data,
+                        active,
+                    },
+                );
+            }
+            Output::Settled { token, outcome } => self.settle(token, outcome),
+            Output::Sending { .. } => {}
+            Output::Connection(event) => {
+                self.note(&event);
+                for local in &mut self.sockets {
+                    local.batch.push_back(SocketEvent::Connection(event.clone()));
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, event: &crate::event::ConnectionEvent) {
+        use crate::event::ConnectionEvent as E;
+        match event {
+            E::Opened { .. } => self.metrics.sessions += 1,
+            E::ReconnectAttempt { .. } => self.metrics.reconnect_attempts += 1,
+            E::Reconnected { .. } => self.metrics.reconnects += 1,
+            E::TransportChanged(_)
+            | E::Closed { .. }
+            | E::Error { .. }
+            | E::ReconnectScheduled { .. }
+            | E::ReconnectError { .. }
+            | E::ReconnectFailed
+            | E::Ping => {}
+        }
+    }
+
+    fn ask_auth(&mut self, socket: u64, request: u64) {
+        let Some(local) = self.local(socket) else { return };
+        let answer = move |value: &Value| Input::Auth {
+            socket,
+            request,
+            data: auth_data(value),
+        };
+        match &local.auth {
+            Auth::None => self.answers.push_back(answer(&Value::Null)),
+            Auth::Value(value) => {
+                let input = answer(value);
+                self.answers.push_back(input);
+            }
+            Auth::Provider(provider) => {
+                let provided = provider();
+                self.questions
+                    .push(Box::pin(async move { answer(&provided.await) }));
+            }
+        }
+    }
+
+    fn settle(&mut self, token: u64, outcome: Outcome) {
+        let status = match &outcome {
+            Outcome::Written | Outcome::Done => DeliveryStatus::Written,
+            Outcome::Acknowledged { .. } => DeliveryStatus::Acknowledged,
+            Outcome::TimedOut { written: true } | Outcome::Unknown => DeliveryStatus::Unknown,
+            Outcome::TimedOut { written: false } | Outcome::Dropped => DeliveryStatus::Dropped,
+        };
+        let answer = match outcome {
+            Outcome::Written => {
+                if let Some(pending) = self.emits.get(&token) {
+                    pending.delivery.set(status);
+                }
+                return;
+            }
+            Outcome::Acknowledged {
+                arguments,
+                round_trip,
+            } => {
+                self.metrics.round_trip = Some(round_trip);
+                Ok(Reply { arguments })
+            }
+            Outcome::TimedOut { written } => Err(AckError::Timeout { written }),
+            Outcome::Unknown => Err(AckError::Disconnected),
+            Outcome::Done | Outcome::Dropped => Err(AckError::Dropped),
+        };
+        if let Some(pending) = self.emits.remove(&token) {
+            self.shared.settled();
+            pending.delivery.set(status);
+            if let Some(waiting) = pending.answer {
+                // Whoever waited may be gone.
+                let _ = waiting.send(answer);
+            }
+        }
+    }
+
+    fn local(&mut self, socket: u64) -> Option<&mut Local> {
+        self.sockets.iter_mut().find(|local| local.socket == socket)
+    }
+
+    fn say(&mut self, socket: u64, event: SocketEvent) {
+        if let Some(local) = self.local(socket) {
+            local.batch.push_back(event);
+        }
+    }
+
+    /// Passes on what the batch brought.
+    fn pass_on(&mut self) {
+        for local in &mut self.sockets {
+            if !local.batch.is_empty() {
+                local.queue.append(&mut local.batch);
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        self.metrics.transport = self.client.transport();
+        self.shared.publish(&self.metrics);
+    }
+}
+
+/// A CONNECT's data: a JSON object, or nothing.
+fn auth_data(value: &Value) -> String {
+    match value {
+        Value::Object(_) => value.to_string(),
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            tracing::warn!("auth is no JSON object, and is not sent");
+            String::new()
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver is where the clocks are read"
+)]
+fn now() -> Now {
+    Now {
+        monotonic: Instant::now().into_std(),
+        wall: SystemTime::now(),
+    }
+}

@@ -1,0 +1,517 @@
+//! One Engine.IO session: handshake, polling, heartbeat, upgrade. Pure: it is told what happened and says what
+//! to do.
+//!
+//! Never does: reconnect, which is a new session; look into messages.
+
+mod outbox;
+mod upgrade;
+
+use std::sync::Arc;
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+pub use self::outbox::Outgoing;
+use self::{outbox::Outbox, upgrade::Upgrade};
+use crate::{
+    codec::{
+        frame::{self, Frame, Handshake, Packet},
+        payload,
+    },
+    event::{DisconnectReason, Transport},
+    time::{Deadline, Now},
+};
+
+/// What the engine is told.
+#[derive(Debug)]
+pub enum Input {
+    /// The WebSocket that was asked for is open.
+    WebSocketOpened,
+    /// It brought a message.
+    WebSocketFrame(Frame),
+    /// What was given to it last is with the operating system.
+    WebSocketWritten,
+    /// It failed, or could not be opened.
+    WebSocketFailed(Arc<str>),
+    /// It was closed in an orderly way.
+    WebSocketClosed(Arc<str>),
+    /// A GET brought a packet; more may follow.
+    Polled(Utf8Bytes),
+    /// The GET ended as it should, after all its packets.
+    GetDone,
+    /// The GET failed.
+    GetFailed(Arc<str>),
+    /// The POST was answered as it should be.
+    PostDone,
+    /// The POST failed.
+    PostFailed(Arc<str>),
+    /// The application does not keep up, and nothing is read until it does.
+    Stalled(bool),
+    /// Time has passed.
+    Tick,
+}
+
+/// What the engine says.
+#[derive(Debug)]
+pub enum Output {
+    /// Open a WebSocket, for a new session or for the one with this id.
+    OpenWebSocket(Option<Arc<str>>),
+    /// Write these, and say when they are written.
+    SendWebSocket(Vec<Frame>),
+    /// Let go of the WebSocket: the probe failed.
+    DropWebSocket,
+    /// Send a GET, for a new session or for the one with this id.
+    Get(Option<Arc<str>>),
+    /// Send a POST.
+    Post {
+        /// The session.
+        sid: Arc<str>,
+        /// The payload.
+        body: String,
+    },
+    /// The session is open.
+    Opened {
+        /// Its id.
+        sid: Arc<str>,
+        /// What it was opened over.
+        transport: Transport,
+    },
+    /// A text message for the layer above, the type's byte in front.
+    Text(Utf8Bytes),
+    /// A binary message for the layer above.
+    Binary(bytes::Bytes),
+    /// The server's heartbeat came, and was answered.
+    Pinged,
+    /// The packet with this token is written.
+    Written(u64),
+    /// The session moved to the WebSocket.
+    Upgraded,
+    /// The session ended, or never began.
+    Closed(DisconnectReason),
+}
+
+/// The choices that an engine takes.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// In the order in which they are tried.
+    pub transports: Vec<Transport>,
+    /// Whether a failed transport is followed by the next one.
+    pub try_all_transports: bool,
+    /// Whether polling is upgraded.
+    pub upgrade: bool,
+}
+
+/// One session.
+#[derive(Debug)]
+pub struct Engine {
+    options: Options,
+    state: State,
+    outbox: Outbox,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Waits for the handshake over the transport at this place of the list.
+    Opening {
+        place: usize,
+    },
+    Open(Session),
+    Closed,
+}
+
+#[derive(Debug)]
+struct Session {
+    handshake: Handshake,
+    carrier: Carrier,
+    silence: Deadline,
+    /// While nothing is read: when to answer for the heartbeat next.
+    answer: Option<Deadline>,
+}
+
+/// What carries a session.
+#[derive(Debug)]
+enum Carrier {
+    Polling {
+        getting: bool,
+        posting: bool,
+        upgrade: Upgrade,
+    },
+    WebSocket {
+        writing: bool,
+    },
+}
+
+/// What is left of a session that the client closes.
+#[derive(Debug)]
+pub struct Farewell {
+    /// The session; none if there was none yet.
+    pub sid: Option<Arc<str>>,
+    /// What carries it.
+    pub transport: Transport,
+    /// What is still to be written before it is closed.
+    pub frames: Vec<Frame>,
+}
+
+impl Engine {
+    /// Begins a session.
+    pub fn open(options: Options, out: &mut Vec<Output>) -> Self {
+        let engine = Self {
+            options,
+            state: State::Opening { place: 0 },
+            outbox: Outbox::default(),
+        };
+        engine.try_transport(0, out);
+        engine
+    }
+
+    /// Queues a packet, and writes it if the transport is free.
+    pub fn send(&mut self, outgoing: Outgoing, out: &mut Vec<Output>) {
+        self.outbox.push(outgoing);
+        self.flush(out);
+    }
+
+    /// Takes a packet back, unless something of it was given to a transport already.
+    pub fn cancel(&mut self, token: u64) -> bool {
+        self.outbox.cancel(token)
+    }
+
+    /// Whether a packet would be written at once.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        match &self.state {
+            State::Opening { .. } | State::Closed => false,
+            State::Open(session) => self.outbox.is_empty() && session.carrier.is_free(),
+        }
+    }
+
+    /// What carries the session, if there is one.
+    #[must_use]
+    pub fn transport(&self) -> Option<Transport> {
+        match &self.state {
+            State::Opening { .. } | State::Closed => None,
+            State::Open(session) => Some(session.carrier.transport()),
+        }
+    }
+
+    /// Ends the session. What was queued goes out with the farewell.
+    pub fn close(&mut self) -> Option<Farewell> {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closed => None,
+            State::Opening { place } => {
+                let transport = self.options.transports.get(place).copied()?;
+                Some(Farewell {
+                    sid: None,
+                    transport,
+                    frames: Vec::new(),
+                })
+            }
+            State::Open(session) => Some(Farewell {
+                sid: Some(session.handshake.sid.clone()),
+                transport: session.carrier.transport(),
+                frames: self.outbox.take_frames(),
+            }),
+        }
+    }
+
+    /// The tokens of what was never given to a transport, in order, and of what was but may not have arrived.
+    pub fn take_unwritten(&mut self) -> (Vec<u64>, Vec<u64>) {
+        self.outbox.take_tokens()
+    }
+
+    /// When to be told [`Input::Tick`], at the latest.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<std::time::Instant> {
+        let State::Open(session) = &self.state else {
+            return None;
+        };
+        let mut wake = session.silence.monotonic;
+        if let Some(answer) = session.answer {
+            wake = answer.monotonic;
+        }
+        if let Some(deadline) = session.carrier.deadline() {
+            wake = wake.min(deadline.monotonic);
+        }
+        Some(wake)
+    }
+
+    /// Takes what happened, and appends what to do.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::WebSocketFrame(frame) => match frame::decode(frame) {
+                Ok(packet) => self.packet(now, packet, Transport::WebSocket, out),
+                Err(error) if self.is_probing() => self.probe_failed(&error.to_string(), out),
+                Err(error) => self.fail(DisconnectReason::ParseError(error.to_string().into()), out),
+            },
+            Input::Polled(text) => match frame::decode_polled(text) {
+                Ok(packet) => self.packet(now, packet, Transport::Polling, out),
+                Err(error) => self.fail(DisconnectReason::ParseError(error.to_string().into()), out),
+            },
+            Input::WebSocketOpened => self.websocket_opened(out),
+            Input::WebSocketWritten => self.websocket_written(out),
+            Input::WebSocketFailed(details) if self.is_probing() => self.probe_failed(&details, out),
+            Input::WebSocketClosed(details) if self.is_probing() => self.probe_failed(&details, out),
+            Input::WebSocketFailed(details) => self.fail(DisconnectReason::TransportError(details), out),
+            Input::WebSocketClosed(details) => self.fail(DisconnectReason::TransportClose(details), out),
+            Input::GetDone => self.get_done(out),
+            Input::GetFailed(details) | Input::PostFailed(details) => {
+                self.fail(DisconnectReason::TransportError(details), out);
+            }
+            Input::PostDone => self.post_done(out),
+            Input::Stalled(stalled) => self.stalled(now, stalled),
+            Input::Tick => self.tick(now, out),
+        }
+    }
+
+    fn packet(&mut self, now: Now, packet: Packet, via: Transport, out: &mut Vec<Output>) {
+        match &mut self.state {
+            State::Closed => {}
+            State::Opening { place } => match packet {
+                Packet::Open(handshake) => {
+                    let begun = self.options.transports.get(*place).copied();
+                    if begun == Some(via) {
+                        self.opened(now, handshake, via, out);
+                    }
+                }
+                Packet::Close => self.fail(
+                    DisconnectReason::TransportClose("closed by the server".into()),
+                    out,
+                ),
+                Packet::Ping | Packet::Pong(_) | Packet::Text(_) | Packet::Binary(_) | Packet::Noop => {
+                    let details = "the server's first packet is no handshake";
+                    self.fail(DisconnectReason::ParseError(details.into()), out);
+                }
+            },
+            State::Open(session) => {
+                if via == Transport::WebSocket && session.carrier.transport() == Transport::Polling {
+                    return self.probed(packet, out);
+                }
+                match packet {
+                    Packet::Text(text) => out.push(Output::Text(text)),
+                    Packet::Binary(bytes) => out.push(Output::Binary(bytes)),
+                    Packet::Ping => {
+                        session.silence = Deadline::after(now, session.handshake.silence());
+                        out.push(Output::Pinged);
+                        self.send(Outgoing::control("3"), out);
+                    }
+                    Packet::Noop | Packet::Pong(_) => {}
+                    Packet::Close => {
+                        self.fail(
+                            DisconnectReason::TransportClose("closed by the server".into()),
+                            out,
+                        );
+                    }
+                    Packet::Open(_) => {
+                        let details = "a second handshake";
+                        self.fail(DisconnectReason::ParseError(details.into()), out);
+                    }
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, now: Now, handshake: Handshake, via: Transport, out: &mut Vec<Output>) {
+        let sid = handshake.sid.clone();
+        let carrier = match via {
+            Transport::WebSocket => Carrier::WebSocket { writing: false },
+            Transport::Polling => {
+                let wanted = self.options.upgrade
+                    && self.options.transports.contains(&Transport::WebSocket)
+                    && handshake.upgrades.iter().any(|name| name == "websocket");
+                let upgrade = if wanted {
+                    Upgrade::begin(now)
+                } else {
+                    Upgrade::None
+                };
+                // The GET that brought the handshake has not ended yet.
+                Carrier::Polling {
+                    getting: true,
+                    posting: false,
+                    upgrade,
+                }
+            }
+        };
+        out.push(Output::Opened {
+            sid: sid.clone(),
+            transport: via,
+        });
+        if let Carrier::Polling {
+            upgrade: Upgrade::Opening { .. },
+            ..
+        } = &carrier
+        {
+            out.push(Output::OpenWebSocket(Some(sid)));
+        }
+        let silence = Deadline::after(now, handshake.silence());
+        self.state = State::Open(Session {
+            handshake,
+            carrier,
+            silence,
+            answer: None,
+        });
+        self.flush(out);
+    }
+
+    fn websocket_written(&mut self, out: &mut Vec<Output>) {
+        if let State::Open(Session {
+            carrier: Carrier::WebSocket { writing },
+            ..
+        }) = &mut self.state
+        {
+            *writing = false;
+            self.outbox.written(out);
+            self.flush(out);
+        }
+    }
+
+    fn get_done(&mut self, out: &mut Vec<Output>) {
+        match &mut self.state {
+            State::Closed => {}
+            State::Opening { .. } => {
+                self.fail(
+                    DisconnectReason::TransportError("the server sent no handshake".into()),
+                    out,
+                );
+            }
+            State::Open(session) => {
+                let sid = session.handshake.sid.clone();
+                match &mut session.carrier {
+                    Carrier::WebSocket { .. } => {}
+                    Carrier::Polling { getting, upgrade, .. } => {
+                        *getting = false;
+                        if upgrade.pauses() {
+                            self.switch(out);
+                        } else {
+                            *getting = true;
+                            out.push(Output::Get(Some(sid)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn post_done(&mut self, out: &mut Vec<Output>) {
+        if let State::Open(Session {
+            carrier: Carrier::Polling { posting, upgrade, .. },
+            ..
+        }) = &mut self.state
+        {
+            *posting = false;
+            let pauses = upgrade.pauses();
+            self.outbox.written(out);
+            if pauses { self.switch(out) } else { self.flush(out) }
+        }
+    }
+
+    /// Gives the transport what it can take.
+    fn flush(&mut self, out: &mut Vec<Output>) {
+        let State::Open(session) = &mut self.state else {
+            return;
+        };
+        match &mut session.carrier {
+            Carrier::WebSocket { writing } => {
+                if !*writing && !self.outbox.is_empty() {
+                    *writing = true;
+                    out.push(Output::SendWebSocket(self.outbox.take_all()));
+                }
+            }
+            Carrier::Polling { posting, upgrade, .. } => {
+                if !*posting && !upgrade.pauses() && !self.outbox.is_empty() {
+                    *posting = true;
+                    let frames = self.outbox.take_payload(session.handshake.max_payload);
+                    let sid = session.handshake.sid.clone();
+                    out.push(Output::Post {
+                        sid,
+                        body: payload::encode(&frames),
+                    });
+                }
+            }
+        }
+    }
+
+    fn stalled(&mut self, now: Now, stalled: bool) {
+        let State::Open(session) = &mut self.state else {
+            return;
+        };
+        if stalled {
+            session.answer = Some(Deadline::after(now, session.handshake.answer_interval()));
+        } else if session.answer.take().is_some() {
+            // The heartbeats of the meantime are still to be read.
+            session.silence = Deadline::after(now, session.handshake.silence());
+        }
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
+        let State::Open(session) = &mut self.state else {
+            return;
+        };
+        match session.answer {
+            None if session.silence.has_passed(now) => return self.fail(DisconnectReason::PingTimeout, out),
+            Some(answer) if answer.has_passed(now) => {
+                session.answer = Some(Deadline::after(now, session.handshake.answer_interval()));
+                self.send(Outgoing::control("3"), out);
+            }
+            None | Some(_) => {}
+        }
+        let late = match &self.state {
+            State::Opening { .. } | State::Closed => false,
+            State::Open(session) => session
+                .carrier
+                .deadline()
+                .is_some_and(|deadline| deadline.has_passed(now)),
+        };
+        if late {
+            self.probe_failed("timeout", out);
+        }
+    }
+
+    /// The session ends; or the next transport is tried, if this one brought no session.
+    fn fail(&mut self, reason: DisconnectReason, out: &mut Vec<Output>) {
+        match self.state {
+            State::Closed => {}
+            State::Opening { place }
+                if self.options.try_all_transports && place + 1 < self.options.transports.len() =>
+            {
+                self.state = State::Opening { place: place + 1 };
+                out.push(Output::DropWebSocket);
+                self.try_transport(place + 1, out);
+            }
+            State::Opening { .. } | State::Open(_) => {
+                self.state = State::Closed;
+                out.push(Output::Closed(reason));
+            }
+        }
+    }
+
+    fn try_transport(&self, place: usize, out: &mut Vec<Output>) {
+        match self.options.transports.get(place) {
+            Some(Transport::WebSocket) => out.push(Output::OpenWebSocket(None)),
+            Some(Transport::Polling) => out.push(Output::Get(None)),
+            None => out.push(Output::Closed(DisconnectReason::TransportError(
+                "no transport".into(),
+            ))),
+        }
+    }
+}
+
+impl Carrier {
+    fn transport(&self) -> Transport {
+        match self {
+            Self::Polling { .. } => Transport::Polling,
+            Self::WebSocket { .. } => Transport::WebSocket,
+        }
+    }
+
+    fn is_free(&self) -> bool {
+        match self {
+            Self::Polling { posting, upgrade, .. } => !posting && !upgrade.pauses(),
+            Self::WebSocket { writing } => !writing,
+        }
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Polling { upgrade, .. } => upgrade.deadline(),
+            Self::WebSocket { .. } => None,
+        }
+    }
+}
