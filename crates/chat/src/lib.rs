@@ -5,8 +5,16 @@
 //!
 //! Never does: anything that needs a window. It knows no Tauri, shows nothing, and holds no password longer
 //! than a sign-in takes.
+//!
+//! The parts: [`machine`] decides and is pure; [`store`], [`api`] and the Socket.IO client do what it asks;
+//! [`actor`] joins them and is what the shell talks to.
 
+pub mod actor;
+pub mod api;
 pub mod intent;
+pub mod machine;
+pub mod shell;
+pub mod store;
 pub mod view;
 
 pub use intent::Intent;

@@ -6,10 +6,14 @@
 //!
 //! Never holds: tokens, passwords, or more messages than the open window of the timeline.
 
+mod diff;
+
 use std::sync::Arc;
 
 use khaya_wire::{ChatId, ChatKind, MessageId, Timestamp, UserId};
 use serde::Serialize;
+
+pub use diff::{apply, diff};
 
 /// Everything that the main window shows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -240,6 +244,17 @@ pub struct Failure {
     /// `invalid_credentials`, `unreachable`, `not_khaya`, `disk_full`, `keyring_unavailable`, …
     pub code: String,
     pub message: String,
+}
+
+impl Failure {
+    /// A failure with its code and its sentence.
+    #[must_use]
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+        }
+    }
 }
 
 /// What turns one [`View`] into a later one.

@@ -1,0 +1,72 @@
+//! Errands to the keyring: one at a time, in order, and none of them for ever.
+
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+
+use crate::{
+    machine::{SecretsAnswer, SecretsRequest},
+    shell::{Secrets, SecretsError},
+};
+
+/// A keyring may ask its person for a password; for longer than this nobody waits.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// The errands that wait, and the one under way.
+pub(super) struct Errands {
+    secrets: Arc<dyn Secrets>,
+    /// The machine asks for few, each after the answer to the one before or once a sign-out: it stays short.
+    waiting: VecDeque<SecretsRequest>,
+    under_way: Option<Pin<Box<dyn Future<Output = SecretsAnswer> + Send>>>,
+}
+
+impl Errands {
+    pub(super) fn new(secrets: Arc<dyn Secrets>) -> Self {
+        Self {
+            secrets,
+            waiting: VecDeque::new(),
+            under_way: None,
+        }
+    }
+
+    pub(super) fn add(&mut self, request: SecretsRequest) {
+        self.waiting.push_back(request);
+        self.begin();
+    }
+
+    /// The next answer; never, where nothing is under way.
+    pub(super) async fn answer(&mut self) -> SecretsAnswer {
+        let Some(errand) = &mut self.under_way else {
+            return std::future::pending().await;
+        };
+        let answer = errand.await;
+        self.under_way = None;
+        self.begin();
+        answer
+    }
+
+    fn begin(&mut self) {
+        if self.under_way.is_some() {
+            return;
+        }
+        let Some(request) = self.waiting.pop_front() else {
+            return;
+        };
+        let secrets = Arc::clone(&self.secrets);
+        self.under_way = Some(Box::pin(async move {
+            match request {
+                SecretsRequest::Load => SecretsAnswer::Loaded(in_time(secrets.load()).await),
+                SecretsRequest::Save(session) => SecretsAnswer::Saved(in_time(secrets.store(session)).await),
+                SecretsRequest::Delete => SecretsAnswer::Deleted(in_time(secrets.delete()).await),
+            }
+        }));
+    }
+}
+
+async fn in_time<T>(errand: impl Future<Output = Result<T, SecretsError>>) -> Result<T, SecretsError> {
+    tokio::time::timeout(TIME_LIMIT, errand)
+        .await
+        .unwrap_or_else(|_| {
+            Err(SecretsError {
+                message: "The system's keyring does not answer. Unlock it and try again.".to_owned(),
+            })
+        })
+}

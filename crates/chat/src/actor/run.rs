@@ -1,0 +1,248 @@
+//! The actor's task.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use khaya_wire::Timestamp;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+    time::Instant,
+};
+
+use super::{Message, errands::Errands, link::Link};
+use crate::{
+    View,
+    api::{self, ApiError, Response},
+    machine::{Chat, Input, Now, Output},
+    shell::{Secrets, ShellRequest},
+    store::{Op, StoreQueue, StoreThread},
+    view::Failure,
+};
+
+/// Views follow each other no faster than this: half a frame.
+const BETWEEN_VIEWS: Duration = Duration::from_millis(8);
+
+/// The machine, and all that it works with.
+pub(super) struct Actor {
+    machine: Chat,
+    began: Instant,
+    thread: StoreThread,
+    store: StoreQueue,
+    /// Operations for which the store's queue had no room. While there are any, no further inputs are taken.
+    held_back: VecDeque<(u64, Op)>,
+    http: reqwest::Client,
+    calls: JoinSet<(u64, Result<Response, ApiError>)>,
+    link: Link,
+    errands: Errands,
+    inbox: mpsc::Receiver<Message>,
+    next_intent: u64,
+    answers: HashMap<u64, oneshot::Sender<Result<(), Failure>>>,
+    shell: mpsc::Sender<ShellRequest>,
+    show: watch::Sender<Arc<View>>,
+    shown_at: Option<Instant>,
+    has_changed: bool,
+    wake_at: Option<Instant>,
+}
+
+/// What the task goes on with.
+enum Next {
+    Input(Input),
+    Show,
+    End(Option<oneshot::Sender<()>>),
+}
+
+impl Actor {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the ends of its channels, each used once"
+    )]
+    pub(super) fn new(
+        machine: Chat,
+        thread: StoreThread,
+        store: StoreQueue,
+        http: reqwest::Client,
+        secrets: Arc<dyn Secrets>,
+        inbox: mpsc::Receiver<Message>,
+        shell: mpsc::Sender<ShellRequest>,
+        show: watch::Sender<Arc<View>>,
+    ) -> Self {
+        Self {
+            machine,
+            began: Instant::now(),
+            thread,
+            store,
+            held_back: VecDeque::new(),
+            link: Link::new(http.clone()),
+            http,
+            calls: JoinSet::new(),
+            errands: Errands::new(secrets),
+            inbox,
+            next_intent: 0,
+            answers: HashMap::new(),
+            shell,
+            show,
+            shown_at: None,
+            has_changed: false,
+            wake_at: None,
+        }
+    }
+
+    /// Starts the machine and gives it what is on disk.
+    pub(super) async fn read_store(&mut self) {
+        self.take(Input::Start);
+        if let Some((token, result)) = self.store.answer().await {
+            self.take(Input::Store { token, result });
+        }
+        self.publish();
+    }
+
+    pub(super) async fn run(mut self) {
+        let done = loop {
+            match self.next().await {
+                Next::Input(input) => self.take(input),
+                Next::Show => self.publish(),
+                Next::End(done) => break done,
+            }
+        };
+        self.end().await;
+        if let Some(done) = done {
+            // Who asked may have gone away.
+            let _ = done.send(());
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let has_room = self.held_back.is_empty();
+        let show_at = self
+            .has_changed
+            .then(|| self.shown_at.map_or_else(Instant::now, |at| at + BETWEEN_VIEWS));
+        tokio::select! {
+            biased;
+            answer = self.store.answer() => match answer {
+                Some((token, result)) => Next::Input(Input::Store { token, result }),
+                None => Next::End(None),
+            },
+            // A flood of inputs does not keep the window from seeing any of it.
+            () = until(show_at) => Next::Show,
+            () = until(self.wake_at) => {
+                self.wake_at = None;
+                Next::Input(Input::Wake)
+            }
+            message = self.inbox.recv(), if has_room => match message {
+                Some(Message::Intent(intent, answer)) => {
+                    let id = self.next_intent;
+                    self.next_intent += 1;
+                    self.answers.insert(id, answer);
+                    Next::Input(Input::Intent { id, intent })
+                }
+                Some(Message::ShutDown(done)) => Next::End(Some(done)),
+                None => Next::End(None),
+            },
+            Some(done) = self.calls.join_next(), if has_room => match done {
+                Ok((token, result)) => Next::Input(Input::Call { token, result }),
+                Err(error) => {
+                    tracing::error!(%error, "a call's task ended without an answer");
+                    Next::Show
+                }
+            },
+            answer = self.errands.answer() => Next::Input(Input::Secrets(answer)),
+            event = self.link.next(), if has_room => Next::Input(Input::Socket(event)),
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = Now {
+            monotonic: self.began.elapsed(),
+            wall: wall(),
+        };
+        for output in self.machine.handle(now, input) {
+            self.execute(output);
+        }
+        self.hand_to_store();
+        self.has_changed = true;
+    }
+
+    fn execute(&mut self, output: Output) {
+        match output {
+            Output::Store { token, op } => self.held_back.push_back((token, op)),
+            Output::Call { token, call } => {
+                let http = self.http.clone();
+                self.calls
+                    .spawn(async move { (token, api::perform(&http, call).await) });
+            }
+            Output::Socket(command) => self.link.execute(command),
+            Output::Secrets(request) => self.errands.add(request),
+            Output::Shell(request) => {
+                if let Err(error) = self.shell.try_send(request) {
+                    tracing::warn!(%error, "the shell did not take a request");
+                }
+            }
+            Output::Answer { id, result } => {
+                if let Some(answer) = self.answers.remove(&id) {
+                    // Who asked may have gone away.
+                    let _ = answer.send(result);
+                }
+            }
+            Output::WakeAt(at) => self.wake_at = Some(self.began + at),
+        }
+    }
+
+    fn hand_to_store(&mut self) {
+        while self.store.has_room()
+            && let Some((token, op)) = self.held_back.pop_front()
+        {
+            self.store.ask(token, op);
+        }
+    }
+
+    fn publish(&mut self) {
+        self.has_changed = false;
+        self.shown_at = Some(Instant::now());
+        let view = self.machine.view();
+        self.show.send_if_modified(|shown| {
+            let is_new = **shown != view;
+            if is_new {
+                *shown = Arc::new(view);
+            }
+            is_new
+        });
+    }
+
+    async fn end(mut self) {
+        while let Some((token, op)) = self.held_back.pop_front() {
+            if !self.store.has_room() && self.store.answer().await.is_none() {
+                break;
+            }
+            self.store.ask(token, op);
+        }
+        drop(self.link);
+        self.calls.shutdown().await;
+        let Self { store, thread, .. } = self;
+        drop(store);
+        if let Err(error) = tokio::task::spawn_blocking(move || thread.join()).await {
+            tracing::error!(%error, "the store was not closed in order");
+        }
+    }
+}
+
+/// Different in each run: the standard library's hash keys are.
+pub(super) fn seed() -> u64 {
+    RandomState::new().hash_one(SystemTime::now())
+}
+
+fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,190 @@
+//! Performs a [`Call`] over HTTP.
+
+use std::{error::Error as _, time::Duration};
+
+use khaya_wire::{Code, Problem, rest};
+use reqwest::{
+    Client, Method, RequestBuilder, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
+use serde::de::DeserializeOwned;
+
+use super::{ApiError, Call, PAGE, Part, Request, Response};
+
+/// For everything between the first byte sent and the last one received.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// A server that names no time, or names a foolish one, is left alone for at most this long.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// The largest answer that is read, in bytes. A page of 100 messages of 16 KiB, escaped, fits in twice.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
+
+/// Asks the server and reads its answer.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn perform(client: &Client, call: Call) -> Result<Response, ApiError> {
+    let request = build(client, &call);
+    let response = request.send().await.map_err(|error| classify(&error))?;
+    let status = response.status();
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
+    let is_html = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.contains("html"));
+    if status == StatusCode::NOT_FOUND && call.request == Request::Discover {
+        return Ok(Response::Discovered(None));
+    }
+    let body = read(response).await?;
+    if status.is_success() {
+        understand(&call.request, &body)
+    } else {
+        Err(refusal(&call.request, status, is_html, retry_after, &body))
+    }
+}
+
+fn build(client: &Client, call: &Call) -> RequestBuilder {
+    let ask = |method: Method, path: &str| {
+        let request = client.request(method, call.server.join(path)).timeout(TIME_LIMIT);
+        match &call.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
+    };
+    match &call.request {
+        Request::Discover => ask(Method::GET, khaya_wire::discovery::PATH),
+        Request::Login(login) => ask(Method::POST, "/auth/login").json(login),
+        Request::Refresh(refresh) => ask(Method::POST, "/auth/refresh").json(refresh),
+        Request::Logout => ask(Method::POST, "/auth/logout"),
+        Request::Chats { cursor } => {
+            let request = ask(Method::GET, "/chat").query(&[("limit", PAGE.to_string())]);
+            match cursor {
+                Some(cursor) => request.query(&[("cursor", cursor)]),
+                None => request,
+            }
+        }
+        Request::Join { chat } => ask(Method::POST, &format!("{}/join", rest::chat_path(chat))),
+        Request::Messages { chat, part } => {
+            let request = ask(Method::GET, &format!("{}/messages", rest::chat_path(chat)))
+                .query(&[("limit", PAGE.to_string())]);
+            match part {
+                Part::Newest => request,
+                Part::Before(id) => request.query(&[("before", id.as_str())]),
+                Part::After(id) => request.query(&[("after", id.as_str())]),
+            }
+        }
+        Request::Send { chat, message } => {
+            ask(Method::POST, &format!("{}/messages", rest::chat_path(chat))).json(message)
+        }
+        Request::MarkRead { chat, message } => ask(Method::PUT, &format!("{}/read", rest::chat_path(chat)))
+            .json(&rest::MarkRead {
+                message_id: message.clone(),
+            }),
+        Request::CreateChat(chat) => ask(Method::POST, "/chat").json(chat),
+        Request::FindPeople { query } => ask(Method::GET, "/users").query(&[("query", query)]),
+    }
+}
+
+async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(ApiError::NotKhaya);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
+    fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+        serde_json::from_slice(body).map_err(|error| {
+            tracing::warn!(%error, bytes = body.len(), "an answer could not be read");
+            ApiError::NotKhaya
+        })
+    }
+    Ok(match request {
+        Request::Discover => Response::Discovered(Some(json(body)?)),
+        Request::Login(_) => Response::SignedIn(Box::new(json(body)?)),
+        Request::Refresh(_) => Response::Refreshed(json(body)?),
+        Request::Chats { .. } => Response::Chats(json(body)?),
+        Request::Join { .. } | Request::CreateChat(_) => Response::Chat(Box::new(json(body)?)),
+        Request::Messages { .. } => Response::Messages(json(body)?),
+        Request::Send { .. } => Response::Sent(Box::new(json(body)?)),
+        Request::FindPeople { .. } => Response::People(json(body)?),
+        Request::Logout | Request::MarkRead { .. } => Response::Done,
+    })
+}
+
+fn refusal(
+    request: &Request,
+    status: StatusCode,
+    is_html: bool,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> ApiError {
+    let stated: Option<Problem> = serde_json::from_slice(body).ok();
+    if stated.is_none() && is_html && !status.is_server_error() {
+        return ApiError::NotKhaya;
+    }
+    let (code, detail) = match stated {
+        // What we do not know is read as `unavailable`; then the status says more.
+        Some(problem) if problem.code == Code::Unavailable => (code_of(request, status), problem.detail),
+        Some(problem) => (problem.code, problem.detail),
+        None => (code_of(request, status), String::new()),
+    };
+    ApiError::Refused {
+        code,
+        detail,
+        retry_after,
+    }
+}
+
+/// For a server of level Base that has errors of its own.
+fn code_of(request: &Request, status: StatusCode) -> Code {
+    match (status.as_u16(), request) {
+        (400 | 401 | 403, Request::Login(_)) => Code::InvalidCredentials,
+        (401, _) => Code::Unauthorized,
+        (403, _) => Code::Forbidden,
+        (404 | 410, _) => Code::NotFound,
+        (409, _) => Code::Conflict,
+        (413, _) => Code::PayloadTooLarge,
+        (415, _) => Code::UnsupportedMediaType,
+        (429, _) => Code::RateLimited,
+        (408 | 425, _) => Code::Unavailable,
+        (400..=499, _) => Code::InvalidRequest,
+        (_, _) => Code::Unavailable,
+    }
+}
+
+fn classify(error: &reqwest::Error) -> ApiError {
+    // Text of the causes only: the address is in the error's own, and it may be long.
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    tracing::debug!(?causes, "a call failed");
+    let is_tls = causes.iter().any(|cause| {
+        let cause = cause.to_ascii_lowercase();
+        cause.contains("certificate") || cause.contains("tls") || cause.contains("handshake")
+    });
+    if is_tls {
+        ApiError::Tls
+    } else if error.is_connect() {
+        ApiError::Unreachable
+    } else if error.is_timeout() {
+        ApiError::Timeout
+    } else if error.is_redirect() || error.is_decode() {
+        ApiError::NotKhaya
+    } else {
+        ApiError::Interrupted
+    }
+}

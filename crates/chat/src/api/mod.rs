@@ -1,0 +1,102 @@
+//! The server's REST calls: what can be asked, what is answered, and what can go wrong.
+//!
+//! Owns: addresses ([`Server`]), the calls ([`Request`], [`Response`]), their errors ([`ApiError`]) and the one
+//! function that performs them ([`perform`]).
+//!
+//! Never does: retries, decisions, keeping of tokens. A call carries what it needs.
+
+mod address;
+mod error;
+mod http;
+
+use khaya_wire::{Chat, ChatId, Message, MessageId, Page, User, discovery::Discovery, rest};
+
+pub use address::{InvalidAddress, Server};
+pub use error::ApiError;
+pub use http::perform;
+
+use crate::intent::Secret;
+
+/// How many messages are asked for at once; the contract's greatest number.
+pub const PAGE: usize = 100;
+
+/// One call, complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    pub server: Server,
+    /// The access token, for the calls that need one.
+    pub token: Option<Secret>,
+    pub request: Request,
+}
+
+/// What can be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    Discover,
+    Login(rest::Login),
+    Refresh(rest::Refresh),
+    Logout,
+    Chats {
+        cursor: Option<String>,
+    },
+    Join {
+        chat: ChatId,
+    },
+    Messages {
+        chat: ChatId,
+        part: Part,
+    },
+    Send {
+        chat: ChatId,
+        message: rest::SendMessage,
+    },
+    MarkRead {
+        chat: ChatId,
+        message: MessageId,
+    },
+    CreateChat(rest::CreateChat),
+    FindPeople {
+        query: String,
+    },
+}
+
+impl Request {
+    /// Whether the call carries a token.
+    #[must_use]
+    pub const fn needs_token(&self) -> bool {
+        match self {
+            Self::Discover | Self::Login(_) | Self::Refresh(_) => false,
+            Self::Logout
+            | Self::Chats { .. }
+            | Self::Join { .. }
+            | Self::Messages { .. }
+            | Self::Send { .. }
+            | Self::MarkRead { .. }
+            | Self::CreateChat(_)
+            | Self::FindPeople { .. } => true,
+        }
+    }
+}
+
+/// Which part of a chat's messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    Newest,
+    Before(MessageId),
+    After(MessageId),
+}
+
+/// What is answered; one variant a kind of [`Request`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Response {
+    /// `None`: the server is of level Base.
+    Discovered(Option<Discovery>),
+    SignedIn(Box<rest::SignedIn>),
+    Refreshed(rest::Refreshed),
+    Chats(Page<Chat>),
+    Chat(Box<Chat>),
+    Messages(Page<Message>),
+    Sent(Box<Message>),
+    People(Page<User>),
+    Done,
+}

@@ -1,0 +1,177 @@
+//! Calls to the server: what each is for, and the one way in which all of them get a fresh token.
+
+use khaya_wire::{ChatId, ClientId, MessageId};
+
+use super::{Chat, Output, session::Session, timeline::Why};
+use crate::{
+    api::{ApiError, Call, Request, Response},
+    store::Position,
+    view::Failure,
+};
+
+/// A call that has not been answered.
+#[derive(Debug)]
+pub(super) struct Pending {
+    request: Request,
+    purpose: Purpose,
+    /// Which of the session's access tokens it was made with.
+    generation: u64,
+    /// Whether it was refused once for its token.
+    is_second: bool,
+}
+
+/// What a call is for.
+#[derive(Debug, Clone)]
+pub(super) enum Purpose {
+    DiscoverToSignIn,
+    Rediscover,
+    Login,
+    Refresh,
+    Logout,
+    /// The list of chats.
+    List,
+    Join {
+        chat: ChatId,
+    },
+    /// A page of messages.
+    Page {
+        chat: ChatId,
+        why: Why,
+    },
+    /// The page before a message, to close a gap.
+    Backfill {
+        chat: ChatId,
+        before: MessageId,
+        pages_left: u32,
+    },
+    /// Whether a message is there whose sending had no answer.
+    Look {
+        client_id: ClientId,
+    },
+    Send {
+        client_id: ClientId,
+    },
+    MarkRead {
+        chat: ChatId,
+        position: Position,
+    },
+    CreateChat {
+        intent: u64,
+    },
+    FindPeople {
+        query: String,
+    },
+}
+
+impl Chat {
+    /// Asks the server. Without a token, where one is needed, nothing is asked: what waits for it is asked anew
+    /// when there is one.
+    pub(super) fn call(&mut self, request: Request, purpose: Purpose) {
+        self.ask(request, purpose, false);
+    }
+
+    pub(super) fn take_answer(&mut self, token: u64, result: Result<Response, ApiError>) {
+        // A call of a session that is over is no longer there.
+        let Some(pending) = self.calls.remove(&token) else {
+            return;
+        };
+        if let Err(error) = &result {
+            tracing::trace!(purpose = ?pending.purpose, %error, "a call failed");
+            if error.requires_sign_in() && pending.request.needs_token() {
+                self.renew_for(pending);
+                return;
+            }
+        }
+        self.conclude(pending.purpose, result);
+    }
+
+    /// Forgets all calls. Their answers will mean nothing.
+    pub(super) fn drop_calls(&mut self) {
+        for pending in std::mem::take(&mut self.calls).into_values() {
+            if let Purpose::CreateChat { intent } = pending.purpose {
+                self.answer(intent, Err(Failure::new("not_signed_in", "Sign in first.")));
+            }
+        }
+    }
+
+    /// Asks once more, with the token that there is now.
+    pub(super) fn ask_again(&mut self, pending: Pending) {
+        self.ask(pending.request, pending.purpose, true);
+    }
+
+    /// Ends a call that waits for a token which will not come for now.
+    pub(super) fn give_up(&mut self, pending: Pending, error: ApiError) {
+        self.conclude(pending.purpose, Err(error));
+    }
+
+    fn ask(&mut self, request: Request, purpose: Purpose, is_second: bool) {
+        let (server, access) = match &self.session {
+            Session::SignedIn(session) => (session.server.clone(), session.access()),
+            Session::SigningIn(attempt) => (attempt.server.clone(), None),
+            Session::Starting | Session::SignedOut { .. } => return,
+        };
+        let (token, generation) = match (request.needs_token(), access) {
+            (true, Some((token, generation))) => (Some(token), generation),
+            (true, None) => return self.conclude(purpose, Err(ApiError::Unreachable)),
+            (false, _) => (None, 0),
+        };
+        let number = self.token();
+        self.calls.insert(
+            number,
+            Pending {
+                request: request.clone(),
+                purpose,
+                generation,
+                is_second,
+            },
+        );
+        self.out.push(Output::Call {
+            token: number,
+            call: Call {
+                server,
+                token,
+                request,
+            },
+        });
+    }
+
+    fn renew_for(&mut self, pending: Pending) {
+        let Session::SignedIn(session) = &self.session else {
+            return;
+        };
+        if session
+            .access()
+            .is_some_and(|(_, generation)| generation != pending.generation)
+        {
+            self.ask_again(pending);
+        } else if pending.is_second {
+            // Refused with a token that was fresh a moment ago: a further one would not help.
+            self.end_session_for_good();
+        } else {
+            self.renew(Some(pending));
+        }
+    }
+
+    fn conclude(&mut self, purpose: Purpose, result: Result<Response, ApiError>) {
+        match purpose {
+            Purpose::DiscoverToSignIn => self.take_discovery_to_sign_in(result),
+            Purpose::Rediscover => self.take_discovery(result),
+            Purpose::Login => self.take_login(result),
+            Purpose::Refresh => self.take_refreshed(result),
+            Purpose::Logout => {}
+            Purpose::List => self.take_list(result),
+            Purpose::Join { chat } => self.take_joined(&chat, result),
+            Purpose::Page { chat, why } => self.take_page(chat, why, result),
+            Purpose::Backfill {
+                chat,
+                before,
+                pages_left,
+            } => self.take_backfill(chat, before, pages_left, result),
+            Purpose::Look { client_id } => self.take_look(client_id, result),
+            Purpose::Send { client_id } => self.take_sent(client_id, result),
+            Purpose::MarkRead { chat, position } => self.take_read_marked(chat, position, &result),
+            Purpose::CreateChat { intent } => self.take_created_chat(intent, result),
+            Purpose::FindPeople { query } => self.take_found_people(&query, result),
+        }
+    }
+}

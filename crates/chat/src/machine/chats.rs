@@ -1,0 +1,387 @@
+//! The list of chats: what is known of each, when it is fetched, and how far it has been read.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use khaya_wire::{Chat as WireChat, ChatId, ChatKind, User, UserId, discovery::Feature, rest};
+
+use super::{Chat, Output, calls::Purpose, stored::Then};
+use crate::{
+    api::{ApiError, Request, Response},
+    shell::ShellRequest,
+    store::{self, ChatFacts, Op, Position, Read, StoredChat},
+};
+
+/// Without events for all chats, the list is asked for this often (contract, "Socket.IO"); with them too, so that
+/// a lost one comes to light.
+const FETCH_EVERY: Duration = Duration::from_secs(30);
+
+/// After a fetch that failed, or that was overtaken by events.
+const FETCH_AGAIN: Duration = Duration::from_secs(3);
+
+/// No two fetches begin within this time, however often they are asked for.
+const FETCH_AT_MOST_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Default)]
+pub(super) struct Chats {
+    pub(super) rows: HashMap<ChatId, Row>,
+    /// Everyone who is or was seen in a chat.
+    pub(super) people: HashMap<UserId, User>,
+    fetch: Option<Fetch>,
+    /// When to fetch next.
+    fetch_at: Option<Duration>,
+    fetched_at: Option<Duration>,
+    /// Whether the list has ever been fetched.
+    pub(super) has_synced: bool,
+}
+
+/// One chat.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) stored: StoredChat,
+    /// Whether each message that comes in follows the newest that is stored.
+    pub(super) is_live: bool,
+}
+
+/// A fetch of the list on its way.
+#[derive(Debug)]
+struct Fetch {
+    chats: Vec<WireChat>,
+    /// In which something happened since it began, so that its counts are not to be believed.
+    overtaken: HashSet<ChatId>,
+    incarnation: u64,
+}
+
+impl Chats {
+    pub(super) fn get(&self, chat: &ChatId) -> Option<&StoredChat> {
+        self.rows.get(chat).map(|row| &row.stored)
+    }
+
+    pub(super) fn is_loading_first(&self) -> bool {
+        !self.has_synced && self.rows.is_empty() && self.fetch.is_some()
+    }
+
+    pub(super) fn nothing_is_live(&mut self) {
+        for row in self.rows.values_mut() {
+            row.is_live = false;
+        }
+    }
+
+    pub(super) fn is_live(&self, chat: &ChatId) -> bool {
+        self.rows.get(chat).is_some_and(|row| row.is_live)
+    }
+
+    /// Something happened in a chat: what a fetch on its way says of its counts is older.
+    pub(super) fn overtake(&mut self, chat: &ChatId) {
+        if let Some(fetch) = &mut self.fetch {
+            fetch.overtaken.insert(chat.clone());
+        }
+    }
+
+    fn put(&mut self, stored: StoredChat) {
+        for member in &stored.chat.members {
+            self.people.insert(member.id.clone(), member.clone());
+        }
+        match self.rows.get_mut(&stored.chat.id) {
+            Some(row) => row.stored = stored,
+            None => {
+                self.rows.insert(
+                    stored.chat.id.clone(),
+                    Row {
+                        stored,
+                        is_live: false,
+                    },
+                );
+            }
+        }
+    }
+}
+
+impl Chat {
+    /// What the store has of an account comes into memory.
+    pub(super) fn take_contents(&mut self, profile: store::Profile) {
+        self.chats = Chats {
+            has_synced: profile.has_synced,
+            ..Chats::default()
+        };
+        for chat in profile.chats {
+            self.chats.put(chat);
+        }
+        self.outbox.load(profile.outbox);
+    }
+
+    pub(super) fn fetch_soon(&mut self) {
+        let now = self.now.monotonic;
+        let earliest = self
+            .chats
+            .fetched_at
+            .map_or(now, |at| (at + FETCH_AT_MOST_EVERY).max(now));
+        self.fetch_at(earliest);
+    }
+
+    pub(super) fn fetch_later(&mut self) {
+        let wait = self.random.spread(FETCH_AGAIN);
+        self.fetch_at(self.now.monotonic + wait);
+    }
+
+    pub(super) fn fetch_due(&self) -> Option<Duration> {
+        if self.chats.fetch.is_some() || !self.can_ask() {
+            return None;
+        }
+        self.chats.fetch_at
+    }
+
+    pub(super) fn fetch_if_due(&mut self) {
+        if self.fetch_due().is_none_or(|due| due > self.now.monotonic) {
+            return;
+        }
+        self.chats.fetched_at = Some(self.now.monotonic);
+        self.chats.fetch_at = Some(self.now.monotonic + FETCH_EVERY);
+        self.chats.fetch = Some(Fetch {
+            chats: Vec::new(),
+            overtaken: HashSet::new(),
+            incarnation: self.connection.incarnation(),
+        });
+        self.call(Request::Chats { cursor: None }, Purpose::List);
+        // The open chat with it: on level Base edits are seen in no other way, and on either an event may be lost.
+        self.fetch_newest_of_open_chat();
+        self.tell_all_read();
+    }
+
+    pub(super) fn take_list(&mut self, result: Result<Response, ApiError>) {
+        let everywhere = self.server_has(Feature::Everywhere);
+        let incarnation = self.connection.incarnation();
+        let Some(fetch) = &mut self.chats.fetch else {
+            return;
+        };
+        match result {
+            Ok(Response::Chats(page)) => {
+                let is_stuck = page.items.is_empty();
+                fetch.chats.extend(page.items);
+                if let Some(cursor) = page.next_cursor.filter(|_| !is_stuck) {
+                    let cursor = Some(cursor);
+                    return self.call(Request::Chats { cursor }, Purpose::List);
+                }
+            }
+            Ok(_) => return self.list_failed(&ApiError::NotKhaya),
+            Err(error) => return self.list_failed(&error),
+        }
+        let Some(fetch) = self.chats.fetch.take() else {
+            return;
+        };
+        self.connection.fetch_succeeded();
+        let was_overtaken = !fetch.overtaken.is_empty();
+        let chats = fetch
+            .chats
+            .into_iter()
+            .map(|chat| ChatFacts {
+                counts: !fetch.overtaken.contains(&chat.id),
+                chat,
+            })
+            .collect();
+        let then = Then::List {
+            everywhere: everywhere && self.connection.is_up() && fetch.incarnation == incarnation,
+        };
+        self.store(
+            Op::PutChats {
+                chats,
+                complete: true,
+            },
+            then,
+        );
+        if was_overtaken {
+            self.fetch_later();
+        }
+    }
+
+    pub(super) fn list_is_stored(&mut self, chats: Vec<StoredChat>, removed: Vec<ChatId>, everywhere: bool) {
+        let had_synced = std::mem::replace(&mut self.chats.has_synced, true);
+        for chat in removed {
+            self.chat_is_gone(&chat);
+        }
+        let mut is_behind = false;
+        for stored in chats {
+            let id = stored.chat.id.clone();
+            let before = self.chats.get(&id).map(|before| before.unread);
+            if stored.newest_is_new && self.is_open(&id) {
+                is_behind = true;
+            }
+            if had_synced && stored.newest_is_new {
+                self.notify_of_fetched(&stored, before.unwrap_or(0));
+            }
+            if stored.unread == 0 && before.is_some_and(|before| before > 0) {
+                self.withdraw(&id);
+            }
+            self.chats.put(stored);
+            if everywhere && let Some(row) = self.chats.rows.get_mut(&id) {
+                row.is_live = true;
+            }
+        }
+        if is_behind {
+            self.fetch_newest_of_open_chat();
+        }
+        self.send_what_can_be_sent();
+    }
+
+    /// Stores what the server said about one chat.
+    pub(super) fn put_chat(&mut self, chat: WireChat, open: bool) {
+        let facts = ChatFacts { chat, counts: false };
+        self.store(
+            Op::PutChats {
+                chats: vec![facts],
+                complete: false,
+            },
+            Then::Chat { open },
+        );
+    }
+
+    pub(super) fn chat_is_stored(&mut self, chats: Vec<StoredChat>, open: bool) {
+        for stored in chats {
+            let id = stored.chat.id.clone();
+            self.chats.put(stored);
+            if open {
+                self.open_chat(&id);
+            }
+        }
+    }
+
+    pub(super) fn chat_is_gone(&mut self, chat: &ChatId) {
+        self.chats.rows.remove(chat);
+        self.withdraw(chat);
+        if self.is_open(chat) {
+            self.timeline = None;
+        }
+    }
+
+    pub(super) fn take_created_chat(&mut self, intent: u64, result: Result<Response, ApiError>) {
+        match result {
+            Ok(Response::Chat(chat)) => {
+                self.put_chat(*chat, true);
+                self.answer(intent, Ok(()));
+            }
+            Ok(_) => self.answer(intent, Err(ApiError::NotKhaya.failure())),
+            Err(error) => self.answer(intent, Err(error.failure())),
+        }
+    }
+
+    pub(super) fn take_found_people(&mut self, query: &str, result: Result<Response, ApiError>) {
+        let me = self.my_id();
+        let Some(search) = self.people.as_mut().filter(|search| search.query == query) else {
+            return;
+        };
+        search.is_loading = false;
+        match result {
+            Ok(Response::People(page)) => {
+                search.people = page
+                    .items
+                    .iter()
+                    .filter(|user| Some(&user.id) != me.as_ref())
+                    .map(super::show::person)
+                    .collect();
+                search.failure = None;
+            }
+            Ok(_) => search.failure = Some(ApiError::NotKhaya.failure()),
+            Err(error) => search.failure = Some(error.failure()),
+        }
+    }
+
+    pub(super) fn create_chat(
+        &mut self,
+        intent: u64,
+        kind: ChatKind,
+        name: Option<String>,
+        members: Vec<UserId>,
+    ) {
+        let request = Request::CreateChat(rest::CreateChat {
+            kind,
+            name: name.filter(|_| kind == ChatKind::Group),
+            member_ids: members,
+        });
+        self.call(request, Purpose::CreateChat { intent });
+    }
+
+    /// The store has a new marker of one's own.
+    pub(super) fn read_up_to(&mut self, chat: &ChatId, unread: u64, marker: Option<Position>) {
+        self.chats.overtake(chat);
+        let Some(row) = self.chats.rows.get_mut(chat) else {
+            return;
+        };
+        let had_unread = row.stored.unread > 0;
+        row.stored.unread = unread;
+        row.stored.marker_is_confirmed &= row.stored.marker == marker;
+        row.stored.marker = marker;
+        if had_unread && unread == 0 {
+            self.withdraw(chat);
+        }
+    }
+
+    pub(super) fn others_read(&mut self, chat: &ChatId, reads: Vec<Read>) {
+        if let Some(row) = self.chats.rows.get_mut(chat) {
+            row.stored.reads = reads;
+        }
+    }
+
+    /// Tells the server how far the person has read, where it wants to know.
+    pub(super) fn tell_read(&mut self, chat: ChatId, position: Position) {
+        if self.server_has(Feature::Receipts) && self.connection.is_up() {
+            let request = Request::MarkRead {
+                chat: chat.clone(),
+                message: position.1.clone(),
+            };
+            self.call(request, Purpose::MarkRead { chat, position });
+        }
+    }
+
+    pub(super) fn take_read_marked(
+        &mut self,
+        chat: ChatId,
+        position: Position,
+        result: &Result<Response, ApiError>,
+    ) {
+        // What the server would not take now it would not take later; what it could not take is told with the
+        // next fetch.
+        if result.as_ref().is_err_and(ApiError::is_retryable) {
+            return;
+        }
+        self.chats.overtake(&chat);
+        if let Some(row) = self.chats.rows.get_mut(&chat)
+            && row.stored.marker.as_ref() == Some(&position)
+        {
+            row.stored.marker_is_confirmed = true;
+        }
+        self.store(Op::ConfirmRead { chat, position }, Then::Nothing);
+    }
+
+    fn tell_all_read(&mut self) {
+        let untold: Vec<_> = self
+            .chats
+            .rows
+            .values()
+            .filter(|row| !row.stored.marker_is_confirmed)
+            .filter_map(|row| Some((row.stored.chat.id.clone(), row.stored.marker.clone()?)))
+            .collect();
+        for (chat, position) in untold {
+            self.tell_read(chat, position);
+        }
+    }
+
+    fn fetch_at(&mut self, at: Duration) {
+        let earlier = self.chats.fetch_at.map_or(at, |before| before.min(at));
+        self.chats.fetch_at = Some(earlier);
+    }
+
+    fn list_failed(&mut self, error: &ApiError) {
+        self.chats.fetch = None;
+        self.connection.fetch_failed(error.failure());
+        let wait = error.retry_after().unwrap_or(FETCH_EVERY);
+        self.chats.fetch_at = Some(self.now.monotonic + wait.min(FETCH_EVERY));
+    }
+
+    fn withdraw(&mut self, chat: &ChatId) {
+        self.out.push(Output::Shell(ShellRequest::Withdraw {
+            chat_id: chat.clone(),
+        }));
+    }
+}

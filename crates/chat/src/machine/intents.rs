@@ -1,0 +1,173 @@
+//! What a person wants, and whether it can be taken.
+
+use khaya_wire::ChatId;
+
+use super::{Chat, outbox::unknown_item, session::Session, stored::Then};
+use crate::{
+    Intent,
+    api::Request,
+    store::Op,
+    view::{Failure, PeopleSearch},
+};
+
+impl Chat {
+    pub(super) fn take_intent(&mut self, id: u64, intent: Intent) {
+        match intent {
+            Intent::SignIn {
+                server,
+                username,
+                password,
+            } => {
+                self.sign_in(&server, username.trim().to_owned(), password);
+                self.answer(id, Ok(()));
+            }
+            Intent::Focus { focused } => {
+                let gained = focused && !self.is_focused;
+                self.is_focused = focused;
+                if gained {
+                    self.fetch_soon();
+                } else if !focused {
+                    self.stop_typing();
+                }
+                self.answer(id, Ok(()));
+            }
+            Intent::Network { online } => {
+                self.set_network(online);
+                self.answer(id, Ok(()));
+            }
+            Intent::Dismiss { alert_id } => {
+                self.alerts.retain(|alert| alert.id != alert_id);
+                self.answer(id, Ok(()));
+            }
+            other => match &self.session {
+                Session::SignedIn(_) => self.take_signed_in(id, other),
+                Session::Starting | Session::SignedOut { .. } | Session::SigningIn(_) => {
+                    self.answer(id, Err(Failure::new("not_signed_in", "Sign in first.")));
+                }
+            },
+        }
+    }
+
+    fn take_signed_in(&mut self, id: u64, intent: Intent) {
+        match intent {
+            Intent::KeepForThisRun => self.keep_for_this_run(),
+            Intent::RetryKeyring => self.save_session(),
+            Intent::SignOut => self.sign_out(),
+            Intent::OpenChat { chat_id } => {
+                if self.chats.get(&chat_id).is_none() {
+                    return self.answer(id, Err(no_such_chat()));
+                }
+                self.open_chat(&chat_id);
+            }
+            Intent::CloseChat => self.close_chat(),
+            Intent::Send { chat_id, text } => return self.send(id, chat_id, &text),
+            Intent::Retry { key } => return self.retry(id, client_id_in(&key)),
+            Intent::DeleteUnsent { key } => return self.delete_unsent(id, client_id_in(&key)),
+            Intent::LoadOlder => self.load_older(),
+            Intent::LoadNewer => self.load_newer(),
+            Intent::JumpToNewest => self.jump_to_newest(),
+            Intent::Seen { chat_id, key } => return self.seen(id, chat_id, &key),
+            Intent::Typing { chat_id, active } => self.typed(&chat_id, active),
+            Intent::SaveDraft { chat_id, text } => {
+                let op = Op::SaveDraft {
+                    chat: chat_id.clone(),
+                    text: text.clone(),
+                };
+                return self.store(
+                    op,
+                    Then::Draft {
+                        intent: id,
+                        chat: chat_id,
+                        text,
+                    },
+                );
+            }
+            Intent::StartChat {
+                kind,
+                name,
+                member_ids,
+            } => return self.create_chat(id, kind, name, member_ids),
+            Intent::FindPeople { query } => self.find_people(query),
+            Intent::Refresh => self.try_now(),
+            Intent::SignIn { .. }
+            | Intent::Focus { .. }
+            | Intent::Network { .. }
+            | Intent::Dismiss { .. } => {
+                unreachable!("taken by take_intent")
+            }
+        }
+        self.answer(id, Ok(()));
+    }
+
+    pub(super) fn draft_is_saved(&mut self, intent: u64, chat: &ChatId, text: String) {
+        if let Some(row) = self.chats.rows.get_mut(chat) {
+            row.stored.draft = text;
+        }
+        self.answer(intent, Ok(()));
+    }
+
+    fn seen(&mut self, id: u64, chat: ChatId, key: &str) {
+        let position = self
+            .timeline
+            .as_ref()
+            .filter(|timeline| timeline.chat == chat)
+            .and_then(|timeline| {
+                timeline
+                    .messages
+                    .iter()
+                    .find(|message| self.key_of(message) == key)
+                    .map(|message| (message.created_at, message.id.clone()))
+            });
+        // What the server does not have yet is one's own: up to there everything has been seen.
+        let position = position.or_else(|| {
+            self.outbox.get(client_id_in(key))?;
+            let newest = self.chats.get(&chat)?.newest.as_ref()?;
+            Some((newest.created_at, newest.id.clone()))
+        });
+        let Some(position) = position else {
+            return self.answer(id, Err(unknown_item()));
+        };
+        let is_read = self
+            .chats
+            .get(&chat)
+            .and_then(|chat| chat.marker.as_ref())
+            .is_some_and(|marker| *marker >= position);
+        if is_read {
+            return self.answer(id, Ok(()));
+        }
+        self.store(
+            Op::MarkRead {
+                chat,
+                position: position.clone(),
+            },
+            Then::Seen { intent: id, position },
+        );
+    }
+
+    fn find_people(&mut self, query: Option<String>) {
+        let Some(query) = query else {
+            self.people = None;
+            return;
+        };
+        let people = self.people.take().map(|search| search.people).unwrap_or_default();
+        self.people = Some(PeopleSearch {
+            query: query.clone(),
+            people,
+            is_loading: true,
+            failure: None,
+        });
+        self.call(
+            Request::FindPeople { query: query.clone() },
+            super::calls::Purpose::FindPeople { query },
+        );
+    }
+}
+
+/// The client id in the key of an item that was not sent.
+fn client_id_in(key: &str) -> &str {
+    key.strip_prefix(super::show::OWN_KEY).unwrap_or_default()
+}
+
+fn no_such_chat() -> Failure {
+    Failure::new("not_found", "This chat is not there any more.")
+}

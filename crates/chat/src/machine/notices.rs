@@ -1,0 +1,67 @@
+//! Whether a person is told of a message by a native notification. The shell only shows what is decided here.
+//!
+//! The store takes each message in once, whichever way it comes; so what is decided at that moment is decided
+//! once.
+
+use khaya_wire::{ChatKind, Message};
+
+use super::{Chat, Output};
+use crate::{
+    shell::{Notice, ShellRequest},
+    store::StoredChat,
+};
+
+/// In characters.
+const LONGEST_BODY: usize = 200;
+
+impl Chat {
+    /// A message of a chat was taken in for the first time.
+    pub(super) fn notify_of(&mut self, message: &Message) {
+        if let Some(chat) = self.chats.get(&message.chat_id) {
+            let notice = self.notice(chat, message, 1);
+            self.out.extend(notice);
+        }
+    }
+
+    /// The list tells of a chat's newest message, and of how many came before it that nobody has told of.
+    pub(super) fn notify_of_fetched(&mut self, chat: &StoredChat, unread_before: u64) {
+        if let Some(newest) = chat.newest.as_ref().filter(|_| chat.unread > 0) {
+            let count = chat.unread.saturating_sub(unread_before).max(1);
+            let notice = self.notice(chat, newest, count);
+            self.out.extend(notice);
+        }
+    }
+
+    fn notice(&self, chat: &StoredChat, message: &Message, count: u64) -> Option<Output> {
+        let is_own = self.my_id().is_none_or(|me| me == message.sender_id);
+        let is_read = chat
+            .marker
+            .as_ref()
+            .is_some_and(|marker| *marker >= (message.created_at, message.id.clone()));
+        let is_muted = chat.chat.muted.unwrap_or(false);
+        let is_told = message.system.is_some() || message.deleted_at.is_some();
+        if self.is_focused || is_own || is_read || is_muted || is_told {
+            return None;
+        }
+        let sender = self.name_of(chat, &message.sender_id);
+        let title = match chat.chat.kind {
+            ChatKind::Direct => sender,
+            ChatKind::Group => format!("{sender} · {}", chat.chat.name),
+        };
+        let body = if count > 1 {
+            format!("{count} new messages")
+        } else if message.is_restricted() {
+            "New message".to_owned()
+        } else {
+            super::show::shortened(&message.content, LONGEST_BODY)
+        };
+        tracing::trace!(chat = %chat.chat.id, message = %message.id, "notified");
+        Some(Output::Shell(ShellRequest::Notify(Notice {
+            key: message.id.to_string(),
+            chat_id: chat.chat.id.clone(),
+            title,
+            body,
+            count,
+        })))
+    }
+}

@@ -1,0 +1,589 @@
+//! Signing in and out, and keeping the session: its tokens, where they are kept, and their renewal.
+
+use std::time::Duration;
+
+use khaya_wire::{
+    Timestamp, User, UserId,
+    discovery::{DEFAULT_MESSAGE_BYTES, Discovery, Feature},
+    rest,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Chat, Output, SecretsAnswer, SecretsRequest, SocketCommand,
+    calls::{Pending, Purpose},
+    stored::Then,
+};
+use crate::{
+    api::{ApiError, Request, Response, Server},
+    intent::Secret,
+    shell::{SecretsError, ShellRequest},
+    store::{self, Op},
+    view::{Failure, Kept},
+};
+
+/// A token is renewed this long before its end, or after four fifths of its life if that is later.
+const RENEW_BEFORE: Duration = Duration::from_secs(60);
+
+/// Between two tries to renew, whatever the clocks say.
+const RENEW_AGAIN: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Default)]
+pub(super) enum Session {
+    /// The store has not told yet who was signed in.
+    #[default]
+    Starting,
+    SignedOut {
+        server: Option<String>,
+        username: Option<String>,
+        failure: Option<Failure>,
+    },
+    SigningIn(Attempt),
+    SignedIn(Box<SignedIn>),
+}
+
+/// A sign-in on its way.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) server: Server,
+    pub(super) username: String,
+    password: Secret,
+    discovery: Option<Discovery>,
+}
+
+#[derive(Debug)]
+pub(super) struct SignedIn {
+    pub(super) me: User,
+    pub(super) server: Server,
+    pub(super) discovery: Option<Discovery>,
+    pub(super) kept: Kept,
+    tokens: Option<Tokens>,
+    /// Counts access tokens.
+    generation: u64,
+    renewal: Renewal,
+    /// Calls that wait for a fresh token.
+    waiting: Vec<Pending>,
+    has_rediscovered: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Tokens {
+    access: Secret,
+    refresh: Option<Secret>,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+enum Renewal {
+    /// Nothing to do, or not before this time.
+    Idle {
+        not_before: Duration,
+    },
+    Asked,
+    /// The fresh tokens are on their way to the keyring; they are used when they are there, so that the old ones
+    /// are good for as long as only they are kept.
+    Saving(Tokens),
+}
+
+/// What is kept in the keyring.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SavedSession {
+    server: String,
+    user_id: UserId,
+    token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+}
+
+impl SignedIn {
+    fn new(me: User, server: Server, discovery: Option<Discovery>, kept: Kept) -> Self {
+        Self {
+            me,
+            server,
+            discovery,
+            kept,
+            tokens: None,
+            generation: 0,
+            renewal: Renewal::Idle {
+                not_before: Duration::ZERO,
+            },
+            waiting: Vec::new(),
+            has_rediscovered: false,
+        }
+    }
+
+    /// The access token, and which one it is.
+    pub(super) fn access(&self) -> Option<(Secret, u64)> {
+        self.tokens
+            .as_ref()
+            .map(|tokens| (tokens.access.clone(), self.generation))
+    }
+
+    pub(super) fn has(&self, feature: Feature) -> bool {
+        self.discovery
+            .as_ref()
+            .is_some_and(|discovery| discovery.features.contains(&feature))
+    }
+
+    pub(super) fn message_bytes(&self) -> u64 {
+        self.discovery
+            .as_ref()
+            .map_or(DEFAULT_MESSAGE_BYTES, |discovery| discovery.limits.message_bytes)
+    }
+
+    fn saved(&self, tokens: &Tokens) -> Secret {
+        let saved = SavedSession {
+            server: self.server.to_string(),
+            user_id: self.me.id.clone(),
+            token: tokens.access.expose().to_owned(),
+            refresh_token: tokens.refresh.as_ref().map(|token| token.expose().to_owned()),
+            expires_at: tokens.expires_at,
+        };
+        Secret::new(serde_json::to_string(&saved).unwrap_or_default())
+    }
+
+    fn adopt(&mut self, tokens: Tokens) {
+        self.tokens = Some(tokens);
+        self.generation += 1;
+    }
+}
+
+impl Chat {
+    pub(super) fn start(&mut self) {
+        self.store(Op::Load, Then::Load);
+    }
+
+    pub(super) fn my_id(&self) -> Option<UserId> {
+        self.signed_in().map(|session| session.me.id.clone())
+    }
+
+    pub(super) fn signed_in(&self) -> Option<&SignedIn> {
+        match &self.session {
+            Session::SignedIn(session) => Some(session),
+            Session::Starting | Session::SignedOut { .. } | Session::SigningIn(_) => None,
+        }
+    }
+
+    /// Whether the server is of level Full.
+    pub(super) fn is_full(&self) -> bool {
+        self.signed_in()
+            .is_some_and(|session| session.discovery.is_some())
+    }
+
+    pub(super) fn server_has(&self, feature: Feature) -> bool {
+        self.signed_in().is_some_and(|session| session.has(feature))
+    }
+
+    pub(super) fn can_ask(&self) -> bool {
+        self.signed_in().is_some_and(|session| session.tokens.is_some())
+    }
+
+    /// The store has told who was signed in.
+    pub(super) fn take_profile_at_start(&mut self, profile: store::Profile) {
+        let Some(last) = profile.last.clone() else {
+            self.session = signed_out(None, None, None);
+            return;
+        };
+        let server = Server::from_typed(&last.server)
+            .ok()
+            .filter(|_| last.is_signed_in);
+        let Some(server) = server else {
+            self.session = signed_out(Some(last.server), Some(last.user.username), None);
+            return;
+        };
+        tracing::trace!(user = %last.user.id, "signed in from last time");
+        self.session = Session::SignedIn(Box::new(SignedIn::new(
+            last.user,
+            server,
+            last.discovery,
+            Kept::InKeyring,
+        )));
+        self.take_contents(profile);
+        self.out.push(Output::Secrets(SecretsRequest::Load));
+    }
+
+    pub(super) fn sign_in(&mut self, server: &str, username: String, password: Secret) {
+        if matches!(self.session, Session::SignedIn(_)) {
+            self.leave(None);
+        }
+        self.drop_calls();
+        let typed = server.trim().to_owned();
+        match Server::from_typed(&typed) {
+            Ok(server) => {
+                self.session = Session::SigningIn(Attempt {
+                    server,
+                    username,
+                    password,
+                    discovery: None,
+                });
+                self.call(Request::Discover, Purpose::DiscoverToSignIn);
+            }
+            Err(error) => {
+                let failure = Failure::new("invalid_address", error.to_string());
+                self.session = signed_out(Some(typed), Some(username), Some(failure));
+            }
+        }
+    }
+
+    pub(super) fn take_discovery_to_sign_in(&mut self, result: Result<Response, ApiError>) {
+        let Session::SigningIn(attempt) = &mut self.session else {
+            return;
+        };
+        match result {
+            Ok(Response::Discovered(discovery)) => {
+                attempt.discovery = discovery;
+                let login = rest::Login {
+                    username: attempt.username.clone(),
+                    password: attempt.password.expose().to_owned(),
+                };
+                self.call(Request::Login(login), Purpose::Login);
+            }
+            Ok(_) => self.fail_to_sign_in(ApiError::NotKhaya.failure()),
+            Err(error) => self.fail_to_sign_in(error.failure()),
+        }
+    }
+
+    pub(super) fn take_login(&mut self, result: Result<Response, ApiError>) {
+        let Session::SigningIn(attempt) = &self.session else {
+            return;
+        };
+        match result {
+            Ok(Response::SignedIn(answer)) => {
+                let session = store::SignedIn {
+                    server: attempt.server.to_string(),
+                    discovery: attempt.discovery.clone(),
+                    user: answer.user.clone(),
+                };
+                self.store(Op::SignIn(Box::new(session)), Then::SignIn(answer));
+            }
+            Ok(_) => self.fail_to_sign_in(ApiError::NotKhaya.failure()),
+            Err(error) => self.fail_to_sign_in(error.failure()),
+        }
+    }
+
+    pub(super) fn fail_to_sign_in(&mut self, failure: Failure) {
+        if let Session::SigningIn(attempt) = &self.session {
+            self.session = signed_out(
+                Some(attempt.server.to_string()),
+                Some(attempt.username.clone()),
+                Some(failure),
+            );
+        }
+    }
+
+    /// The store has taken the sign-in.
+    pub(super) fn take_profile_at_sign_in(&mut self, answer: rest::SignedIn, profile: store::Profile) {
+        let Session::SigningIn(attempt) = &self.session else {
+            return;
+        };
+        tracing::trace!(user = %answer.user.id, "signed in");
+        let mut session = SignedIn::new(
+            answer.user,
+            attempt.server.clone(),
+            attempt.discovery.clone(),
+            Kept::InKeyring,
+        );
+        session.has_rediscovered = true;
+        session.adopt(Tokens {
+            access: Secret::new(answer.token),
+            refresh: answer.refresh_token.map(Secret::new),
+            expires_at: answer.expires_at,
+        });
+        self.session = Session::SignedIn(Box::new(session));
+        self.take_contents(profile);
+        self.save_session();
+        self.begin();
+    }
+
+    pub(super) fn keep_for_this_run(&mut self) {
+        if let Session::SignedIn(session) = &mut self.session {
+            session.kept = Kept::ThisRunOnly;
+        }
+    }
+
+    /// Puts the session into the keyring.
+    pub(super) fn save_session(&mut self) {
+        if let Session::SignedIn(session) = &self.session
+            && let Some(tokens) = &session.tokens
+        {
+            let saved = session.saved(tokens);
+            self.out.push(Output::Secrets(SecretsRequest::Save(saved)));
+        }
+    }
+
+    pub(super) fn take_secrets_answer(&mut self, answer: SecretsAnswer) {
+        match answer {
+            SecretsAnswer::Loaded(loaded) => self.take_loaded(loaded),
+            SecretsAnswer::Saved(saved) => self.take_saved(saved),
+            SecretsAnswer::Deleted(Ok(())) => {}
+            SecretsAnswer::Deleted(Err(error)) => self.alert(keyring_failure(&error)),
+        }
+    }
+
+    /// Ends the session because the person wants so.
+    pub(super) fn sign_out(&mut self) {
+        if self.is_full() && self.can_ask() {
+            // Nobody waits for the answer: without a network the session ends here all the same.
+            self.call(Request::Logout, Purpose::Logout);
+        }
+        self.leave(None);
+    }
+
+    /// Ends the session because the server will not have it any more.
+    pub(super) fn end_session_for_good(&mut self) {
+        self.leave(Some(Failure::new(
+            "signed_out",
+            "The sign-in has run out. Sign in again; what you wrote and did not send is kept.",
+        )));
+    }
+
+    pub(super) fn end_revoked_session(&mut self) {
+        self.leave(Some(Failure::new(
+            "session_revoked",
+            "This device was signed out from elsewhere. Sign in again; what you wrote and did not send is kept.",
+        )));
+    }
+
+    /// Gets a fresh token, for all who need one. Without a way to do so, the session is over.
+    pub(super) fn renew(&mut self, waiting: Option<Pending>) {
+        let now = self.now.monotonic;
+        let Session::SignedIn(session) = &mut self.session else {
+            return;
+        };
+        session.waiting.extend(waiting);
+        let can_refresh = session.has(Feature::Refresh);
+        let refresh = session.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
+        match (&session.renewal, refresh) {
+            (_, None) => self.end_session_for_good(),
+            (_, Some(_)) if !can_refresh => self.end_session_for_good(),
+            (Renewal::Asked | Renewal::Saving(_), Some(_)) => {}
+            (Renewal::Idle { not_before }, Some(_)) if now < *not_before => {}
+            (Renewal::Idle { .. }, Some(refresh)) => {
+                session.renewal = Renewal::Asked;
+                let request = Request::Refresh(rest::Refresh {
+                    refresh_token: refresh.expose().to_owned(),
+                });
+                self.call(request, Purpose::Refresh);
+            }
+        }
+    }
+
+    pub(super) fn take_refreshed(&mut self, result: Result<Response, ApiError>) {
+        let now = self.now.monotonic;
+        let Session::SignedIn(session) = &mut self.session else {
+            return;
+        };
+        match result {
+            Ok(Response::Refreshed(fresh)) => {
+                let tokens = Tokens {
+                    access: Secret::new(fresh.token),
+                    refresh: Some(Secret::new(fresh.refresh_token)),
+                    expires_at: Some(fresh.expires_at),
+                };
+                if session.kept == Kept::InKeyring {
+                    let saved = session.saved(&tokens);
+                    session.renewal = Renewal::Saving(tokens);
+                    self.out.push(Output::Secrets(SecretsRequest::Save(saved)));
+                } else {
+                    self.use_fresh(tokens);
+                }
+            }
+            Err(error) if !error.is_retryable() || error.requires_sign_in() => self.end_session_for_good(),
+            Ok(_) | Err(_) => {
+                session.renewal = Renewal::Idle {
+                    not_before: now + RENEW_AGAIN,
+                };
+                for pending in std::mem::take(&mut session.waiting) {
+                    self.give_up(pending, ApiError::Unreachable);
+                }
+            }
+        }
+    }
+
+    pub(super) fn refresh_due(&self) -> Option<Duration> {
+        let session = self.signed_in()?;
+        let tokens = session.tokens.as_ref()?;
+        tokens.refresh.as_ref()?;
+        let Renewal::Idle { not_before } = session.renewal else {
+            return None;
+        };
+        if !session.has(Feature::Refresh) {
+            return None;
+        }
+        let left = tokens.expires_at?.as_millis() - self.now.wall.as_millis();
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+        let wait = left.saturating_sub(RENEW_BEFORE).max(left / 5);
+        let wait = if left <= RENEW_BEFORE { left / 5 } else { wait };
+        Some((self.now.monotonic + wait).max(not_before))
+    }
+
+    pub(super) fn refresh_if_due(&mut self) {
+        if self.refresh_due().is_some_and(|due| due <= self.now.monotonic) {
+            self.renew(None);
+        }
+    }
+
+    pub(super) fn take_discovery(&mut self, result: Result<Response, ApiError>) {
+        if let (Session::SignedIn(session), Ok(Response::Discovered(discovery))) = (&mut self.session, result)
+        {
+            session.has_rediscovered = true;
+            if session.discovery != discovery {
+                session.discovery.clone_from(&discovery);
+                self.store(Op::PutServer { discovery }, Then::Nothing);
+            }
+        }
+    }
+
+    /// Goes to work with a token that there is now.
+    fn begin(&mut self) {
+        if let Session::SignedIn(session) = &self.session
+            && !session.has_rediscovered
+        {
+            self.call(Request::Discover, Purpose::Rediscover);
+        }
+        self.connect();
+        self.fetch_soon();
+    }
+
+    fn take_loaded(&mut self, loaded: Result<Option<Secret>, SecretsError>) {
+        let Session::SignedIn(session) = &mut self.session else {
+            return;
+        };
+        if session.tokens.is_some() {
+            return;
+        }
+        let saved = match loaded {
+            Ok(Some(saved)) => serde_json::from_str::<SavedSession>(saved.expose()).ok(),
+            Ok(None) => None,
+            Err(error) => {
+                // Nothing is lost: the keyring may be opened, and the app started again.
+                self.leave_but_keep_secret(keyring_failure(&error));
+                return;
+            }
+        };
+        let saved = saved.filter(|saved| {
+            saved.user_id == session.me.id
+                && Server::from_typed(&saved.server).is_ok_and(|server| server == session.server)
+        });
+        match saved {
+            Some(saved) => {
+                session.adopt(Tokens {
+                    access: Secret::new(saved.token),
+                    refresh: saved.refresh_token.map(Secret::new),
+                    expires_at: saved.expires_at,
+                });
+                self.begin();
+            }
+            None => self.leave(Some(Failure::new(
+                "signed_out",
+                "The keyring has no sign-in for Khaya. Sign in again; what you wrote and did not send is kept.",
+            ))),
+        }
+    }
+
+    fn take_saved(&mut self, saved: Result<(), SecretsError>) {
+        let now = self.now.monotonic;
+        let Session::SignedIn(session) = &mut self.session else {
+            return;
+        };
+        match saved {
+            Ok(()) => session.kept = Kept::InKeyring,
+            Err(error) => {
+                session.kept = Kept::Undecided {
+                    failure: keyring_failure(&error),
+                };
+            }
+        }
+        let idle = Renewal::Idle {
+            not_before: now + RENEW_AGAIN,
+        };
+        match std::mem::replace(&mut session.renewal, idle) {
+            Renewal::Saving(tokens) => self.use_fresh(tokens),
+            other @ (Renewal::Idle { .. } | Renewal::Asked) => session.renewal = other,
+        }
+    }
+
+    fn use_fresh(&mut self, tokens: Tokens) {
+        let now = self.now.monotonic;
+        let is_up = self.connection.is_up();
+        let Session::SignedIn(session) = &mut self.session else {
+            return;
+        };
+        tracing::trace!("the token was renewed");
+        session.renewal = Renewal::Idle {
+            not_before: now + RENEW_AGAIN,
+        };
+        let access = tokens.access.clone();
+        session.adopt(tokens);
+        let waiting = std::mem::take(&mut session.waiting);
+        if is_up {
+            self.out
+                .push(Output::Socket(SocketCommand::SetToken(access.clone())));
+            if self.server_has(Feature::Authenticate) {
+                let token = access.expose().to_owned();
+                self.emit(
+                    khaya_wire::event::name::AUTHENTICATE,
+                    &khaya_wire::event::Authenticate { token },
+                );
+            }
+        } else {
+            self.connect();
+        }
+        for pending in waiting {
+            self.ask_again(pending);
+        }
+    }
+
+    /// Leaves the session. What is on disk stays there, and comes back when the same person signs in.
+    fn leave(&mut self, failure: Option<Failure>) {
+        self.out.push(Output::Secrets(SecretsRequest::Delete));
+        self.leave_but_keep_secret_with(failure, true);
+    }
+
+    fn leave_but_keep_secret(&mut self, failure: Failure) {
+        self.leave_but_keep_secret_with(Some(failure), false);
+    }
+
+    fn leave_but_keep_secret_with(&mut self, failure: Option<Failure>, forget: bool) {
+        let Session::SignedIn(session) = &self.session else {
+            return;
+        };
+        tracing::trace!(
+            code = failure.as_ref().map(|failure| failure.code.as_str()),
+            "signed out"
+        );
+        self.session = signed_out(
+            Some(session.server.to_string()),
+            Some(session.me.username.clone()),
+            failure,
+        );
+        if forget {
+            self.store(Op::SignOut, Then::Nothing);
+        }
+        self.out.push(Output::Socket(SocketCommand::Disconnect));
+        self.out.push(Output::Shell(ShellRequest::WithdrawAll));
+        self.drop_calls();
+        self.connection.reset();
+        self.chats = super::chats::Chats::default();
+        self.timeline = None;
+        self.outbox = super::outbox::Outbox::default();
+        self.typing.forget();
+        self.people = None;
+        self.drop_stored();
+    }
+}
+
+fn signed_out(server: Option<String>, username: Option<String>, failure: Option<Failure>) -> Session {
+    Session::SignedOut {
+        server,
+        username,
+        failure,
+    }
+}
+
+fn keyring_failure(error: &SecretsError) -> Failure {
+    Failure::new("keyring_unavailable", error.message.clone())
+}

@@ -1,0 +1,556 @@
+//! The open chat: a window of its messages, and how it is filled.
+//!
+//! The window is always a run of messages that follow each other without a gap. It is filled from disk at once,
+//! then from the server: the newest page first, and backward from there until it meets what was stored.
+
+use std::sync::Arc;
+
+use khaya_wire::{ChatId, Message, event};
+
+use super::{Chat, calls::Purpose, incoming::has_more, stored::Then};
+use crate::{
+    api::{ApiError, Part, Request, Response},
+    store::{Edge, Op, Place, Position, Put, Window},
+    view::Failure,
+};
+
+/// How many messages are shown at first, and fetched from disk at once.
+const STEP: usize = 50;
+
+/// The longest window. Beyond it, messages leave at the other end.
+const LONGEST: usize = 400;
+
+/// How many pages are fetched to close a gap before the window jumps over it.
+const MOST_PAGES: u32 = 20;
+
+#[derive(Debug)]
+pub(super) struct Timeline {
+    pub(super) chat: ChatId,
+    /// Oldest first.
+    pub(super) messages: Vec<Arc<Message>>,
+    pub(super) older: Edge,
+    pub(super) newer: Edge,
+    /// What was typed and not sent when the chat was opened.
+    pub(super) draft: String,
+    unread_at_open: u64,
+    pub(super) first_unread: Option<Arc<Message>>,
+    pub(super) failure: Option<Failure>,
+    /// What is being fetched from the server.
+    loading: Option<Why>,
+    has_window: bool,
+}
+
+/// Why messages are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// To show the newest; asked in this incarnation of the connection.
+    Newest {
+        incarnation: u64,
+    },
+    /// To close the gap between the newest and what is shown.
+    Backfill {
+        pages_left: u32,
+    },
+    Older,
+    Newer,
+    /// Not fetched, but told by an event.
+    Edited,
+}
+
+impl Timeline {
+    pub(super) fn is_loading(&self) -> bool {
+        self.loading.is_some() || !self.has_window
+    }
+
+    pub(super) fn is_at_newest(&self) -> bool {
+        !has_more(self.newer)
+    }
+
+    fn first(&self) -> Option<Position> {
+        self.messages.first().map(|message| position(message))
+    }
+
+    fn last(&self) -> Option<Position> {
+        self.messages.last().map(|message| position(message))
+    }
+
+    /// Puts messages in their places; those that are there are replaced.
+    fn merge(&mut self, messages: &[Arc<Message>], add: bool) {
+        for message in messages {
+            match self.messages.iter_mut().find(|known| known.id == message.id) {
+                Some(known) => *known = Arc::clone(message),
+                None if add => {
+                    let at = self
+                        .messages
+                        .partition_point(|known| known.position() < message.position());
+                    self.messages.insert(at, Arc::clone(message));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn find_first_unread(&mut self, is_other: impl Fn(&Message) -> bool) {
+        if self.first_unread.is_some() || self.unread_at_open == 0 {
+            return;
+        }
+        let nth = usize::try_from(self.unread_at_open).unwrap_or(usize::MAX) - 1;
+        self.first_unread = self
+            .messages
+            .iter()
+            .rev()
+            .filter(|message| is_other(message))
+            .nth(nth)
+            .cloned();
+    }
+}
+
+impl Chat {
+    pub(super) fn is_open(&self, chat: &ChatId) -> bool {
+        self.timeline
+            .as_ref()
+            .is_some_and(|timeline| timeline.chat == *chat)
+    }
+
+    /// Shows a chat that is known.
+    pub(super) fn open_chat(&mut self, chat: &ChatId) {
+        if self.is_open(chat) {
+            return;
+        }
+        self.close_chat();
+        let Some(stored) = self.chats.get(chat) else {
+            return;
+        };
+        tracing::trace!(%chat, "opened");
+        self.timeline = Some(Timeline {
+            chat: chat.clone(),
+            messages: Vec::new(),
+            older: Edge::End,
+            newer: Edge::End,
+            draft: stored.draft.clone(),
+            unread_at_open: stored.unread,
+            first_unread: None,
+            failure: None,
+            loading: None,
+            has_window: false,
+        });
+        self.load_newest_from_disk(chat.clone(), STEP);
+        self.enter_open_chat();
+    }
+
+    pub(super) fn close_chat(&mut self) {
+        self.stop_typing();
+        if let Some(timeline) = self.timeline.take() {
+            tracing::trace!(chat = %timeline.chat, "closed");
+            let data = event::Room {
+                chat_id: timeline.chat.clone(),
+            };
+            self.emit(event::name::LEAVE_CHAT, &data);
+            if !self.server_has(khaya_wire::discovery::Feature::Everywhere)
+                && let Some(row) = self.chats.rows.get_mut(&timeline.chat)
+            {
+                row.is_live = false;
+            }
+        }
+    }
+
+    /// Enters the room of the open chat, and fetches what it has.
+    pub(super) fn enter_open_chat(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        let chat = timeline.chat.clone();
+        if !self.can_ask() {
+            return;
+        }
+        let data = event::Room {
+            chat_id: chat.clone(),
+        };
+        self.emit(event::name::JOIN_CHAT, &data);
+        self.call(Request::Join { chat: chat.clone() }, Purpose::Join { chat });
+        self.fetch_newest_of_open_chat();
+    }
+
+    pub(super) fn take_joined(&mut self, chat: &ChatId, result: Result<Response, ApiError>) {
+        match result {
+            Ok(Response::Chat(joined)) if joined.id == *chat => self.put_chat(*joined, false),
+            Ok(_) => {}
+            // Whether the chat is still there is told by the list; that the network fails is told by the page.
+            Err(error) => tracing::debug!(%chat, %error, "could not join"),
+        }
+    }
+
+    pub(super) fn fetch_newest_of_open_chat(&mut self) {
+        let incarnation = self.connection.incarnation();
+        let Some(timeline) = &mut self.timeline else {
+            return;
+        };
+        match timeline.loading {
+            // What was asked before the connection came up does not say what was missed until then.
+            Some(Why::Newest { incarnation: asked }) if asked == incarnation => return,
+            Some(Why::Backfill { .. }) => return,
+            Some(Why::Newest { .. } | Why::Older | Why::Newer | Why::Edited) | None => {}
+        }
+        let why = Why::Newest { incarnation };
+        self.fetch_page(Part::Newest, why);
+    }
+
+    pub(super) fn load_older(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        let Some(first) = timeline.first() else { return };
+        let chat = timeline.chat.clone();
+        match timeline.older {
+            Edge::End => {}
+            Edge::Stored => self.store(
+                Op::Before {
+                    chat,
+                    place: first,
+                    limit: STEP,
+                },
+                Then::Window { why: Why::Older },
+            ),
+            Edge::Gap if timeline.loading.is_none() => self.fetch_page(Part::Before(first.1), Why::Older),
+            Edge::Gap => {}
+        }
+    }
+
+    pub(super) fn load_newer(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        let Some(last) = timeline.last() else { return };
+        let chat = timeline.chat.clone();
+        match timeline.newer {
+            Edge::End => {}
+            Edge::Stored => self.store(
+                Op::After {
+                    chat,
+                    place: last,
+                    limit: STEP,
+                },
+                Then::Window { why: Why::Newer },
+            ),
+            Edge::Gap if timeline.loading.is_none() => self.fetch_page(Part::After(last.1), Why::Newer),
+            Edge::Gap => {}
+        }
+    }
+
+    /// Shows what the disk has now in place of what is shown.
+    pub(super) fn show_anew(&mut self) {
+        if let Some(timeline) = &self.timeline
+            && timeline.is_at_newest()
+        {
+            let limit = timeline.messages.len().clamp(STEP, LONGEST);
+            let chat = timeline.chat.clone();
+            self.load_newest_from_disk(chat, limit);
+        }
+    }
+
+    pub(super) fn jump_to_newest(&mut self) {
+        if let Some(timeline) = &self.timeline
+            && !timeline.is_at_newest()
+        {
+            let chat = timeline.chat.clone();
+            self.jump(chat, STEP);
+        }
+    }
+
+    pub(super) fn take_page(&mut self, chat: ChatId, why: Why, result: Result<Response, ApiError>) {
+        let page = match result {
+            Ok(Response::Messages(page)) => page,
+            Ok(_) => return self.page_failed(&chat, why, &ApiError::NotKhaya),
+            Err(error) => return self.page_failed(&chat, why, &error),
+        };
+        let has_more = page.next_cursor.is_some() && !page.items.is_empty();
+        let shown = self.timeline.as_ref().filter(|timeline| timeline.chat == chat);
+        let place = match (why, shown) {
+            (Why::Newest { .. }, _) => Some(Place::NewestPage { has_more }),
+            (Why::Newer, Some(timeline)) => timeline.last().map(|(_, message)| Place::PageAfter { message }),
+            (Why::Older, Some(timeline)) => timeline
+                .first()
+                .map(|(_, message)| Place::PageBefore { message, has_more }),
+            (Why::Backfill { .. } | Why::Older | Why::Newer | Why::Edited, _) => None,
+        };
+        let mut messages = page.items;
+        messages.retain(|message| message.chat_id == chat);
+        if let Some(place) = place {
+            self.store(
+                Op::PutMessages {
+                    chat,
+                    messages,
+                    place,
+                },
+                Then::Page { why },
+            );
+        }
+    }
+
+    /// A page that closes the gap before this message.
+    pub(super) fn take_backfill(
+        &mut self,
+        chat: ChatId,
+        before: khaya_wire::MessageId,
+        pages_left: u32,
+        result: Result<Response, ApiError>,
+    ) {
+        let why = Why::Backfill { pages_left };
+        let page = match result {
+            Ok(Response::Messages(page)) => page,
+            Ok(_) => return self.page_failed(&chat, why, &ApiError::NotKhaya),
+            Err(error) => return self.page_failed(&chat, why, &error),
+        };
+        let mut messages = page.items;
+        let has_more = page.next_cursor.is_some() && !messages.is_empty();
+        messages.retain(|message| message.chat_id == chat);
+        let place = Place::PageBefore {
+            message: before,
+            has_more,
+        };
+        self.store(
+            Op::PutMessages {
+                chat,
+                messages,
+                place,
+            },
+            Then::Page { why },
+        );
+    }
+
+    /// The store has a page.
+    pub(super) fn page_is_stored(&mut self, why: Why, put: Put) {
+        self.outbox.confirm(&put);
+        self.row_follows(&put);
+        let incarnation = self.connection.incarnation();
+        if let Why::Newest { incarnation: asked } = why
+            && asked == incarnation
+            && self.connection.is_up()
+            && (self.is_open(&put.chat) || self.server_has(khaya_wire::discovery::Feature::Everywhere))
+            && let Some(row) = self.chats.rows.get_mut(&put.chat)
+        {
+            row.is_live = true;
+        }
+        let Some(timeline) = self
+            .timeline
+            .as_mut()
+            .filter(|timeline| timeline.chat == put.chat)
+        else {
+            return;
+        };
+        timeline.failure = None;
+        timeline
+            .messages
+            .retain(|message| !put.gone.contains(&message.id));
+        timeline.merge(&put.messages, false);
+        match why {
+            Why::Newest { .. } => self.go_back_from(&put, MOST_PAGES),
+            Why::Backfill { pages_left } => self.go_back_from(&put, pages_left),
+            Why::Older => {
+                timeline.loading = None;
+                timeline.older = Edge::Stored;
+                self.load_older();
+            }
+            Why::Newer => {
+                timeline.loading = None;
+                timeline.newer = if put.messages.is_empty() {
+                    Edge::End
+                } else {
+                    Edge::Stored
+                };
+                self.load_newer();
+            }
+            Why::Edited => {}
+        }
+    }
+
+    /// The store has a message that came in: it is shown where the window reaches the newest.
+    pub(super) fn show_live(&mut self, put: &Put) {
+        let me = self.my_id();
+        let Some(timeline) = self
+            .timeline
+            .as_mut()
+            .filter(|timeline| timeline.chat == put.chat)
+        else {
+            return;
+        };
+        let follows = put.edge != Edge::Gap || timeline.messages.is_empty();
+        let is_behind = put
+            .messages
+            .first()
+            .zip(timeline.messages.first())
+            .is_some_and(|(new, first)| new.position() < first.position());
+        let add = timeline.has_window && timeline.is_at_newest() && follows && !is_behind;
+        timeline.merge(&put.messages, add);
+        if !follows {
+            // Something is missing between what is shown and this.
+            timeline.newer = Edge::Gap;
+            self.fetch_newest_of_open_chat();
+            return;
+        }
+        if timeline.messages.len() > LONGEST {
+            let excess = timeline.messages.len() - LONGEST;
+            timeline.messages.drain(..excess);
+            timeline.older = Edge::Stored;
+        }
+        timeline.find_first_unread(|message| Some(&message.sender_id) != me.as_ref());
+    }
+
+    pub(super) fn take_window(&mut self, why: Why, window: Window) {
+        let me = self.my_id();
+        let Some(timeline) = self
+            .timeline
+            .as_mut()
+            .filter(|timeline| timeline.chat == window.chat)
+        else {
+            return;
+        };
+        match why {
+            Why::Newest { .. } if is_torn(timeline, &window) && self.connection.is_up() => {
+                // Something came in while the page was on its way, and the page does not reach it.
+                timeline.newer = Edge::Gap;
+                timeline.has_window = true;
+                self.fetch_newest_of_open_chat();
+                return;
+            }
+            Why::Newest { .. } | Why::Backfill { .. } | Why::Edited => {
+                timeline.messages = window.messages;
+                timeline.older = window.edge;
+                timeline.newer = Edge::End;
+                timeline.has_window = true;
+            }
+            Why::Older => {
+                let first = timeline.first();
+                let before =
+                    |message: &Arc<Message>| first.as_ref().is_none_or(|first| position(message) < *first);
+                let mut messages: Vec<_> = window.messages.into_iter().filter(before).collect();
+                messages.append(&mut timeline.messages);
+                if messages.len() > LONGEST {
+                    messages.truncate(LONGEST);
+                    timeline.newer = Edge::Stored;
+                }
+                timeline.messages = messages;
+                timeline.older = window.edge;
+            }
+            Why::Newer => {
+                let last = timeline.last();
+                let after =
+                    |message: &Arc<Message>| last.as_ref().is_none_or(|last| position(message) > *last);
+                timeline
+                    .messages
+                    .extend(window.messages.into_iter().filter(after));
+                timeline.newer = window.edge;
+                if timeline.messages.len() > LONGEST {
+                    let excess = timeline.messages.len() - LONGEST;
+                    timeline.messages.drain(..excess);
+                    timeline.older = Edge::Stored;
+                }
+            }
+        }
+        timeline.find_first_unread(|message| Some(&message.sender_id) != me.as_ref());
+    }
+
+    /// Nothing more is being fetched: what was, could not be stored.
+    pub(super) fn stop_loading(&mut self) {
+        if let Some(timeline) = &mut self.timeline {
+            timeline.loading = None;
+            timeline.has_window = true;
+        }
+    }
+
+    /// Shows what was fetched if it meets what is shown, and else fetches what is between.
+    fn go_back_from(&mut self, put: &Put, pages_left: u32) {
+        let Some(timeline) = &mut self.timeline else {
+            return;
+        };
+        timeline.loading = None;
+        if timeline.newer == Edge::Stored {
+            // The person looks at older messages; what is newest is on disk for later.
+            return;
+        }
+        let meets = put.edge != Edge::Gap
+            || timeline.messages.is_empty()
+            || put
+                .messages
+                .iter()
+                .any(|message| timeline.messages.iter().any(|shown| shown.id == message.id));
+        let oldest = put.messages.first().map(|message| message.id.clone());
+        match oldest {
+            Some(oldest) if !meets && pages_left > 0 => {
+                let chat = timeline.chat.clone();
+                timeline.loading = Some(Why::Backfill {
+                    pages_left: pages_left - 1,
+                });
+                self.call(
+                    Request::Messages {
+                        chat: chat.clone(),
+                        part: Part::Before(oldest.clone()),
+                    },
+                    Purpose::Backfill {
+                        chat,
+                        before: oldest,
+                        pages_left: pages_left - 1,
+                    },
+                );
+            }
+            Some(_) | None => {
+                let limit = timeline.messages.len().clamp(STEP, LONGEST);
+                let chat = timeline.chat.clone();
+                if meets {
+                    self.load_newest_from_disk(chat, limit);
+                } else {
+                    self.jump(chat, STEP);
+                }
+            }
+        }
+    }
+
+    /// Shows the newest that there is on disk, even where it does not follow what is shown.
+    fn jump(&mut self, chat: ChatId, limit: usize) {
+        let why = Why::Backfill { pages_left: 0 };
+        self.store(Op::Newest { chat, limit }, Then::Window { why });
+    }
+
+    fn load_newest_from_disk(&mut self, chat: ChatId, limit: usize) {
+        let why = Why::Newest {
+            incarnation: self.connection.incarnation(),
+        };
+        self.store(Op::Newest { chat, limit }, Then::Window { why });
+    }
+
+    fn fetch_page(&mut self, part: Part, why: Why) {
+        if !self.can_ask() {
+            return;
+        }
+        let Some(timeline) = &mut self.timeline else {
+            return;
+        };
+        timeline.loading = Some(why);
+        let chat = timeline.chat.clone();
+        self.call(
+            Request::Messages {
+                chat: chat.clone(),
+                part,
+            },
+            Purpose::Page { chat, why },
+        );
+    }
+
+    fn page_failed(&mut self, chat: &ChatId, why: Why, error: &ApiError) {
+        tracing::debug!(%chat, ?why, %error, "a page could not be fetched");
+        if let Some(timeline) = self.timeline.as_mut().filter(|timeline| timeline.chat == *chat) {
+            timeline.loading = None;
+            timeline.failure = Some(error.failure());
+        }
+        if error.is_retryable() {
+            self.fetch_later();
+        }
+    }
+}
+
+/// Whether there is a gap between what is shown and what is newest on disk.
+fn is_torn(timeline: &Timeline, window: &Window) -> bool {
+    let overlaps = timeline
+        .messages
+        .iter()
+        .any(|shown| window.messages.iter().any(|message| message.id == shown.id));
+    window.edge == Edge::Gap && !timeline.messages.is_empty() && !overlaps
+}
+
+fn position(message: &Message) -> Position {
+    (message.created_at, message.id.clone())
+}

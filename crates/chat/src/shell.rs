@@ -1,0 +1,70 @@
+//! What the machine asks of the shell: to show and withdraw notices, and to keep the session in the keyring.
+//!
+//! Never here: how a notice looks or which keyring there is. Text of a restricted message never gets into a
+//! [`Notice`].
+
+use std::{fmt, future::Future, pin::Pin};
+
+use khaya_wire::ChatId;
+
+use crate::intent::Secret;
+
+/// Something to do outside of the window's page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShellRequest {
+    /// Show a native notification. Asked at most once for a message.
+    Notify(Notice),
+    /// Take away the notifications of a chat: it has been read, here or elsewhere.
+    Withdraw { chat_id: ChatId },
+    /// Take away all notifications: nobody is signed in any more.
+    WithdrawAll,
+}
+
+/// One native notification. A later one of the same chat may replace it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Different for each notice; the key of the newest message that it tells of.
+    pub key: String,
+    /// What a click opens ([`crate::Intent::OpenChat`]).
+    pub chat_id: ChatId,
+    /// Who wrote, and where if that is a group.
+    pub title: String,
+    /// The text, shortened, or a sentence in its place.
+    pub body: String,
+    /// How many messages it tells of.
+    pub count: u64,
+}
+
+impl fmt::Debug for Notice {
+    /// Without the text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notice")
+            .field("key", &self.key)
+            .field("chat_id", &self.chat_id)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a [`Secrets`] call answers, later.
+pub type SecretsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SecretsError>> + Send + 'a>>;
+
+/// Where the session is kept between runs: the system's keyring, entry `PROFILE/session`.
+///
+/// A call may take long (a keyring that asks for its password); the caller waits for a bounded time.
+pub trait Secrets: Send + Sync + 'static {
+    /// What was stored, or `None`.
+    fn load(&self) -> SecretsFuture<'_, Option<Secret>>;
+    /// Stores `session` in place of what was there.
+    fn store(&self, session: Secret) -> SecretsFuture<'_, ()>;
+    /// Removes what was stored. Fine when there is nothing.
+    fn delete(&self) -> SecretsFuture<'_, ()>;
+}
+
+/// Why the keyring did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SecretsError {
+    /// A sentence for the person: what is wrong and what to do.
+    pub message: String,
+}

@@ -1,0 +1,392 @@
+//! Messages, and which of them are known to follow each other.
+
+use std::sync::Arc;
+
+use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    Account, Answer, Edge, Place, Position, Put, StoreError, Window, chats,
+    profile::{from_json, id, to_json},
+};
+
+pub(super) fn put(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    mut messages: Vec<Message>,
+    place: &Place,
+) -> Result<Answer, StoreError> {
+    let Some(number) = chats::number_of(db, account, chat)? else {
+        return Ok(nothing(chat));
+    };
+    messages.sort_by(|a, b| a.position().cmp(&b.position()));
+    messages.dedup_by(|a, b| a.id == b.id);
+    let has_any = newest_row(db, number)?.is_some();
+    let gone = clear(db, number, &messages, place)?;
+    let mut stored = Vec::with_capacity(messages.len());
+    let mut new = Vec::new();
+    let mut from_others = Vec::new();
+    for (index, message) in messages.into_iter().enumerate() {
+        let gap = match place {
+            Place::Live => !has_any && index == 0,
+            Place::Alone => true,
+            Place::NewestPage { has_more } | Place::PageBefore { has_more, .. } => *has_more && index == 0,
+            Place::PageAfter { .. } => false,
+        };
+        let is_own = message.sender_id == account.user;
+        let (message, is_new) = put_one(db, account, number, message, gap)?;
+        if is_new {
+            new.push(message.id.clone());
+            if !is_own && message.system.is_none() {
+                from_others.push((message.created_at, message.id.clone()));
+            }
+        }
+        stored.push(message);
+    }
+    if let Place::PageBefore { message, .. } = place {
+        db.prepare_cached("UPDATE messages SET gap = 0 WHERE chat = ?1 AND id = ?2")?
+            .execute(params![number, message.as_str()])?;
+    }
+    let unread = match place {
+        Place::Live => chats::add_unread(db, number, &from_others)?,
+        Place::Alone | Place::NewestPage { .. } | Place::PageBefore { .. } | Place::PageAfter { .. } => {
+            chats::add_unread(db, number, &[])?
+        }
+    };
+    let edge = match stored.first() {
+        Some(first) => edge_before(db, number, &(first.created_at, first.id.clone()))?,
+        None => Edge::End,
+    };
+    Ok(Answer::Put(Put {
+        chat: chat.clone(),
+        messages: stored,
+        new,
+        gone,
+        newest: newest_of(db, number)?,
+        unread,
+        edge,
+    }))
+}
+
+pub(super) fn edit(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    message: Message,
+) -> Result<Answer, StoreError> {
+    let Some(number) = chats::number_of(db, account, chat)? else {
+        return Ok(nothing(chat));
+    };
+    let messages = match row(db, number, &message.id)? {
+        Some(_) => vec![put_one(db, account, number, message, true)?.0],
+        None => Vec::new(),
+    };
+    Ok(Answer::Put(Put {
+        chat: chat.clone(),
+        messages,
+        new: Vec::new(),
+        gone: Vec::new(),
+        newest: newest_of(db, number)?,
+        unread: chats::add_unread(db, number, &[])?,
+        edge: Edge::Stored,
+    }))
+}
+
+pub(super) fn newest(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    limit: usize,
+) -> Result<Answer, StoreError> {
+    // Greater than any position that there can be.
+    let end = (i64::MAX, String::new());
+    backward(db, account, chat, end, limit)
+}
+
+pub(super) fn before(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    place: &Position,
+    limit: usize,
+) -> Result<Answer, StoreError> {
+    backward(
+        db,
+        account,
+        chat,
+        (place.0.as_millis(), place.1.to_string()),
+        limit,
+    )
+}
+
+pub(super) fn after(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    place: &Position,
+    limit: usize,
+) -> Result<Answer, StoreError> {
+    let mut window = empty(chat);
+    if let Some(number) = chats::number_of(db, account, chat)? {
+        let mut statement = db.prepare_cached(
+            "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4",
+        )?;
+        // One more than asked for tells whether there is more.
+        let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+        let mut rows = statement.query(params![
+            number,
+            place.0.as_millis(),
+            place.1.as_str(),
+            limit_and_one
+        ])?;
+        while let Some(row) = rows.next()? {
+            if row.get(1)? {
+                window.edge = Edge::Gap;
+                break;
+            }
+            if window.messages.len() == limit {
+                window.edge = Edge::Stored;
+                break;
+            }
+            window.messages.push(parse(row)?);
+        }
+    }
+    Ok(Answer::Window(window))
+}
+
+/// When a message was sent, if it is stored.
+pub(super) fn time_of(
+    db: &Connection,
+    number: i64,
+    message: &MessageId,
+) -> Result<Option<Timestamp>, StoreError> {
+    Ok(row(db, number, message)?.map(|row| row.message.created_at))
+}
+
+/// The newest message of a chat.
+pub(super) fn newest_of(db: &Connection, number: i64) -> Result<Option<Arc<Message>>, StoreError> {
+    newest_row(db, number)?
+        .map(|body| Ok(Arc::new(from_json(&body)?)))
+        .transpose()
+}
+
+/// How many stored messages of others there are behind `place`.
+pub(super) fn count_of_others_after(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    place: &Position,
+) -> Result<u64, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT count(*) FROM messages WHERE chat = ?1 AND (at, id) > (?2, ?3) AND sender <> ?4",
+        )?
+        .query_row(
+            params![
+                number,
+                place.0.as_millis(),
+                place.1.as_str(),
+                account.user.as_str()
+            ],
+            |row| row.get(0),
+        )?)
+}
+
+fn backward(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    (at, id): (i64, String),
+    limit: usize,
+) -> Result<Answer, StoreError> {
+    let mut window = empty(chat);
+    if let Some(number) = chats::number_of(db, account, chat)? {
+        let mut statement = db.prepare_cached(
+            "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) < (?2, ?3)
+             ORDER BY at DESC, id DESC LIMIT ?4",
+        )?;
+        let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+        let mut rows = statement.query(params![number, at, id, limit_and_one])?;
+        while let Some(row) = rows.next()? {
+            if window.messages.len() == limit {
+                window.edge = Edge::Stored;
+                break;
+            }
+            window.messages.push(parse(row)?);
+            if row.get(1)? {
+                window.edge = Edge::Gap;
+                break;
+            }
+        }
+        window.messages.reverse();
+    }
+    Ok(Answer::Window(window))
+}
+
+/// Removes what a page shows to be gone: messages that are stored for a time within it and are not in it.
+fn clear(
+    db: &Connection,
+    number: i64,
+    page: &[Message],
+    place: &Place,
+) -> Result<Vec<MessageId>, StoreError> {
+    let (Some(first), Some(last)) = (page.first(), page.last()) else {
+        return Ok(Vec::new());
+    };
+    let from = match place {
+        Place::Live | Place::Alone => return Ok(Vec::new()),
+        Place::NewestPage { has_more: false } | Place::PageBefore { has_more: false, .. } => i64::MIN,
+        Place::NewestPage { .. } | Place::PageBefore { .. } | Place::PageAfter { .. } => {
+            first.created_at.as_millis()
+        }
+    };
+    let stored: Vec<String> = db
+        .prepare_cached("SELECT id FROM messages WHERE chat = ?1 AND at > ?2 AND at < ?3")?
+        .query_map(params![number, from, last.created_at.as_millis()], |row| {
+            row.get(0)
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut gone = Vec::new();
+    for text in stored {
+        if !page.iter().any(|message| message.id.as_str() == text) {
+            db.prepare_cached("DELETE FROM messages WHERE chat = ?1 AND id = ?2")?
+                .execute(params![number, text])?;
+            gone.push(id(&text)?);
+        }
+    }
+    Ok(gone)
+}
+
+/// A stored message and its mark.
+struct Row {
+    message: Message,
+    gap: bool,
+}
+
+fn put_one(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    message: Message,
+    gap: bool,
+) -> Result<(Arc<Message>, bool), StoreError> {
+    let known = row(db, number, &message.id)?;
+    let is_new = known.is_none();
+    let (message, gap) = match known {
+        Some(known) => {
+            db.prepare_cached("DELETE FROM messages WHERE chat = ?1 AND id = ?2")?
+                .execute(params![number, message.id.as_str()])?;
+            (merge(known.message, message), known.gap && gap)
+        }
+        None => (message, gap),
+    };
+    if let Some(client_id) = message
+        .client_id
+        .as_ref()
+        .filter(|_| message.sender_id == account.user)
+    {
+        super::outbox::discard(db, account, client_id)?;
+        release(db, number, client_id)?;
+    }
+    db.prepare_cached(
+        "INSERT INTO messages (chat, at, id, gap, sender, client_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        number,
+        message.created_at.as_millis(),
+        message.id.as_str(),
+        gap,
+        message.sender_id.as_str(),
+        message.client_id.as_ref().map(AsRef::as_ref),
+        to_json(&message)?,
+    ])?;
+    Ok((Arc::new(message), is_new))
+}
+
+/// Takes a client id off the message that was wrongly taken for the one it belongs to.
+fn release(db: &Connection, number: i64, client_id: &ClientId) -> Result<(), StoreError> {
+    let wrong: Option<String> = db
+        .prepare_cached("SELECT body FROM messages WHERE chat = ?1 AND client_id = ?2")?
+        .query_row(params![number, client_id.as_str()], |row| row.get(0))
+        .optional()?;
+    if let Some(body) = wrong {
+        let mut message: Message = from_json(&body)?;
+        message.client_id = None;
+        db.prepare_cached("UPDATE messages SET client_id = NULL, body = ?3 WHERE chat = ?1 AND id = ?2")?
+            .execute(params![number, message.id.as_str(), to_json(&message)?])?;
+    }
+    Ok(())
+}
+
+/// Joins two tellings of one message, of which either may be the older one: answers and events overtake each
+/// other.
+fn merge(known: Message, told: Message) -> Message {
+    let is_older =
+        known.deleted_at.is_some() && told.deleted_at.is_none() || known.edited_at > told.edited_at;
+    let client_id = told.client_id.clone().or_else(|| known.client_id.clone());
+    let current = if is_older { known } else { told };
+    Message { client_id, ..current }
+}
+
+fn row(db: &Connection, number: i64, message: &MessageId) -> Result<Option<Row>, StoreError> {
+    db.prepare_cached("SELECT body, gap FROM messages WHERE chat = ?1 AND id = ?2")?
+        .query_row(params![number, message.as_str()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?))
+        })
+        .optional()?
+        .map(|(body, gap)| {
+            Ok(Row {
+                message: from_json(&body)?,
+                gap,
+            })
+        })
+        .transpose()
+}
+
+fn newest_row(db: &Connection, number: i64) -> Result<Option<String>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT body FROM messages WHERE chat = ?1 ORDER BY at DESC, id DESC LIMIT 1")?
+        .query_row([number], |row| row.get(0))
+        .optional()?)
+}
+
+fn edge_before(db: &Connection, number: i64, place: &Position) -> Result<Edge, StoreError> {
+    let gap: bool = db
+        .prepare_cached("SELECT gap FROM messages WHERE chat = ?1 AND id = ?2")?
+        .query_row(params![number, place.1.as_str()], |row| row.get(0))?;
+    if gap {
+        return Ok(Edge::Gap);
+    }
+    let has_more: bool = db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM messages WHERE chat = ?1 AND (at, id) < (?2, ?3))")?
+        .query_row(params![number, place.0.as_millis(), place.1.as_str()], |row| {
+            row.get(0)
+        })?;
+    Ok(if has_more { Edge::Stored } else { Edge::End })
+}
+
+fn parse(row: &rusqlite::Row<'_>) -> Result<Arc<Message>, StoreError> {
+    let body: String = row.get(0)?;
+    Ok(Arc::new(from_json(&body)?))
+}
+
+fn nothing(chat: &ChatId) -> Answer {
+    Answer::Put(Put {
+        chat: chat.clone(),
+        messages: Vec::new(),
+        new: Vec::new(),
+        gone: Vec::new(),
+        newest: None,
+        unread: 0,
+        edge: Edge::End,
+    })
+}
+
+fn empty(chat: &ChatId) -> Window {
+    Window {
+        chat: chat.clone(),
+        messages: Vec::new(),
+        edge: Edge::End,
+    }
+}

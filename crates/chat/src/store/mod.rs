@@ -1,0 +1,381 @@
+//! What is kept on disk: chats, messages, the outbox, drafts, read markers, and who was signed in.
+//!
+//! Owns: the database file of a profile, one transaction a [`Op`], and the rule which stored messages are known
+//! to follow each other without a gap.
+//!
+//! Never does: keep a token, decide what to fetch, or delete a file that it cannot read.
+//!
+//! A message carries a mark when there may be messages before it that are not stored. A run of messages without
+//! such a mark is shown as one; where a run ends, the server is asked.
+
+mod chats;
+mod messages;
+mod outbox;
+mod profile;
+mod schema;
+mod worker;
+
+use std::sync::Arc;
+
+use khaya_wire::{Chat, ChatId, ClientId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery};
+
+pub use schema::{Opened, open, open_in_memory};
+pub use worker::{StoreQueue, StoreThread};
+
+use crate::view::Failure;
+
+/// The store of one profile. Holds the file open.
+#[derive(Debug)]
+pub struct Store {
+    connection: rusqlite::Connection,
+    /// Whose data the operations are about; `None` while nobody is signed in.
+    account: Option<Account>,
+}
+
+/// The account that is signed in, as the store knows it.
+#[derive(Debug, Clone)]
+struct Account {
+    number: i64,
+    user: UserId,
+}
+
+/// One transaction or one query.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// Who was signed in last, and everything of theirs. → [`Answer::Profile`]
+    Load,
+    /// Somebody signed in. → [`Answer::Profile`]
+    SignIn(Box<SignedIn>),
+    /// What the server said about itself. → [`Answer::Done`]
+    PutServer { discovery: Option<Discovery> },
+    /// Nobody is signed in any more. Nothing of theirs is removed. → [`Answer::Done`]
+    SignOut,
+    /// Chats as the server has them; with `complete` they are all there are. → [`Answer::Chats`]
+    PutChats { chats: Vec<ChatFacts>, complete: bool },
+    /// A chat that is no longer there for this person. → [`Answer::Done`]
+    RemoveChat { chat: ChatId },
+    /// Messages of one chat. → [`Answer::Put`]
+    PutMessages {
+        chat: ChatId,
+        messages: Vec<Message>,
+        place: Place,
+    },
+    /// What became of messages that are stored; others are left alone. → [`Answer::Put`]
+    Edit { chat: ChatId, message: Message },
+    /// The newest messages that follow each other. → [`Answer::Window`]
+    Newest { chat: ChatId, limit: usize },
+    /// Messages before this place. → [`Answer::Window`]
+    Before {
+        chat: ChatId,
+        place: Position,
+        limit: usize,
+    },
+    /// Messages after this place. → [`Answer::Window`]
+    After {
+        chat: ChatId,
+        place: Position,
+        limit: usize,
+    },
+    /// A message to be sent; takes the chat's draft away. → [`Answer::Done`]
+    Enqueue(OutboxEntry),
+    /// A message cannot be sent without the person. → [`Answer::Done`]
+    Park { client_id: ClientId, failure: Failure },
+    /// It is to be sent after all, behind the others. → [`Answer::Done`]
+    Unpark { client_id: ClientId },
+    /// It is not to be sent. → [`Answer::Done`]
+    Discard { client_id: ClientId },
+    /// What is typed and not sent; empty for nothing. → [`Answer::Done`]
+    SaveDraft { chat: ChatId, text: String },
+    /// The person has read up to here. → [`Answer::Unread`]
+    MarkRead { chat: ChatId, position: Position },
+    /// The server knows that they have. → [`Answer::Done`]
+    ConfirmRead { chat: ChatId, position: Position },
+    /// Somebody has read up to here. → [`Answer::Reads`]
+    PutRead {
+        chat: ChatId,
+        user: UserId,
+        message: MessageId,
+    },
+}
+
+/// The place of a message among those of its chat.
+pub type Position = (Timestamp, MessageId);
+
+/// Who signed in where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignedIn {
+    /// The server's address.
+    pub server: String,
+    pub discovery: Option<Discovery>,
+    pub user: User,
+}
+
+/// A chat as a fetch or an event tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChatFacts {
+    pub chat: Chat,
+    /// Whether its unread count is to be believed: not, when something happened here since it was asked for.
+    pub counts: bool,
+}
+
+/// What is known of the place of messages that are to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// They came in as they were sent: each follows the one that was newest. Counted as unread.
+    Live,
+    /// Nothing is known of what is before or after.
+    Alone,
+    /// The newest page.
+    NewestPage { has_more: bool },
+    /// The page before this message.
+    PageBefore { message: MessageId, has_more: bool },
+    /// The page after this message.
+    PageAfter { message: MessageId },
+}
+
+/// A message that the server does not have, as far as is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxEntry {
+    pub client_id: ClientId,
+    pub chat: ChatId,
+    pub text: Arc<str>,
+    pub at: Timestamp,
+    /// The newest message of the chat when this was written: where a search for it begins.
+    pub after: Option<MessageId>,
+    /// Why it waits for the person.
+    pub parked: Option<Failure>,
+}
+
+/// What an [`Op`] gives.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    Done,
+    Profile(Box<Profile>),
+    Chats {
+        chats: Vec<StoredChat>,
+        removed: Vec<ChatId>,
+    },
+    Put(Put),
+    Window(Window),
+    Unread {
+        chat: ChatId,
+        unread: u64,
+        marker: Option<Position>,
+    },
+    Reads {
+        chat: ChatId,
+        reads: Vec<Read>,
+    },
+}
+
+/// Who was signed in last, and everything of theirs that is kept in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    pub last: Option<LastSession>,
+    pub chats: Vec<StoredChat>,
+    /// In the order of sending.
+    pub outbox: Vec<OutboxEntry>,
+    /// Whether the list of chats has ever been fetched.
+    pub has_synced: bool,
+}
+
+/// The session of last time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastSession {
+    pub server: String,
+    pub discovery: Option<Discovery>,
+    pub user: User,
+    /// Whether it was not signed out.
+    pub is_signed_in: bool,
+}
+
+/// A chat as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredChat {
+    /// Without its last message.
+    pub chat: Chat,
+    pub newest: Option<Arc<Message>>,
+    /// Whether [`StoredChat::newest`] was not stored before.
+    pub newest_is_new: bool,
+    pub unread: u64,
+    pub marker: Option<Position>,
+    /// Whether the server knows of the marker.
+    pub marker_is_confirmed: bool,
+    pub reads: Vec<Read>,
+    pub draft: String,
+}
+
+/// How far somebody has read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    pub user: UserId,
+    pub message: MessageId,
+    /// When that message was sent, if it is stored.
+    pub at: Option<Timestamp>,
+}
+
+/// What came of storing messages.
+#[derive(Debug, Clone)]
+pub struct Put {
+    pub chat: ChatId,
+    /// The messages as they are stored now.
+    pub messages: Vec<Arc<Message>>,
+    /// Those of them that were not there before.
+    pub new: Vec<MessageId>,
+    /// Those that the page shows to be gone.
+    pub gone: Vec<MessageId>,
+    pub newest: Option<Arc<Message>>,
+    pub unread: u64,
+    /// What is before the first of the messages.
+    pub edge: Edge,
+}
+
+/// Messages that follow each other, oldest first.
+#[derive(Debug, Clone)]
+pub struct Window {
+    pub chat: ChatId,
+    pub messages: Vec<Arc<Message>>,
+    /// What is before the first of them; or after the last, where messages after a place were asked for.
+    pub edge: Edge,
+}
+
+/// Where a window ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// There are more on disk.
+    Stored,
+    /// There may be more at the server.
+    Gap,
+    /// There are no more.
+    End,
+}
+
+/// Why the disk did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error("the disk is full")]
+    DiskFull,
+    /// The file is not a database, or not one of ours.
+    #[error("the store is damaged")]
+    Damaged,
+    /// The file or the folder cannot be read or written.
+    #[error("the store cannot be read or written: {0}")]
+    Unusable(String),
+    /// An operation that needs somebody signed in.
+    #[error("nobody is signed in")]
+    NoAccount,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// What the person is told.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::DiskFull => Failure::new(
+                "disk_full",
+                "The disk is full: nothing can be stored, and nothing new is sent. Free some space and try again.",
+            ),
+            Self::Damaged => Failure::new(
+                "store_damaged",
+                "The stored chats on this computer are damaged. Restart Khaya: it sets them aside and fetches them \
+                 anew.",
+            ),
+            Self::Unusable(why) => Failure::new(
+                "store_failed",
+                format!(
+                    "The stored chats on this computer cannot be read or written ({why}). Check the disk and \
+                         the permissions of Khaya's folder."
+                ),
+            ),
+            Self::NoAccount => Failure::new("not_signed_in", "Sign in first."),
+            Self::Closed => Failure::new("ended", "Khaya is shutting down."),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::DiskFull,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
+            _ => Self::Unusable(error.to_string()),
+        }
+    }
+}
+
+impl Store {
+    /// Runs one operation, whole or not at all.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; then nothing has changed.
+    pub fn run(&mut self, op: Op) -> Result<Answer, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let mut account = self.account.clone();
+        let answer = execute(&transaction, &mut account, op)?;
+        transaction.commit()?;
+        self.account = account;
+        Ok(answer)
+    }
+}
+
+/// One operation inside of a transaction or a savepoint that the caller ends.
+fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> Result<Answer, StoreError> {
+    let of = |account: &Option<Account>| account.clone().ok_or(StoreError::NoAccount);
+    Ok(match op {
+        Op::Load => Answer::Profile(Box::new(profile::load(db, account)?)),
+        Op::SignIn(session) => Answer::Profile(Box::new(profile::sign_in(db, account, &session)?)),
+        Op::PutServer { discovery } => {
+            profile::put_server(db, &of(account)?, discovery.as_ref())?;
+            Answer::Done
+        }
+        Op::SignOut => {
+            profile::sign_out(db)?;
+            *account = None;
+            Answer::Done
+        }
+        Op::PutChats { chats, complete } => chats::put(db, &of(account)?, chats, complete)?,
+        Op::RemoveChat { chat } => {
+            chats::remove(db, &of(account)?, &chat)?;
+            Answer::Done
+        }
+        Op::PutMessages {
+            chat,
+            messages,
+            place,
+        } => messages::put(db, &of(account)?, &chat, messages, &place)?,
+        Op::Edit { chat, message } => messages::edit(db, &of(account)?, &chat, message)?,
+        Op::Newest { chat, limit } => messages::newest(db, &of(account)?, &chat, limit)?,
+        Op::Before { chat, place, limit } => messages::before(db, &of(account)?, &chat, &place, limit)?,
+        Op::After { chat, place, limit } => messages::after(db, &of(account)?, &chat, &place, limit)?,
+        Op::Enqueue(entry) => {
+            outbox::enqueue(db, &of(account)?, &entry)?;
+            Answer::Done
+        }
+        Op::Park { client_id, failure } => {
+            outbox::park(db, &of(account)?, &client_id, &failure)?;
+            Answer::Done
+        }
+        Op::Unpark { client_id } => {
+            outbox::unpark(db, &of(account)?, &client_id)?;
+            Answer::Done
+        }
+        Op::Discard { client_id } => {
+            outbox::discard(db, &of(account)?, &client_id)?;
+            Answer::Done
+        }
+        Op::SaveDraft { chat, text } => {
+            outbox::save_draft(db, &of(account)?, &chat, &text)?;
+            Answer::Done
+        }
+        Op::MarkRead { chat, position } => chats::mark_read(db, &of(account)?, &chat, &position)?,
+        Op::ConfirmRead { chat, position } => {
+            chats::confirm_read(db, &of(account)?, &chat, &position)?;
+            Answer::Done
+        }
+        Op::PutRead { chat, user, message } => chats::put_read(db, &of(account)?, &chat, user, message)?,
+    })
+}

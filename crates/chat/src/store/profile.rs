@@ -1,0 +1,132 @@
+//! Who was signed in, and what is loaded when somebody is.
+
+use khaya_wire::{User, discovery::Discovery};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::de::DeserializeOwned;
+
+use super::{Account, LastSession, Profile, SignedIn, StoreError, chats, outbox};
+
+/// Reads the last session, and selects its account if it was not signed out.
+pub(super) fn load(db: &Connection, account: &mut Option<Account>) -> Result<Profile, StoreError> {
+    let last = db
+        .query_row(
+            "SELECT a.number, a.server, a.user, a.discovery, s.is_signed_in
+             FROM last_session s JOIN accounts a ON a.number = s.account",
+            [],
+            |row| {
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, String>(2)?,
+                    row.get::<_, Option<String>>(3)?,
+                    row.get::<_, bool>(4)?,
+                ))
+            },
+        )
+        .optional()?;
+    let Some((number, server, user, discovery, is_signed_in)) = last else {
+        return Ok(Profile::default());
+    };
+    let user: User = from_json(&user)?;
+    let last = LastSession {
+        server,
+        discovery: discovery.as_deref().map(from_json).transpose()?,
+        user: user.clone(),
+        is_signed_in,
+    };
+    if !is_signed_in {
+        return Ok(Profile {
+            last: Some(last),
+            ..Profile::default()
+        });
+    }
+    let selected = Account {
+        number,
+        user: user.id,
+    };
+    let profile = contents(db, &selected, last)?;
+    *account = Some(selected);
+    Ok(profile)
+}
+
+pub(super) fn sign_in(
+    db: &Connection,
+    account: &mut Option<Account>,
+    session: &SignedIn,
+) -> Result<Profile, StoreError> {
+    let number = db.query_row(
+        "INSERT INTO accounts (server, user_id, user, discovery) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (server, user_id) DO UPDATE SET user = excluded.user, discovery = excluded.discovery
+         RETURNING number",
+        params![
+            session.server,
+            session.user.id.as_str(),
+            to_json(&session.user)?,
+            session.discovery.as_ref().map(to_json).transpose()?,
+        ],
+        |row| row.get(0),
+    )?;
+    db.execute(
+        "INSERT INTO last_session (only, account, is_signed_in) VALUES (1, ?1, 1)
+         ON CONFLICT (only) DO UPDATE SET account = excluded.account, is_signed_in = 1",
+        [number],
+    )?;
+    let selected = Account {
+        number,
+        user: session.user.id.clone(),
+    };
+    let last = LastSession {
+        server: session.server.clone(),
+        discovery: session.discovery.clone(),
+        user: session.user.clone(),
+        is_signed_in: true,
+    };
+    let profile = contents(db, &selected, last)?;
+    *account = Some(selected);
+    Ok(profile)
+}
+
+pub(super) fn put_server(
+    db: &Connection,
+    account: &Account,
+    discovery: Option<&Discovery>,
+) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE accounts SET discovery = ?2 WHERE number = ?1",
+        params![account.number, discovery.map(to_json).transpose()?],
+    )?;
+    Ok(())
+}
+
+pub(super) fn sign_out(db: &Connection) -> Result<(), StoreError> {
+    db.execute("UPDATE last_session SET is_signed_in = 0", [])?;
+    Ok(())
+}
+
+fn contents(db: &Connection, account: &Account, last: LastSession) -> Result<Profile, StoreError> {
+    Ok(Profile {
+        last: Some(last),
+        chats: chats::load(db, account)?,
+        outbox: outbox::load(db, account)?,
+        has_synced: db.query_row(
+            "SELECT has_synced FROM accounts WHERE number = ?1",
+            [account.number],
+            |row| row.get(0),
+        )?,
+    })
+}
+
+/// Reads JSON that an earlier run wrote.
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Unusable(error.to_string()))
+}
+
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Unusable(error.to_string()))
+}
+
+/// Reads an id that an earlier run wrote.
+pub(super) fn id<T: std::str::FromStr<Err = khaya_wire::id::InvalidId>>(text: &str) -> Result<T, StoreError> {
+    text.parse()
+        .map_err(|error: khaya_wire::id::InvalidId| StoreError::Unusable(error.to_string()))
+}
