@@ -26,6 +26,7 @@ pub mod rest;
 pub mod scenario;
 pub mod server;
 pub mod stub;
+pub mod team;
 pub mod wait;
 #[cfg(target_os = "linux")]
 pub mod webdriver;

@@ -18,9 +18,9 @@ use crate::{
     system::prepare,
 };
 
-/// Two of the demo team (`khaya-server demo --help` tells of all).
-const PEOPLE: [(&str, &str); 2] = [("ada", "Ada"), ("bob", "Bob")];
-const PASSWORD: &str = "demo";
+/// Two of the team that `khaya-server demo` makes, who have a direct chat.
+const PEOPLE: [(&str, &str); 2] = [("thandi", "Thandi"), ("amina", "Amina")];
+const PASSWORD: &str = "khaya-demo";
 
 /// The port that the server of the demo team has when it is free.
 const PORT: u16 = 4000;

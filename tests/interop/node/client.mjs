@@ -1,7 +1,7 @@
 // The official `socket.io-client`, driven from outside line by line.
 //
 // Reads one JSON command a line from standard input and writes one JSON event a line to standard output.
-//   { "do": "connect", "url", "auth"?, "query"?, "transports"?, "upgrade"?, "headers"? }
+//   { "do": "connect", "url", "auth"?, "query"?, "transports"?, "headers"? }
 //   { "do": "emit", "event", "data", "ack"?: number }     the ack is told as { "told": "ack", "ack", "data" }
 //   { "do": "disconnect" }
 // Events: { "told": "connect", "transport" } · "upgrade" · "connect_error" { message, data } ·
@@ -32,17 +32,10 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 socket?.disconnect();
 
-function connect({ url, auth, query, transports, upgrade, headers }) {
+function connect({ url, headers, ...options }) {
   socket?.disconnect();
-  socket = io(url, {
-    auth,
-    query,
-    transports,
-    upgrade,
-    extraHeaders: headers,
-    forceNew: true,
-    reconnection: false,
-  });
+  if (headers) options.extraHeaders = headers;
+  socket = io(url, { ...options, forceNew: true, reconnection: false });
   socket.on("connect", () => {
     const { engine } = socket.io;
     engine.once("upgrade", ({ name }) => tell("upgrade", { transport: name }));
