@@ -54,19 +54,28 @@ export async function onUpdate(hear) {
   await bridge().event.listen("update", ({ payload }) => hear(/** @type {Update} */ (payload)));
 }
 
-/** @returns {Promise<Partial<Settings>>} what is stored; nothing where the app keeps no settings */
+/** @returns {Promise<Settings>} what is stored; nothing where the app keeps no settings */
 export async function settings() {
   try {
-    return /** @type {Partial<Settings>} */ (await invoke("settings")) ?? {};
+    return /** @type {Settings} */ (await invoke("settings")) ?? {};
   } catch {
     return {};
   }
 }
 
-/** @param {Settings} settings */
+/** @param {Settings} settings all of them */
 export async function saveSettings(settings) {
   try {
     await invoke("save_settings", { settings });
+  } catch (error) {
+    window.dispatchEvent(new CustomEvent("failure", { detail: failureOf(error) }));
+  }
+}
+
+/** @param {string} url to be opened outside of the app, which decides whether it may be */
+export async function openLink(url) {
+  try {
+    await invoke("open_link", { url });
   } catch (error) {
     window.dispatchEvent(new CustomEvent("failure", { detail: failureOf(error) }));
   }

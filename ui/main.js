@@ -26,7 +26,7 @@ import { loadWords, t } from "./words.js";
 
 const body = document.body;
 const [, chosen] = await Promise.all([loadWords("en"), settings()]);
-showTheme(chosen.theme ?? "system");
+showSettings(chosen);
 defineElements();
 fillWords(body);
 
@@ -58,7 +58,7 @@ const readers = [
   [keyringChoice, ["session"]],
 ];
 
-const state = new State(snapshot, (view, parts) => {
+const state = new State(takeSnapshot, (view, parts) => {
   for (const [reader, wanted] of readers) if (wanted.some((name) => parts.has(name))) reader.render(view);
 });
 
@@ -81,10 +81,11 @@ search.addEventListener("keydown", (event) => {
   }
 });
 composer.addEventListener("sent", () => timeline.follow());
-settingsPanel.theme = chosen.theme ?? "system";
-settingsPanel.addEventListener("theme", () => {
-  showTheme(settingsPanel.theme);
-  void saveSettings({ ...chosen, theme: settingsPanel.theme });
+newChat.addEventListener("started", () => composer.focusText());
+settingsPanel.settings = chosen;
+settingsPanel.addEventListener("change", () => {
+  showSettings(settingsPanel.settings);
+  void saveSettings(settingsPanel.settings);
 });
 window.addEventListener("online", () => wish({ type: "network", online: true }));
 window.addEventListener("offline", () => wish({ type: "network", online: false }));
@@ -150,9 +151,15 @@ function showScreen(view) {
   if (moved && open && !document.querySelector("dialog[open]")) composer.focusText();
 }
 
-/** @param {import("./types").Theme} theme */
-function showTheme(theme) {
-  document.documentElement.dataset.theme = theme;
+async function takeSnapshot() {
+  const answer = await snapshot();
+  signIn.server = answer.server ?? "";
+  return answer;
+}
+
+/** @param {Settings} settings */
+function showSettings({ theme }) {
+  document.documentElement.dataset.theme = theme ?? "system";
 }
 
 function focusSearch() {

@@ -5,6 +5,7 @@
  */
 
 import { showAvatar } from "./avatar.js";
+import { showText } from "./message-text.js";
 import { instantiate, part, setAttribute, setText } from "./template.js";
 import { clockTime, dayName, failureText, fullTime, nameList, sameDay, t } from "./words.js";
 
@@ -85,7 +86,7 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread }) 
 
   part(element, "audience").hidden = item.audience === null;
   setText(part(element, "audience-text"), audienceText(item));
-  setText(part(element, "text"), bodyText(item));
+  showText(part(element, "text"), bodyText(item));
   part(element, "edited").hidden = !item.edited || item.deleted;
   const time = part(element, "time");
   setText(time, clockTime(item.at));

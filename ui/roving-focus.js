@@ -38,7 +38,7 @@ export class RovingFocus {
   update(fallback) {
     const items = this.#items();
     const stop = this.#stop && items.includes(this.#stop) ? this.#stop : (fallback ?? items[0] ?? null);
-    for (const item of items) item.tabIndex = item === stop ? 0 : -1;
+    for (const item of items) setTabIndex(item, item === stop ? 0 : -1);
     this.#stop = stop;
   }
 
@@ -73,10 +73,21 @@ export class RovingFocus {
 
   /** @param {HTMLElement} item */
   #setStop(item) {
-    if (this.#stop) this.#stop.tabIndex = -1;
-    item.tabIndex = 0;
+    if (this.#stop) setTabIndex(this.#stop, -1);
+    setTabIndex(item, 0);
     this.#stop = item;
   }
+}
+
+/**
+ * Links within an item can be reached from it alone.
+ *
+ * @param {HTMLElement} item
+ * @param {0 | -1} index
+ */
+function setTabIndex(item, index) {
+  if (item.tabIndex !== index || !item.hasAttribute("tabindex")) item.tabIndex = index;
+  for (const link of item.querySelectorAll("a")) link.tabIndex = index;
 }
 
 /** @param {HTMLElement[]} items @param {number} at @returns {number} about how many items a page has */

@@ -32,9 +32,16 @@ export class ScrollAnchor {
     return scrollHeight - clientHeight - scrollTop <= BOTTOM;
   }
 
-  /** Whether the view has been scrolled by somebody else than this. */
-  get hasMoved() {
-    return Math.abs(this.#scroller.scrollTop - this.#expectedTop) >= 1;
+  /**
+   * Notices that somebody else has scrolled. To be called before every change of the list as well as on the
+   * event, which may come after the change.
+   *
+   * @returns {boolean} whether somebody has
+   */
+  notice() {
+    const hasMoved = Math.abs(this.#scroller.scrollTop - this.#expectedTop) >= 1;
+    if (hasMoved) this.capture();
+    return hasMoved;
   }
 
   /** Takes what is in view now as what is being read. */
@@ -58,7 +65,7 @@ export class ScrollAnchor {
   /** Puts what was being read back to its place. To be called after every change of the list or of sizes. */
   restore() {
     if (this.following) {
-      this.#scrollTo(this.#scroller.scrollHeight);
+      this.#scrollBy(this.#scroller.scrollHeight);
       return;
     }
     this.#candidates = this.#candidates.filter(({ element }) => this.#list.contains(element));
@@ -68,8 +75,9 @@ export class ScrollAnchor {
       return;
     }
     const top = this.#scroller.getBoundingClientRect().top;
-    const moved = anchor.element.getBoundingClientRect().top - top - anchor.offset;
-    if (Math.abs(moved) >= 0.5) this.#scrollTo(this.#scroller.scrollTop + moved);
+    // Engines cut a fraction off where they are given one.
+    const moved = Math.round(anchor.element.getBoundingClientRect().top - top - anchor.offset);
+    if (moved !== 0) this.#scrollBy(moved);
     // The rest below a pixel stays in the offsets, so that it cannot add up.
     const rest = anchor.element.getBoundingClientRect().top - top - anchor.offset;
     for (const candidate of this.#candidates) {
@@ -85,13 +93,13 @@ export class ScrollAnchor {
    */
   place(row, part) {
     const top = this.#scroller.getBoundingClientRect().top + this.#scroller.clientHeight * part;
-    this.#scrollTo(this.#scroller.scrollTop + row.getBoundingClientRect().top - top);
+    this.#scrollBy(Math.round(row.getBoundingClientRect().top - top));
     this.capture();
   }
 
-  /** @param {number} top */
-  #scrollTo(top) {
-    this.#scroller.scrollTop = top;
+  /** @param {number} pixels */
+  #scrollBy(pixels) {
+    this.#scroller.scrollBy(0, pixels);
     this.#expectedTop = this.#scroller.scrollTop;
   }
 }

@@ -134,6 +134,8 @@ export type Update = { number: number; changes: Change[] } | { number: number; s
 export interface Snapshot {
   number: number;
   view: View;
+  /** The server that was named on the command line. */
+  server?: string | null;
 }
 
 export type Intent =
@@ -163,7 +165,11 @@ export type Theme = "system" | "light" | "dark";
 
 /** What a person chose for this machine. Kept by the shell, not by the page's storage. */
 export interface Settings {
-  theme: Theme;
+  theme?: Theme;
+  /** Absent means yes. */
+  closeToTray?: boolean;
+  noticeText?: boolean;
+  noticeSound?: boolean;
 }
 
 interface Tauri {

@@ -75,7 +75,7 @@ export class ChatList extends HTMLElement {
 
   /** @param {(before: ChatRow, after: ChatRow) => boolean} isSame */
   #fill(isSame) {
-    if (this.#view?.session.state !== "signedIn") return;
+    if (!this.#view) return;
     const chats = this.#matches();
     this.#rows.show(chats, fillRow, isSame);
     for (const row of this.#list.querySelectorAll("li")) {

@@ -79,8 +79,9 @@ export class MessageTimeline extends HTMLElement {
     this.#items = timeline;
     this.#unread = chats.find((chat) => chat.id === open?.id)?.unread ?? 0;
     if (isOther) this.#begin();
-    if (!open) return;
+    else if (this.#anchor.notice()) this.#isPlacing = false;
     this.#fill();
+    if (!open) return;
     this.#place();
     if (before.length > 0) this.#tellNew(before.at(-1));
     this.#look();
@@ -105,9 +106,9 @@ export class MessageTimeline extends HTMLElement {
   }
 
   #fill() {
+    this.#rows.show(rowsOf(this.#items, this.#open?.firstUnread ?? null), fillRow, isSameRow);
     if (!this.#open) return;
-    const { firstUnread, hasOlder, isLoading, failure, kind } = this.#open;
-    this.#rows.show(rowsOf(this.#items, firstUnread), fillRow, isSameRow);
+    const { hasOlder, isLoading, failure, kind } = this.#open;
     this.#focus.update(/** @type {HTMLElement | null} */ (this.#list.lastElementChild));
     this.#list.setAttribute("aria-busy", String(isLoading));
     this.toggleAttribute("data-loading", isLoading);
@@ -137,10 +138,7 @@ export class MessageTimeline extends HTMLElement {
   }
 
   #onScroll() {
-    if (this.#anchor.hasMoved) {
-      this.#isPlacing = false;
-      this.#anchor.capture();
-    }
+    if (this.#anchor.notice()) this.#isPlacing = false;
     this.#look();
   }
 

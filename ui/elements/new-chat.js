@@ -119,6 +119,7 @@ export class NewChat extends HTMLElement {
       const memberIds = [...this.#chosen.keys()];
       await dispatch({ type: "startChat", kind: isGroup ? "group" : "direct", name: isGroup ? name : null, memberIds });
       this.#dialog.close();
+      this.dispatchEvent(new CustomEvent("started"));
     } catch (failure) {
       showFailure(this.#alert, /** @type {Failure} */ (failure));
     } finally {

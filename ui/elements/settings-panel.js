@@ -5,6 +5,8 @@
  * @typedef {import("../types").Session} Session
  * @typedef {import("../types").Connection} Connection
  * @typedef {import("../types").Theme} Theme
+ * @typedef {import("../types").Settings} Settings
+ * @typedef {"closeToTray" | "noticeText" | "noticeSound"} Switch
  */
 
 import { showAvatar } from "../avatar.js";
@@ -18,7 +20,7 @@ const SHORTCUTS = [
   ["shortcut.search", "Mod+K"],
   ["shortcut.newChat", "Mod+N"],
   ["shortcut.settings", "Mod+,"],
-  ["shortcut.chat", "Alt+ArrowDown"],
+  ["shortcut.chat", "Alt+ArrowDown", "Alt+ArrowUp"],
   ["shortcut.send", "Enter"],
   ["shortcut.line", "Shift+Enter"],
   ["shortcut.back", "Escape"],
@@ -28,31 +30,35 @@ export class SettingsPanel extends HTMLElement {
   #dialog = /** @type {HTMLDialogElement} */ (instantiate("settings-panel"));
   #confirm = part(this.#dialog, "confirm");
   #hasUnsent = false;
+  /** @type {Settings} */
+  #settings = {};
 
   connectedCallback() {
     this.append(this.#dialog);
     const shortcuts = part(this.#dialog, "shortcuts");
-    for (const [what = "", keys = ""] of SHORTCUTS) {
-      const row = instantiate("shortcut-row");
-      part(row, "what").textContent = t(what);
-      part(row, "keys").textContent = keyName(keys);
-      shortcuts.append(row);
-    }
+    for (const [what = "", ...keys] of SHORTCUTS) shortcuts.append(shortcutRow(what, keys));
     part(this.#dialog, "close").addEventListener("click", () => this.#dialog.close());
     part(this.#dialog, "sign-out").addEventListener("click", () => this.#askOrSignOut());
     part(this.#dialog, "confirm-sign-out").addEventListener("click", () => void wish({ type: "signOut" }));
     part(this.#dialog, "stay").addEventListener("click", () => this.#showConfirm(false));
-    this.#dialog.addEventListener("change", () => this.dispatchEvent(new CustomEvent("theme")));
   }
 
-  /** @returns {Theme} the one that is chosen; a `theme` event tells that it was changed here */
-  get theme() {
-    const chosen = this.#dialog.querySelector("input[name=theme]:checked");
-    return chosen instanceof HTMLInputElement ? /** @type {Theme} */ (chosen.value) : "system";
+  /** @returns {Settings} what is chosen, and what else is stored; a `change` event tells that it was changed here */
+  get settings() {
+    const settings = { ...this.#settings };
+    for (const input of this.#dialog.querySelectorAll("input")) {
+      if (input.type === "radio" && input.checked) settings.theme = /** @type {Theme} */ (input.value);
+      if (input.type === "checkbox") settings[/** @type {Switch} */ (input.name)] = input.checked;
+    }
+    return settings;
   }
 
-  set theme(theme) {
-    for (const input of this.#dialog.querySelectorAll("input")) input.checked = input.value === theme;
+  set settings(settings) {
+    this.#settings = settings;
+    for (const input of this.#dialog.querySelectorAll("input")) {
+      if (input.type === "radio") input.checked = input.value === (settings.theme ?? "system");
+      if (input.type === "checkbox") input.checked = settings[/** @type {Switch} */ (input.name)] ?? true;
+    }
   }
 
   open() {
@@ -95,4 +101,19 @@ export class SettingsPanel extends HTMLElement {
     part(this.#dialog, "sign-out").hidden = isAsking;
     if (isAsking) part(this.#dialog, "stay").focus();
   }
+}
+
+/**
+ * @param {string} what
+ * @param {string[]} keys
+ */
+function shortcutRow(what, keys) {
+  const row = instantiate("shortcut-row");
+  part(row, "what").textContent = t(what);
+  for (const name of keys) {
+    const key = document.createElement("kbd");
+    key.textContent = keyName(name);
+    part(row, "keys").append(key, " ");
+  }
+  return row;
 }

@@ -18,6 +18,8 @@ export class SignIn extends HTMLElement {
   #submit = /** @type {HTMLButtonElement} */ (part(this.#root, "submit"));
   #alert = part(this.#root, "alert");
   #state = "";
+  /** The server that was named on the command line, before the one that was used last. */
+  server = "";
 
   connectedCallback() {
     this.append(this.#root);
@@ -37,7 +39,7 @@ export class SignIn extends HTMLElement {
       showFailure(this.#alert, null);
       return;
     }
-    this.#server.value ||= session.server ?? "";
+    this.#server.value ||= this.server || (session.server ?? "");
     this.#username.value ||= session.username ?? "";
     if (session.state === "signingIn") return;
     showFailure(this.#alert, session.failure);
