@@ -1,0 +1,69 @@
+//! What the app tells its developers: lines on standard error and in a file of the profile, a new one a day.
+//!
+//! Ids only: no text of a message, no name, no password, no token is ever logged; the types that hold
+//! them do not print them.
+
+use std::{io, panic, path::Path};
+
+use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::ParseError, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+/// The variable that chooses what is logged, in `tracing`'s language of directives: `debug`, `khaya_chat=trace`.
+const VARIABLE: &str = "KHAYA_LOG";
+
+/// What is logged when nothing is chosen.
+const DEFAULT: &str = "warn,khaya=info,khaya_chat=info,khaya_socketio=info";
+
+/// Days for which files are kept.
+const KEPT_FILES: usize = 7;
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LogsError {
+    #[error("{VARIABLE} cannot be understood: {0}")]
+    Directive(#[from] ParseError),
+    #[error("the log cannot be written: {0}")]
+    File(#[from] InitError),
+}
+
+/// Starts logging, for the whole process, until it ends.
+pub(crate) fn start(directory: &Path) -> Result<(), LogsError> {
+    let directives = std::env::var(VARIABLE).unwrap_or_else(|_| DEFAULT.to_owned());
+    let file = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("khaya")
+        .filename_suffix("log")
+        .max_log_files(KEPT_FILES)
+        .build(directory)?;
+    let filter = || EnvFilter::builder().parse(&directives);
+    tracing_subscriber::registry()
+        .with(
+            fmt::layer()
+                .with_writer(io::stderr)
+                .with_ansi(false)
+                .with_filter(filter()?),
+        )
+        .with(
+            fmt::layer()
+                .with_writer(std::sync::Mutex::new(file))
+                .with_ansi(false)
+                .with_filter(filter()?),
+        )
+        .init();
+    log_panics();
+    Ok(())
+}
+
+/// A panic says where it was, not what it held: its message may contain what must not be logged.
+fn log_panics() {
+    let default = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, thread = std::thread::current().name(), "a task panicked");
+        if cfg!(debug_assertions) {
+            default(panic);
+        }
+    }));
+}

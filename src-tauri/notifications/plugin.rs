@@ -1,0 +1,57 @@
+//! Notifications on macOS and Windows: tauri-plugin-notification.
+//!
+//! It cannot take a notice away there, nor group them, and Windows tells of clicks only while a notice is on screen.
+
+use khaya_chat::shell::ShellRequest;
+use khaya_wire::ChatId;
+use tauri::AppHandle;
+use tauri_plugin_notification::NotificationExt;
+use tokio::sync::mpsc;
+
+use super::prepare;
+use crate::app::{Ask, Asks};
+
+/// The key under which a notice carries its chat.
+const CHAT: &str = "chatId";
+
+/// The action that the plugin tells for a click on the notice itself.
+const TAP: &str = "tap";
+
+pub(super) async fn serve(handle: AppHandle, mut requests: mpsc::Receiver<ShellRequest>, asks: Asks) {
+    // Before the first notice: the plugin tells clicks only of those shown after.
+    let heard = handle.notification().on_action(move |performed| {
+        let chat = performed
+            .notification()
+            .and_then(|notice| notice.extra().get(CHAT)?.as_str().map(str::to_owned));
+        if performed.action_id() == TAP
+            && let Some(Ok(chat_id)) = chat.map(ChatId::new)
+        {
+            asks.send(Ask::OpenChat(chat_id));
+        }
+    });
+    if let Err(error) = heard {
+        tracing::warn!(%error, "clicks on notices will not be heard");
+    }
+    while let Some(request) = requests.recv().await {
+        match request {
+            ShellRequest::Notify(notice) => {
+                let shown = prepare(&handle, &notice);
+                let mut builder = handle
+                    .notification()
+                    .builder()
+                    .title(&notice.title)
+                    .body(shown.body)
+                    .extra(CHAT, notice.chat_id.as_str());
+                if shown.sound {
+                    builder = builder.sound("Default");
+                }
+                if let Err(error) = builder.show() {
+                    tracing::warn!(%error, key = notice.key, "a notice could not be shown");
+                }
+            }
+            ShellRequest::Withdraw { .. } | ShellRequest::WithdrawAll => {
+                tracing::trace!("this system keeps notices until the person takes them away");
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Where the files of one profile are. Two profiles share none.
+//!
+//! Never reads or writes what is in them; it only makes the directories, readable for their owner alone.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::arguments::Arguments;
+
+/// The name of the app's directory among the data of all apps.
+const APP_DIR: &str = "khaya";
+
+/// One account's place on this computer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Profile {
+    name: String,
+    root: PathBuf,
+}
+
+/// Why a profile cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProfileError {
+    /// The system names no directory for data, as without a home directory.
+    #[error("there is no place for the app's data; name one with --data-dir")]
+    NoDataDir,
+    /// A directory cannot be made: no right, a file in its place, a full disk.
+    #[error("the directory {path} cannot be used: {source}")]
+    Directory { path: PathBuf, source: io::Error },
+}
+
+impl Profile {
+    /// Finds the profile's directory and makes it if it is missing.
+    pub(crate) fn open(arguments: &Arguments) -> Result<Self, ProfileError> {
+        let root = match &arguments.data_dir {
+            Some(directory) => directory.clone(),
+            None => dirs::data_dir()
+                .ok_or(ProfileError::NoDataDir)?
+                .join(APP_DIR)
+                .join(&arguments.profile),
+        };
+        let failed = |source| ProfileError::Directory {
+            path: root.clone(),
+            source,
+        };
+        private_directory(&root).map_err(failed)?;
+        // One spelling of the path, so that the lock and its name are the same for every way of writing it.
+        let root = fs::canonicalize(&root).map_err(failed)?;
+        let profile = Self {
+            name: arguments.profile.clone(),
+            root,
+        };
+        for directory in [profile.logs(), profile.webview()] {
+            private_directory(&directory).map_err(|source| ProfileError::Directory {
+                path: directory.clone(),
+                source,
+            })?;
+        }
+        Ok(profile)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// What the web view keeps. It holds nothing of ours: the page stores nothing.
+    pub(crate) fn webview(&self) -> PathBuf {
+        self.root.join("webview")
+    }
+
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.root.join("settings.json")
+    }
+
+    pub(crate) fn window_state(&self) -> PathBuf {
+        self.root.join("window.json")
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+}
+
+fn private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn open(directory: &Path) -> Result<Profile, ProfileError> {
+        Profile::open(&Arguments::parse_from([
+            "khaya",
+            "--data-dir",
+            directory.to_str().unwrap(),
+        ]))
+    }
+
+    #[test]
+    fn makes_what_is_missing_and_keeps_what_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("a/b");
+        let profile = open(&root).unwrap();
+        fs::write(profile.settings(), "{}").unwrap();
+        assert_eq!(open(&root.join("../b")).unwrap(), profile);
+        assert!(profile.settings().is_file());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+    }
+
+    #[test]
+    fn says_what_is_in_the_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = open(&file.join("x")).unwrap_err();
+        assert!(error.to_string().contains("file/x"), "{error}");
+    }
+}

@@ -1,0 +1,215 @@
+//! The session's place between two runs: one entry in the system's keyring.
+//!
+//! Never falls back to anything else: where there is no keyring, or it is locked, the caller learns why and the
+//! person decides. Never logs what is stored.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keyring_core::{CredentialStore, Entry, Error};
+use khaya_chat::{
+    intent::Secret,
+    shell::{Secrets, SecretsError, SecretsFuture},
+};
+use tokio::task;
+
+/// The service under which all entries of the app stand.
+const SERVICE: &str = "khaya";
+
+/// Finds the system's keyring. Asked anew after a failure, since a keyring may start later or be restarted.
+type Open = fn() -> keyring_core::Result<Arc<CredentialStore>>;
+
+/// The entry of one profile's session.
+pub(crate) struct Keyring {
+    place: Arc<Place>,
+}
+
+struct Place {
+    user: String,
+    open: Open,
+    store: Mutex<Option<Arc<CredentialStore>>>,
+}
+
+impl Keyring {
+    /// The keyring of this system. It is opened when it is first needed.
+    pub(crate) fn of_system(profile: &str) -> Self {
+        Self::new(profile, open_system)
+    }
+
+    fn new(profile: &str, open: Open) -> Self {
+        let place = Place {
+            user: format!("{profile}/session"),
+            open,
+            store: Mutex::default(),
+        };
+        Self {
+            place: Arc::new(place),
+        }
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        action: impl FnOnce(&Entry) -> keyring_core::Result<T> + Send + 'static,
+    ) -> SecretsFuture<'_, T> {
+        let place = Arc::clone(&self.place);
+        // The keyring may ask the person for a password: that takes as long as it takes, and must hold up no task.
+        let work = task::spawn_blocking(move || place.with_entry(action));
+        Box::pin(async move {
+            match work.await {
+                Ok(result) => result.map_err(|error| {
+                    tracing::warn!(%error, "the keyring failed");
+                    SecretsError {
+                        message: sentence(&error),
+                    }
+                }),
+                Err(error) => {
+                    tracing::error!(%error, "the keyring's task ended");
+                    Err(SecretsError {
+                        message: sentence(&Error::NoDefaultStore),
+                    })
+                }
+            }
+        })
+    }
+}
+
+impl Secrets for Keyring {
+    fn load(&self) -> SecretsFuture<'_, Option<Secret>> {
+        self.run(|entry| match entry.get_secret() {
+            Ok(bytes) => String::from_utf8(bytes)
+                .map(|text| Some(Secret::new(text)))
+                .map_err(|error| Error::BadEncoding(error.into_bytes())),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn store(&self, session: Secret) -> SecretsFuture<'_, ()> {
+        self.run(move |entry| entry.set_secret(session.expose().as_bytes()))
+    }
+
+    fn delete(&self) -> SecretsFuture<'_, ()> {
+        self.run(|entry| match entry.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+impl Place {
+    fn with_entry<T>(
+        &self,
+        action: impl FnOnce(&Entry) -> keyring_core::Result<T>,
+    ) -> keyring_core::Result<T> {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = match store.take() {
+            Some(open) => open,
+            None => (self.open)()?,
+        };
+        let result = open
+            .build(SERVICE, &self.user, None)
+            .and_then(|entry| action(&entry));
+        if !matches!(result, Err(Error::PlatformFailure(_))) {
+            *store = Some(open);
+        }
+        result
+    }
+}
+
+/// What is wrong and what to do, for the person.
+fn sentence(error: &Error) -> String {
+    match error {
+        Error::NoStorageAccess(_) => {
+            "The keyring is locked, or access to it was denied. Unlock it and try again, or stay signed in until \
+             the app ends."
+        }
+        Error::TooLong(..) => {
+            "The session is too long for this system's keyring. You can stay signed in until the app ends."
+        }
+        Error::BadEncoding(_) | Error::BadDataFormat(..) | Error::BadStoreFormat(_) | Error::Ambiguous(_) => {
+            "What the keyring holds for this profile cannot be read. Sign in again to replace it."
+        }
+        // The enum may grow; whatever else it is, there is no keyring that works.
+        Error::PlatformFailure(_)
+        | Error::NoEntry
+        | Error::Invalid(..)
+        | Error::NoDefaultStore
+        | Error::NotSupportedByStore(_)
+        | _ => {
+            "No keyring answers on this computer. Start one, such as GNOME Keyring, KWallet or KeePassXC, and try \
+             again, or stay signed in until the app ends."
+        }
+    }
+    .to_owned()
+}
+
+#[cfg(target_os = "linux")]
+fn open_system() -> keyring_core::Result<Arc<CredentialStore>> {
+    Ok(zbus_secret_service_keyring_store::Store::new()?)
+}
+
+#[cfg(target_os = "macos")]
+fn open_system() -> keyring_core::Result<Arc<CredentialStore>> {
+    Ok(apple_native_keyring_store::keychain::Store::new()?)
+}
+
+#[cfg(target_os = "windows")]
+fn open_system() -> keyring_core::Result<Arc<CredentialStore>> {
+    Ok(windows_native_keyring_store::Store::new()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use keyring_core::mock;
+
+    use super::*;
+
+    fn mock() -> Keyring {
+        Keyring::new("bob", || Ok(mock::Store::new()?))
+    }
+
+    fn exposed(secret: Option<Secret>) -> Option<String> {
+        secret.map(|secret| secret.expose().to_owned())
+    }
+
+    #[tokio::test]
+    async fn stores_loads_and_deletes() {
+        let keyring = mock();
+        assert_eq!(exposed(keyring.load().await.unwrap()), None);
+        keyring.delete().await.unwrap();
+        for session in ["one", "{\"token\":\"ä\"}"] {
+            keyring.store(Secret::new(session)).await.unwrap();
+            assert_eq!(exposed(keyring.load().await.unwrap()).as_deref(), Some(session));
+        }
+        keyring.delete().await.unwrap();
+        assert_eq!(exposed(keyring.load().await.unwrap()), None);
+    }
+
+    #[tokio::test]
+    async fn stands_under_the_names_of_the_contract() {
+        let keyring = mock();
+        keyring.store(Secret::new("x")).await.unwrap();
+        let names = keyring
+            .place
+            .with_entry(|entry| Ok(entry.get_specifiers()))
+            .unwrap();
+        assert_eq!(names, Some(("khaya".to_owned(), "bob/session".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn says_what_is_wrong_and_works_once_the_keyring_is_there() {
+        static STARTS: AtomicU32 = AtomicU32::new(0);
+        let keyring = Keyring::new("bob", || match STARTS.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(Error::PlatformFailure("no bus".into())),
+            1 => Err(Error::NoStorageAccess("locked".into())),
+            _ => Ok(mock::Store::new()?),
+        });
+        let absent = keyring.store(Secret::new("x")).await.unwrap_err();
+        assert!(absent.message.starts_with("No keyring answers"), "{absent}");
+        let locked = keyring.load().await.unwrap_err();
+        assert!(locked.message.starts_with("The keyring is locked"), "{locked}");
+        keyring.store(Secret::new("x")).await.unwrap();
+        assert_eq!(exposed(keyring.load().await.unwrap()).as_deref(), Some("x"));
+    }
+}

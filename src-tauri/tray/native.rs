@@ -1,0 +1,106 @@
+//! The tray on macOS and Windows: Tauri's.
+
+use tauri::{
+    AppHandle,
+    menu::{Menu, MenuItem, PredefinedMenuItem},
+    tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent},
+};
+
+use super::{OPEN, QUIT, icon, unread_line};
+use crate::app::{Ask, Asks};
+
+const OPEN_ID: &str = "open";
+const QUIT_ID: &str = "quit";
+
+/// The tray, or the knowledge that there is none. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tray {
+    parts: Option<Parts>,
+}
+
+#[derive(Clone)]
+struct Parts {
+    icon: TrayIcon,
+    line: MenuItem<tauri::Wry>,
+}
+
+impl Tray {
+    #[expect(clippy::unused_async, reason = "the other systems' tray waits for the bus")]
+    pub(super) async fn start(handle: &AppHandle, profile: &str, asks: Asks) -> Self {
+        match build(handle, profile, asks) {
+            Ok(parts) => Self { parts: Some(parts) },
+            Err(error) => {
+                tracing::warn!(%error, "there is no tray; closing the window quits");
+                Self { parts: None }
+            }
+        }
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.parts.is_some()
+    }
+
+    #[expect(clippy::unused_async, reason = "the other systems' tray waits for the bus")]
+    pub(super) async fn tell_unread(&self, unread: u64) {
+        let Some(parts) = &self.parts else { return };
+        if let Err(error) = parts.tell(unread) {
+            tracing::warn!(%error, "the tray cannot be changed");
+        }
+    }
+}
+
+impl Parts {
+    fn tell(&self, unread: u64) -> tauri::Result<()> {
+        self.line.set_text(unread_line(unread))?;
+        self.icon
+            .set_tooltip(Some(format!("Khaya: {}", unread_line(unread))))?;
+        if cfg!(target_os = "macos") {
+            // The menu bar tints a template of one colour; the number stands beside it.
+            self.icon.set_title((unread > 0).then(|| unread.to_string()))
+        } else {
+            self.icon.set_icon(Some(icon(unread > 0)?))
+        }
+    }
+}
+
+fn build(handle: &AppHandle, profile: &str, asks: Asks) -> tauri::Result<Parts> {
+    let line = MenuItem::new(handle, unread_line(0), false, None::<&str>)?;
+    let menu = Menu::with_items(
+        handle,
+        &[
+            &line,
+            &PredefinedMenuItem::separator(handle)?,
+            &MenuItem::with_id(handle, OPEN_ID, OPEN, true, None::<&str>)?,
+            &MenuItem::with_id(handle, QUIT_ID, QUIT, true, None::<&str>)?,
+        ],
+    )?;
+    let image = if cfg!(target_os = "macos") {
+        tauri::image::Image::from_bytes(include_bytes!("../../icons/tray.png"))?
+    } else {
+        icon(false)?
+    };
+    let from_menu = asks.clone();
+    let icon = TrayIconBuilder::with_id(format!("khaya-{profile}"))
+        .icon(image)
+        .icon_as_template(cfg!(target_os = "macos"))
+        .menu(&menu)
+        .show_menu_on_left_click(cfg!(target_os = "macos"))
+        .on_menu_event(move |_, event| match event.id().as_ref() {
+            OPEN_ID => from_menu.send(Ask::Open),
+            QUIT_ID => from_menu.send(Ask::Quit),
+            _ => {}
+        })
+        .on_tray_icon_event(move |_, event| {
+            if let TrayIconEvent::Click {
+                button: MouseButton::Left,
+                button_state: MouseButtonState::Up,
+                ..
+            } = event
+                && !cfg!(target_os = "macos")
+            {
+                asks.send(Ask::Open);
+            }
+        })
+        .build(handle)?;
+    Ok(Parts { icon, line })
+}

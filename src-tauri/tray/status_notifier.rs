@@ -1,0 +1,164 @@
+//! The tray on Linux and its kin: a StatusNotifierItem on the session bus.
+//!
+//! <https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/>
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use ksni::{
+    Category, Handle, Icon, MenuItem, OfflineReason, Status, ToolTip, TrayMethods, menu::StandardItem,
+};
+use tauri::AppHandle;
+
+use super::{OPEN, QUIT, icon, unread_line};
+use crate::app::{Ask, Asks};
+
+/// The tray, or the knowledge that there is none. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tray {
+    item: Option<Handle<Item>>,
+    shown: Arc<AtomicBool>,
+}
+
+impl Tray {
+    pub(super) async fn start(_: &AppHandle, profile: &str, asks: Asks) -> Self {
+        // True until the panel says otherwise, which it does at once or never.
+        let shown = Arc::new(AtomicBool::new(true));
+        let item = Item {
+            profile: profile.to_owned(),
+            unread: 0,
+            asks,
+            shown: Arc::clone(&shown),
+        };
+        match item.assume_sni_available(true).spawn().await {
+            Ok(item) => Self {
+                item: Some(item),
+                shown,
+            },
+            Err(error) => {
+                tracing::warn!(%error, "there is no tray; closing the window quits");
+                shown.store(false, Ordering::Relaxed);
+                Self { item: None, shown }
+            }
+        }
+    }
+
+    /// Whether a panel shows the icon now.
+    pub(crate) fn is_there(&self) -> bool {
+        self.shown.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn tell_unread(&self, unread: u64) {
+        if let Some(item) = &self.item {
+            item.update(|item| item.unread = unread).await;
+        }
+    }
+}
+
+struct Item {
+    profile: String,
+    unread: u64,
+    asks: Asks,
+    shown: Arc<AtomicBool>,
+}
+
+impl ksni::Tray for Item {
+    fn id(&self) -> String {
+        format!("khaya-{}", self.profile)
+    }
+
+    fn category(&self) -> Category {
+        Category::Communications
+    }
+
+    fn title(&self) -> String {
+        "Khaya".to_owned()
+    }
+
+    fn status(&self) -> Status {
+        if self.unread == 0 {
+            Status::Active
+        } else {
+            Status::NeedsAttention
+        }
+    }
+
+    fn icon_pixmap(&self) -> Vec<Icon> {
+        pixmap(false)
+    }
+
+    fn attention_icon_pixmap(&self) -> Vec<Icon> {
+        pixmap(true)
+    }
+
+    fn tool_tip(&self) -> ToolTip {
+        ToolTip {
+            title: "Khaya".to_owned(),
+            description: unread_line(self.unread),
+            ..ToolTip::default()
+        }
+    }
+
+    fn activate(&mut self, _x: i32, _y: i32) {
+        self.asks.send(Ask::Open);
+    }
+
+    fn menu(&self) -> Vec<MenuItem<Self>> {
+        vec![
+            StandardItem {
+                label: unread_line(self.unread),
+                enabled: false,
+                ..StandardItem::default()
+            }
+            .into(),
+            MenuItem::Separator,
+            entry(OPEN, Ask::Open),
+            entry(QUIT, Ask::Quit),
+        ]
+    }
+
+    fn watcher_online(&self) {
+        tracing::info!("a panel shows the tray");
+        self.shown.store(true, Ordering::Relaxed);
+    }
+
+    fn watcher_offline(&self, reason: OfflineReason) -> bool {
+        tracing::info!(?reason, "no panel shows the tray; closing the window quits");
+        self.shown.store(false, Ordering::Relaxed);
+        true
+    }
+}
+
+fn entry(label: &str, ask: Ask) -> MenuItem<Item> {
+    let activate = Box::new(move |item: &mut Item| item.asks.send(ask.clone()));
+    StandardItem {
+        label: label.to_owned(),
+        activate,
+        ..StandardItem::default()
+    }
+    .into()
+}
+
+/// The icon as the protocol wants it: ARGB, most significant byte first.
+fn pixmap(unread: bool) -> Vec<Icon> {
+    let image = match icon(unread) {
+        Ok(image) => image,
+        Err(error) => {
+            tracing::error!(%error, "the tray has no icon");
+            return Vec::new();
+        }
+    };
+    let mut data = image.rgba().to_vec();
+    for pixel in data.chunks_exact_mut(4) {
+        pixel.rotate_right(1);
+    }
+    // An icon of ours is small; its size fits.
+    let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
+    vec![Icon {
+        width: side(image.width()),
+        height: side(image.height()),
+        data,
+    }]
+}

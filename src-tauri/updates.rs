@@ -1,0 +1,259 @@
+//! What the page has been told, and what it is told next: numbered differences of the view, at most one a frame.
+//!
+//! The [`Feed`] compares the view that the page has with the newest one. Whatever happened between the two is one
+//! update, so a page that is slow, asleep or gone costs nothing and can never make a queue grow.
+//!
+//! Never decides what is in the view; that is the chat machine's.
+
+use std::sync::Arc;
+
+use khaya_chat::view::{Update, View, diff};
+use serde::Serialize;
+use serde_json::Value;
+use tauri::{AppHandle, Emitter, EventTarget};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{self, Duration},
+};
+
+use crate::window;
+
+/// The event's name.
+pub(crate) const EVENT: &str = "update";
+
+/// The shortest time between two updates: a frame at 60 Hz.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// The longest update that is sent as an event, in bytes of JSON. An event is a script that the main thread hands
+/// to the web view; a larger difference is fetched by the page as a snapshot.
+const MAX_EVENT_BYTES: usize = 8 * 1024;
+
+/// How many updates may be on their way to a page that has not said that it is alive.
+const MAX_UNACKNOWLEDGED: u64 = 256;
+
+/// Everything that the page needs to begin, or to begin again.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Snapshot {
+    /// Of the update that led to this; the next one has one more.
+    number: u64,
+    view: Arc<View>,
+    /// What the page gave to keep when its last window went.
+    page: Value,
+    /// The server that the command line names, for the form to begin with.
+    server: Option<String>,
+}
+
+/// What the page asks of the feed.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Begin with all of it.
+    Snapshot(oneshot::Sender<Snapshot>),
+    /// The page lives and has applied the update with this number.
+    Alive(u64),
+    /// Keep this for the next page.
+    Keep(Value),
+    /// There is no page any more.
+    Gone,
+}
+
+/// Sends updates to the page until the app ends. `requests` may hold a few; a page that asks more has to wait.
+pub(crate) async fn run(
+    app: AppHandle,
+    mut views: watch::Receiver<Arc<View>>,
+    mut requests: mpsc::Receiver<Request>,
+    server: Option<String>,
+) {
+    let mut feed = Feed {
+        server,
+        ..Feed::default()
+    };
+    loop {
+        tokio::select! {
+            changed = views.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            request = requests.recv() => match request {
+                Some(request) => feed.answer(request, &views.borrow_and_update()),
+                None => return,
+            },
+        }
+        let newest = Arc::clone(&views.borrow_and_update());
+        if let Some(event) = feed.next(&newest) {
+            if let Err(error) = app.emit_str_to(EventTarget::webview_window(window::MAIN), EVENT, event) {
+                tracing::warn!(%error, "an update could not be sent");
+            }
+            time::sleep(FRAME).await;
+        }
+    }
+}
+
+/// What the page has.
+#[derive(Debug, Default)]
+struct Feed {
+    number: u64,
+    acknowledged: u64,
+    page: Page,
+    kept: Value,
+    server: Option<String>,
+}
+
+/// Where the page is.
+#[derive(Debug, Default)]
+enum Page {
+    /// It has asked for nothing yet, or must ask for a snapshot before it can be told more.
+    #[default]
+    Waiting,
+    /// It shows this, or will once it has applied what is on its way.
+    Showing(Arc<View>),
+}
+
+impl Feed {
+    fn answer(&mut self, request: Request, newest: &Arc<View>) {
+        match request {
+            Request::Snapshot(reply) => {
+                self.page = Page::Showing(Arc::clone(newest));
+                self.acknowledged = self.number;
+                // The page may have gone while it waited; the next one asks anew.
+                let _ = reply.send(Snapshot {
+                    number: self.number,
+                    view: Arc::clone(newest),
+                    page: self.kept.clone(),
+                    server: self.server.clone(),
+                });
+            }
+            Request::Alive(number) => self.acknowledged = number.clamp(self.acknowledged, self.number),
+            Request::Keep(page) => self.kept = page,
+            Request::Gone => self.page = Page::Waiting,
+        }
+    }
+
+    /// The event that brings the page to `newest`, or none if there is nothing to tell or nobody to hear it.
+    fn next(&mut self, newest: &Arc<View>) -> Option<String> {
+        let Page::Showing(shown) = &self.page else {
+            return None;
+        };
+        if Arc::ptr_eq(shown, newest) || self.number - self.acknowledged >= MAX_UNACKNOWLEDGED {
+            return None;
+        }
+        let changes = diff(shown, newest);
+        self.page = Page::Showing(Arc::clone(newest));
+        if changes.is_empty() {
+            return None;
+        }
+        self.number += 1;
+        let event = serde_json::to_string(&Update {
+            number: self.number,
+            changes,
+        })
+        .ok();
+        match event {
+            Some(event) if event.len() <= MAX_EVENT_BYTES => Some(event),
+            Some(_) | None => {
+                self.page = Page::Waiting;
+                Some(format!(r#"{{"number":{},"snapshot":true}}"#, self.number))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use khaya_chat::view::{Alert, Failure};
+    use serde_json::json;
+
+    use super::*;
+
+    fn view(unread: u64) -> Arc<View> {
+        Arc::new(View {
+            unread,
+            ..View::default()
+        })
+    }
+
+    fn large() -> Arc<View> {
+        let failure = Failure {
+            code: "x".into(),
+            message: "m".repeat(MAX_EVENT_BYTES),
+        };
+        Arc::new(View {
+            alerts: vec![Alert { id: 1, failure }],
+            ..View::default()
+        })
+    }
+
+    fn ask(feed: &mut Feed, newest: &Arc<View>) -> Snapshot {
+        let (reply, mut answer) = oneshot::channel();
+        feed.answer(Request::Snapshot(reply), newest);
+        answer.try_recv().unwrap()
+    }
+
+    fn next(feed: &mut Feed, newest: &Arc<View>) -> Option<Value> {
+        feed.next(newest)
+            .map(|event| serde_json::from_str(&event).unwrap())
+    }
+
+    #[test]
+    fn tells_nothing_before_it_was_asked_and_then_every_difference_once() {
+        let mut feed = Feed::default();
+        assert_eq!(next(&mut feed, &view(1)), None);
+        let snapshot = ask(&mut feed, &view(1));
+        assert_eq!((snapshot.number, snapshot.view.unread), (0, 1));
+        assert_eq!(next(&mut feed, &view(1)), None, "the same is no change");
+        // What came between two frames is one update.
+        assert_eq!(
+            next(&mut feed, &view(3)),
+            Some(json!({ "number": 1, "changes": [{ "type": "unread", "value": 3 }] }))
+        );
+        assert_eq!(next(&mut feed, &view(3)), None);
+        assert_eq!(next(&mut feed, &view(4)).unwrap()["number"], 2);
+        assert_eq!(ask(&mut feed, &view(5)).number, 2);
+        assert_eq!(next(&mut feed, &view(6)).unwrap()["number"], 3);
+    }
+
+    #[test]
+    fn a_large_difference_is_fetched() {
+        let mut feed = Feed::default();
+        ask(&mut feed, &view(0));
+        assert_eq!(
+            next(&mut feed, &large()),
+            Some(json!({ "number": 1, "snapshot": true }))
+        );
+        assert_eq!(
+            next(&mut feed, &view(7)),
+            None,
+            "until it is fetched there is nothing to say"
+        );
+        let snapshot = ask(&mut feed, &view(7));
+        assert_eq!((snapshot.number, snapshot.view.unread), (1, 7));
+        assert_eq!(next(&mut feed, &view(8)).unwrap()["number"], 2);
+    }
+
+    #[test]
+    fn a_page_that_hangs_gets_no_more_until_it_lives_again() {
+        let mut feed = Feed::default();
+        ask(&mut feed, &view(0));
+        for unread in 1..=MAX_UNACKNOWLEDGED {
+            assert_eq!(next(&mut feed, &view(unread)).unwrap()["number"], unread);
+        }
+        assert_eq!(next(&mut feed, &view(9_000)), None);
+        feed.answer(Request::Alive(u64::MAX), &view(9_000));
+        let update = next(&mut feed, &view(9_001)).unwrap();
+        assert_eq!(
+            update,
+            json!({ "number": MAX_UNACKNOWLEDGED + 1, "changes": [{ "type": "unread", "value": 9_001 }] })
+        );
+    }
+
+    #[test]
+    fn keeps_for_the_next_page_what_the_last_one_gave() {
+        let mut feed = Feed::default();
+        ask(&mut feed, &view(0));
+        feed.answer(Request::Keep(json!({ "scroll": 3 })), &view(0));
+        feed.answer(Request::Gone, &view(0));
+        assert_eq!(next(&mut feed, &view(1)), None);
+        assert_eq!(ask(&mut feed, &view(1)).page, json!({ "scroll": 3 }));
+    }
+}
