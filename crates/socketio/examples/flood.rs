@@ -56,7 +56,13 @@ async fn main() -> anyhow::Result<()> {
             }
             SocketEvent::Event(event) if event.name() == "new_message" => {
                 let NewMessage { chat_id, message } = event.payload()?;
-                let Message { id, chat_id: same, sender_id, content, created_at } = message;
+                let Message {
+                    id,
+                    chat_id: same,
+                    sender_id,
+                    content,
+                    created_at,
+                } = message;
                 std::hint::black_box((id, sender_id, content, created_at));
                 if chat_id == same {
                     count += 1;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     builder::ClientBuilder,
     driver::command::{Command, Handle},
+    events::Inbox,
     metrics::Metrics,
     socket::SocketBuilder,
 };
@@ -25,6 +26,13 @@ impl Client {
     /// The socket of a namespace: `"/"`, or `"/admin"`.
     pub fn socket(&self, namespace: &str) -> SocketBuilder {
         SocketBuilder::new(self.handle.clone(), namespace)
+    }
+
+    /// Tells what becomes of the connection in an [`Inbox`], with this tag.
+    pub fn watch(&self, inbox: &Inbox, tag: u64) {
+        let queue = inbox.queue().clone();
+        queue.add_writer();
+        self.control(Command::Watch { tag, queue });
     }
 
     /// Opens the connection without a socket.

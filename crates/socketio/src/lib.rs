@@ -67,7 +67,7 @@ pub use delivery::{Delivery, DeliveryStatus};
 pub use emit::Emitter;
 pub use error::{AckError, BuildError, EmitError, PayloadError};
 pub use event::{ConnectionEvent, DisconnectReason, Event, SocketEvent, Transport};
-pub use events::Events;
+pub use events::{Events, Inbox};
 pub use handle::Client;
 pub use metrics::Metrics;
 pub use socket::{Refresh, Socket, SocketBuilder};

@@ -11,7 +11,7 @@ use crate::{
     driver::command::{Command, Handle, Shared, SocketOptions},
     emit::Emitter,
     error::{BuildError, EmitError},
-    events::{Events, Queue},
+    events::{Events, Inbox, Queue},
 };
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -124,23 +124,45 @@ impl SocketBuilder {
     ///
     /// # Errors
     /// The namespace is malformed, or the client is closed.
-    pub fn build(mut self) -> Result<(Socket, Events), BuildError> {
+    pub fn build(self) -> Result<(Socket, Events), BuildError> {
+        let queue = Queue::new(self.capacity);
+        let socket = self.feed(0, queue.clone())?;
+        let events = Events::new(queue, socket.inner.clone());
+        Ok((socket, events))
+    }
+
+    /// Makes a socket that tells its events in an [`Inbox`], with this tag. It is not connected.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_into(self, inbox: &Inbox, tag: u64) -> Result<Socket, BuildError> {
+        self.feed(tag, inbox.queue().clone())
+    }
+
+    fn feed(self, tag: u64, queue: Arc<Queue>) -> Result<Socket, BuildError> {
         let namespace = &self.options.namespace;
         if !namespace.starts_with('/') || namespace.contains([',', '?']) {
             return Err(BuildError::Namespace(namespace.clone()));
         }
-        let queue = Queue::new(self.capacity);
-        self.options.queue = Some(queue.clone());
         let id = self.handle.next_id();
+        queue.add_writer();
+        let options = Box::new(self.options);
+        let command = Command::Socket {
+            socket: id,
+            options,
+            tag,
+            queue,
+        };
         self.handle
             .shared()
-            .control(Command::Socket {
-                socket: id,
-                options: Box::new(self.options),
-            })
+            .control(command)
             .map_err(|_| BuildError::Closed)?;
-        let inner = Arc::new(Inner { handle: self.handle, id });
-        Ok((Socket { inner: inner.clone() }, Events::new(queue, inner)))
+        Ok(Socket {
+            inner: Arc::new(Inner {
+                handle: self.handle,
+                id,
+            }),
+        })
     }
 }
 
@@ -186,7 +208,7 @@ impl Socket {
     /// # Errors
     /// The event was not accepted; nothing of it is sent.
     pub fn emit<T: Serialize + ?Sized>(&self, name: &str, payload: &T) -> Result<Delivery, EmitError> {
-        Emitter::new(self).emit(name, payload)
+        self.emitter().emit(name, payload)
     }
 
     /// Emits an event with several arguments, a tuple or a sequence.
@@ -194,28 +216,33 @@ impl Socket {
     /// # Errors
     /// As [`emit`](Self::emit).
     pub fn emit_args<T: Serialize + ?Sized>(&self, name: &str, arguments: &T) -> Result<Delivery, EmitError> {
-        Emitter::new(self).emit_args(name, arguments)
+        self.emitter().emit_args(name, arguments)
     }
 
     /// Emits an event with one argument, and waits for the server's answer. The event is on its way at once,
     /// and dropping the future only forgets the answer.
     pub fn emit_with_ack<T: Serialize + ?Sized>(&self, name: &str, payload: &T) -> Acknowledgement {
-        Emitter::new(self).emit_with_ack(name, payload)
+        self.emitter().emit_with_ack(name, payload)
     }
 
     /// Emits an event with several arguments, and waits for the server's answer.
     pub fn emit_args_with_ack<T: Serialize + ?Sized>(&self, name: &str, arguments: &T) -> Acknowledgement {
-        Emitter::new(self).emit_args_with_ack(name, arguments)
+        self.emitter().emit_args_with_ack(name, arguments)
+    }
+
+    /// For an event with options.
+    pub fn emitter(&self) -> Emitter<'_> {
+        Emitter::new(self)
     }
 
     /// For an event that is dropped if it cannot be written at once.
     pub fn volatile(&self) -> Emitter<'_> {
-        Emitter::new(self).volatile()
+        self.emitter().volatile()
     }
 
     /// For an event whose answer is awaited for this long.
     pub fn with_timeout(&self, timeout: Duration) -> Emitter<'_> {
-        Emitter::new(self).with_timeout(timeout)
+        self.emitter().with_timeout(timeout)
     }
 
     pub(crate) fn id(&self) -> u64 {

@@ -27,6 +27,13 @@ pub(crate) enum Command {
     Socket {
         socket: u64,
         options: Box<SocketOptions>,
+        tag: u64,
+        queue: Arc<Queue>,
+    },
+    /// Tell what becomes of the connection, too.
+    Watch {
+        tag: u64,
+        queue: Arc<Queue>,
     },
     Connect {
         socket: u64,
@@ -34,8 +41,12 @@ pub(crate) enum Command {
     Disconnect {
         socket: u64,
     },
-    Release { socket: u64 },
-    Forget { token: u64 },
+    Release {
+        socket: u64,
+    },
+    Forget {
+        token: u64,
+    },
     Emit {
         socket: u64,
         emission: Emission,
@@ -59,7 +70,6 @@ pub(crate) struct SocketOptions {
     pub(crate) on_refused: Option<OnRefused>,
     pub(crate) retries: Option<u32>,
     pub(crate) ack_timeout: Option<Duration>,
-    pub(crate) queue: Option<Arc<Queue>>,
 }
 
 /// An event on its way out.

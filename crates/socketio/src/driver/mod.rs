@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 mod http;
+mod outlets;
 mod polling;
 mod task;
 mod websocket;

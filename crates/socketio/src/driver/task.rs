@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     command::{Command, Emission, Shared, SocketOptions},
     http::Http,
+    outlets::Outlets,
     polling::Polling,
     websocket::WebSocket,
 };
@@ -29,7 +30,6 @@ use crate::{
     engine,
     error::AckError,
     event::{Event, SocketEvent, Transport},
-    events::Queue,
     metrics::Metrics,
     socket::{Auth, OnRefused, Refresh},
     time::Now,
@@ -46,6 +46,7 @@ pub(crate) struct Task {
     websocket: WebSocket,
     polling: Polling,
     sockets: Vec<Local>,
+    outlets: Outlets,
     emits: HashMap<u64, Pending>,
     /// Questions to the application that are being answered.
     questions: FuturesUnordered<Pin<Box<dyn Future<Output = Input> + Send>>>,
@@ -62,8 +63,6 @@ struct Local {
     socket: u64,
     auth: Auth,
     on_refused: Option<OnRefused>,
-    queue: Arc<Queue>,
-    batch: VecDeque<SocketEvent>,
 }
 
 /// An emit that is not settled.
@@ -82,6 +81,7 @@ impl Task {
             websocket: WebSocket::None,
             polling: Polling::default(),
             sockets: Vec::new(),
+            outlets: Outlets::default(),
             emits: HashMap::new(),
             questions: FuturesUnordered::new(),
             sleep: Box::pin(tokio::time::sleep_until(Instant::now())),
@@ -95,9 +95,7 @@ impl Task {
     /// Runs until the last handle is dropped.
     pub(crate) async fn run(mut self) {
         std::future::poll_fn(|context| self.poll(context)).await;
-        for local in &self.sockets {
-            local.queue.close_writer();
-        }
+        self.outlets.close();
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -110,14 +108,14 @@ impl Task {
             }
             if self.shared.is_closed() {
                 self.tell(now, Input::Close);
-                self.pass_on();
+                self.outlets.flush();
                 return Poll::Ready(());
             }
             progress |= self.answers(now, context);
             progress |= self.timer(now, context);
             progress |= self.written(now, context);
             progress |= self.read(now, context);
-            self.pass_on();
+            self.outlets.flush();
             if !progress {
                 self.publish();
                 if self.set_timer(now, context) {
@@ -129,12 +127,22 @@ impl Task {
 
     fn command(&mut self, now: Now, command: Command) {
         match command {
-            Command::Socket { socket, options } => self.socket(now, socket, *options),
+            Command::Socket {
+                socket,
+                options,
+                tag,
+                queue,
+            } => {
+                self.outlets.add(Some(socket), tag, queue);
+                self.socket(now, socket, *options);
+            }
+            Command::Watch { tag, queue } => self.outlets.add(None, tag, queue),
             Command::Connect { socket } => self.tell(now, Input::Connect { socket }),
             Command::Disconnect { socket } => self.tell(now, Input::Disconnect { socket }),
             Command::Release { socket } => {
                 self.tell(now, Input::Release { socket });
                 self.sockets.retain(|local| local.socket != socket);
+                self.outlets.remove(socket);
             }
             Command::Emit { socket, emission } => self.emit(now, socket, emission),
             Command::Forget { token } => self.tell(now, Input::Forget { token }),
@@ -162,28 +170,26 @@ impl Task {
     }
 
     fn socket(&mut self, now: Now, socket: u64, options: SocketOptions) {
-        let Some(queue) = options.queue else { return };
-        let namespace = NamespaceOptions {
-            namespace: options.namespace,
-            retries: options.retries,
-            ack_timeout: options.ack_timeout,
-            asks_when_refused: options.on_refused.is_some(),
-        };
-        let (auth, on_refused) = (options.auth, options.on_refused);
+        let SocketOptions {
+            namespace,
+            auth,
+            on_refused,
+            retries,
+            ack_timeout,
+        } = options;
+        let asks_when_refused = on_refused.is_some();
         self.sockets.push(Local {
             socket,
             auth,
             on_refused,
-            queue,
-            batch: VecDeque::new(),
         });
-        self.tell(
-            now,
-            Input::Socket {
-                socket,
-                options: namespace,
-            },
-        );
+        let options = NamespaceOptions {
+            namespace,
+            retries,
+            ack_timeout,
+            asks_when_refused,
+        };
+        self.tell(now, Input::Socket { socket, options });
     }
 
     fn emit(&mut self, now: Now, socket: u64, emission: Emission) {
@@ -268,10 +274,7 @@ impl Task {
 
     /// Reads a batch, unless an application does not keep up.
     fn read(&mut self, now: Now, context: &mut Context<'_>) -> bool {
-        let full = self
-            .sockets
-            .iter()
-            .any(|local| local.queue.poll_room(context).is_pending());
+        let full = self.outlets.is_full(context);
         if full != self.stalled {
             self.stalled = full;
             self.tell(now, Input::Engine(engine::Input::Stalled(full)));
@@ -336,7 +339,8 @@ impl Task {
                     connection,
                     id,
                 });
-                self.say(socket, SocketEvent::Event(Event { arguments, responder }));
+                self.outlets
+                    .say(socket, SocketEvent::Event(Event { arguments, responder }));
             }
             Output::OpenWebSocket(sid) => {
                 self.websocket = WebSocket::open(self.http.clone(), sid, self.max_packet);
@@ -394,7 +398,7 @@ impl Task {
                 recovered,
                 transport,
             } => {
-                self.say(
+                self.outlets.say(
                     socket,
                     SocketEvent::Connected {
                         id,
@@ -403,14 +407,16 @@ impl Task {
                     },
                 );
             }
-            Output::Disconnected { socket, reason } => self.say(socket, SocketEvent::Disconnected { reason }),
+            Output::Disconnected { socket, reason } => {
+                self.outlets.say(socket, SocketEvent::Disconnected { reason })
+            }
             Output::ConnectError {
                 socket,
                 message,
                 data,
                 active,
             } => {
-                self.say(
+                self.outlets.say(
                     socket,
                     SocketEvent::ConnectError {
                         message,
@@ -423,9 +429,7 @@ impl Task {
             Output::Sending { .. } => {}
             Output::Connection(event) => {
                 self.note(&event);
-                for local in &mut self.sockets {
-                    local.batch.push_back(SocketEvent::Connection(event.clone()));
-                }
+                self.outlets.say_all(&event);
             }
         }
     }
@@ -504,21 +508,6 @@ impl Task {
 
     fn local(&mut self, socket: u64) -> Option<&mut Local> {
         self.sockets.iter_mut().find(|local| local.socket == socket)
-    }
-
-    fn say(&mut self, socket: u64, event: SocketEvent) {
-        if let Some(local) = self.local(socket) {
-            local.batch.push_back(event);
-        }
-    }
-
-    /// Passes on what the batch brought.
-    fn pass_on(&mut self) {
-        for local in &mut self.sockets {
-            if !local.batch.is_empty() {
-                local.queue.append(&mut local.batch);
-            }
-        }
     }
 
     fn publish(&mut self) {
