@@ -38,7 +38,7 @@ pub(super) fn put(
         let (message, is_new) = put_one(db, account, number, message, gap)?;
         if is_new {
             new.push(message.id.clone());
-            if !is_own && message.system.is_none() {
+            if !is_own {
                 from_others.push((message.created_at, message.id.clone()));
             }
         }

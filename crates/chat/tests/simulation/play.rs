@@ -1,0 +1,178 @@
+//! One run: people do this and that, things go wrong, and then it is quiet.
+
+use std::time::Duration;
+
+use khaya_chat::{Intent, view::SendState};
+use khaya_wire::{ChatId, UserId};
+
+use crate::{
+    check,
+    server::REFUSED,
+    world::World,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Of whom three run the app, and the last one does not.
+const PEOPLE: usize = 4;
+const APPS: usize = 3;
+
+/// What a run has shown.
+pub(crate) struct Outcome {
+    pub(crate) doubles: u64,
+    pub(crate) sent: u64,
+    pub(crate) steps: u64,
+}
+
+pub(crate) fn play(seed: u64, is_full: bool) -> Outcome {
+    let mut world = World::new(seed, is_full, PEOPLE, APPS);
+    // Some runs begin with a history that is longer than a page.
+    let history = world.random.below(4) * 80;
+    for number in 0..history {
+        bot_writes(&mut world, number);
+    }
+    let mut number = 0;
+    let end = world.random.between(30 * SECOND, 120 * SECOND);
+    while world.now < end {
+        let wait = world.random.between(Duration::from_millis(20), Duration::from_millis(1200));
+        world.run_for(wait);
+        number += 1;
+        act(&mut world, number);
+    }
+    settle(&mut world);
+    let doubles = check::at_rest(&mut world).0;
+    Outcome {
+        doubles,
+        sent: world.clients.iter().map(|client| client.accepted.len() as u64).sum(),
+        steps: world.steps,
+    }
+}
+
+/// Nothing goes wrong any more, and everyone is signed in.
+fn settle(world: &mut World) {
+    world.has_faults = false;
+    for client in 0..APPS {
+        world.clients[client].cut_until = world.now;
+        world.skew(client, 0);
+    }
+    world.run_for(20 * SECOND);
+    for client in 0..APPS {
+        if !world.is_signed_in(client) {
+            world.sign_in(client);
+        }
+        world.intent(client, Intent::Network { online: true });
+    }
+    // The longest wait of the outbox, and a fetch of the list after it.
+    world.run_for(200 * SECOND);
+}
+
+fn act(world: &mut World, number: usize) {
+    let client = world.random.below(APPS);
+    if world.random.happens(150) {
+        return bot_writes(world, number);
+    }
+    if world.random.happens(15) {
+        return world.restart_server();
+    }
+    if !world.is_signed_in(client) {
+        return world.sign_in(client);
+    }
+    let chats: Vec<ChatId> = world.clients[client].view.chats.iter().map(|row| row.id.clone()).collect();
+    let chat = world.random.pick(&chats).cloned();
+    let open = world.clients[client].view.open.as_ref().map(|open| open.id.clone());
+    match (world.random.below(100), chat, open) {
+        (0..40, Some(chat), open) => {
+            let mark = if world.random.happens(30) { REFUSED } else { "" };
+            let user = world.clients[client].user.clone();
+            world.intent(
+                client,
+                Intent::Send {
+                    chat_id: open.unwrap_or(chat),
+                    text: format!("from {user} #{number}# {mark}"),
+                },
+            );
+        }
+        (40..52, Some(chat_id), _) => world.intent(client, Intent::OpenChat { chat_id }),
+        (52..64, _, Some(chat_id)) => {
+            let last = world.clients[client].view.timeline.last().map(|item| item.key.clone());
+            if let Some(key) = last {
+                world.intent(client, Intent::Seen { chat_id, key });
+            }
+        }
+        (64..70, _, Some(chat_id)) => {
+            let active = world.random.happens(700);
+            world.intent(client, Intent::Typing { chat_id, active });
+        }
+        (70..75, _, _) => world.intent(client, Intent::LoadOlder),
+        (75..78, _, _) => world.intent(client, Intent::LoadNewer),
+        (78..80, _, _) => world.intent(client, Intent::JumpToNewest),
+        (80..84, _, _) => {
+            let focused = world.random.happens(500);
+            world.intent(client, Intent::Focus { focused });
+        }
+        (84..86, _, _) => world.intent(client, Intent::Refresh),
+        (86, _, _) => world.intent(client, Intent::CloseChat),
+        (87..90, _, Some(_)) => decide_on_failed(world, client),
+        (90..92, Some(chat_id), _) => world.intent(
+            client,
+            Intent::SaveDraft {
+                chat_id,
+                text: format!("draft {number}"),
+            },
+        ),
+        (92..95, _, _) => world.crash(client),
+        (95, _, _) => world.intent(client, Intent::SignOut),
+        (96..98, _, _) => {
+            let time = world.random.between(SECOND, 20 * SECOND);
+            world.cut(client, time);
+        }
+        (98, _, _) => {
+            let skew = i64::try_from(world.random.below(600_000)).unwrap() - 300_000;
+            world.skew(client, skew);
+        }
+        (99, _, _) => {
+            let online = world.random.happens(600);
+            world.intent(client, Intent::Network { online });
+        }
+        (_, _, _) => {}
+    }
+}
+
+fn decide_on_failed(world: &mut World, client: usize) {
+    let failed = world.clients[client]
+        .view
+        .timeline
+        .iter()
+        .find(|item| matches!(item.state, Some(SendState::Failed { .. })))
+        .map(|item| (item.key.clone(), item.text.to_string()));
+    let Some((key, text)) = failed else { return };
+    if world.random.happens(500) {
+        world.clients[client].retries += 1;
+        world.intent(client, Intent::Retry { key });
+    } else {
+        world.clients[client].discarded.insert(text);
+        world.intent(client, Intent::DeleteUnsent { key });
+    }
+}
+
+/// The one without the app writes to a chat, to some of its members only, or changes what they wrote.
+fn bot_writes(world: &mut World, number: usize) {
+    let bot = world.server.users[PEOPLE - 1].id.clone();
+    let chats: Vec<_> = world
+        .server
+        .chats
+        .iter()
+        .filter(|(_, chat)| chat.members.contains(&bot))
+        .map(|(id, chat)| (id.clone(), chat.members.clone()))
+        .collect();
+    let Some((chat, members)) = world.random.pick(&chats).cloned() else { return };
+    let now = world.now;
+    let sent = if world.random.happens(100) {
+        world.server.edit(now, &chat, &bot, &format!("changed {number}"))
+    } else {
+        let listed: Vec<UserId> = members.iter().take(world.random.below(3)).cloned().collect();
+        let visible_to = Some(listed).filter(|listed| !listed.is_empty() && world.random.happens(300));
+        world.server.write(now, &chat, &bot, &format!("bot {number}"), visible_to)
+    };
+    world.deliver(sent);
+}

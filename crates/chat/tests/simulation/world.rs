@@ -1,0 +1,567 @@
+//! Virtual time, and everything that can happen between machines, disks, keyrings and the server.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
+
+use khaya_chat::{
+    Intent, View,
+    api::{ApiError, Call, Response},
+    intent::Secret,
+    machine::{Chat, Input, Now, Output, SecretsAnswer, SecretsRequest, SocketCommand, SocketEvent},
+    shell::{SecretsError, ShellRequest},
+    store::{self, Op, Store, StoreError},
+    view::{Failure, Session, Transport},
+};
+use khaya_wire::{ChatId, Code, Timestamp, UserId};
+use serde_json::Value;
+
+use crate::{
+    random::Random,
+    server::{EPOCH, Server},
+};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(crate) struct World {
+    pub(crate) now: Duration,
+    pub(crate) random: Random,
+    pub(crate) server: Server,
+    pub(crate) clients: Vec<Client>,
+    /// Whether things go wrong.
+    pub(crate) has_faults: bool,
+    queue: BTreeMap<(Duration, u64), Event>,
+    next: u64,
+    next_link: u64,
+    pub(crate) steps: u64,
+}
+
+/// One person's computer.
+pub(crate) struct Client {
+    pub(crate) user: UserId,
+    pub(crate) username: String,
+    pub(crate) machine: Option<Chat>,
+    /// Counts runs of the app.
+    life: u64,
+    store: Store,
+    keyring: Option<Secret>,
+    link: Option<Link>,
+    /// Until when there is no network.
+    pub(crate) cut_until: Duration,
+    wake_at: Option<Duration>,
+    last_store: Duration,
+    last_event: Duration,
+    wall_skew: i64,
+    next_intent: u64,
+    sends: HashMap<u64, (ChatId, String)>,
+    /// What was answered `Ok`, or was on its way to the disk when the app ended.
+    pub(crate) accepted: Vec<(ChatId, String)>,
+    pub(crate) maybe: Vec<(ChatId, String)>,
+    pub(crate) discarded: HashSet<String>,
+    pub(crate) view: View,
+    pub(crate) notified: HashSet<String>,
+    /// How often a failed message was sent again, and so out of its order.
+    pub(crate) retries: u64,
+}
+
+struct Link {
+    id: u64,
+    is_up: bool,
+    token: Secret,
+    failures: u32,
+}
+
+enum Event {
+    Store { client: usize, life: u64, token: u64, op: Op },
+    Stored { client: usize, life: u64, token: u64, result: Result<store::Answer, StoreError> },
+    Request { client: usize, life: u64, token: u64, call: Call, twice: bool },
+    Response { client: usize, life: u64, token: u64, result: Result<Response, ApiError> },
+    Attempt { client: usize, link: u64 },
+    Socket { client: usize, link: u64, event: SocketEvent },
+    Emit { link: u64, name: &'static str, data: Value },
+    Secrets { client: usize, life: u64, request: SecretsRequest },
+    Wake { client: usize, life: u64, at: Duration },
+    Restart { client: usize },
+    LinkGone { link: u64 },
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, is_full: bool, people: usize, apps: usize) -> Self {
+        let mut random = Random::new(seed);
+        let life = random.between(Duration::from_secs(20), Duration::from_secs(200));
+        let server = Server::new(is_full, people, life);
+        let clients = server.users[..apps]
+            .iter()
+            .map(|user| Client {
+                user: user.id.clone(),
+                username: user.username.clone(),
+                machine: None,
+                life: 0,
+                store: store::open_in_memory().unwrap(),
+                keyring: None,
+                link: None,
+                cut_until: Duration::ZERO,
+                wake_at: None,
+                last_store: Duration::ZERO,
+                last_event: Duration::ZERO,
+                wall_skew: 0,
+                next_intent: 0,
+                sends: HashMap::new(),
+                accepted: Vec::new(),
+                maybe: Vec::new(),
+                discarded: HashSet::new(),
+                view: View::default(),
+                notified: HashSet::new(),
+                retries: 0,
+            })
+            .collect();
+        let mut world = Self {
+            now: Duration::ZERO,
+            random,
+            server,
+            clients,
+            has_faults: true,
+            queue: BTreeMap::new(),
+            next: 0,
+            next_link: 0,
+            steps: 0,
+        };
+        for client in 0..apps {
+            world.restart(client);
+        }
+        world
+    }
+
+    /// Goes on until this time.
+    pub(crate) fn run_until(&mut self, end: Duration) {
+        while let Some(entry) = self.queue.first_entry()
+            && entry.key().0 <= end
+        {
+            self.now = entry.key().0;
+            let event = entry.remove();
+            self.steps += 1;
+            assert!(self.steps < 2_000_000, "the world does not come to rest");
+            self.happen(event);
+        }
+        self.now = end;
+        for socket in self.server.expired(self.now) {
+            self.lose_link_of(socket);
+        }
+    }
+
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.run_until((self.now + SECOND).min(end));
+        }
+    }
+
+    pub(crate) fn intent(&mut self, client: usize, intent: Intent) {
+        let this = &mut self.clients[client];
+        if this.machine.is_none() {
+            return;
+        }
+        this.next_intent += 1;
+        let id = this.next_intent;
+        if let Intent::Send { chat_id, text } = &intent {
+            this.sends.insert(id, (chat_id.clone(), text.clone()));
+        }
+        self.feed(client, Input::Intent { id, intent });
+    }
+
+    pub(crate) fn is_signed_in(&self, client: usize) -> bool {
+        matches!(self.clients[client].view.session, Session::SignedIn { .. })
+    }
+
+    pub(crate) fn sign_in(&mut self, client: usize) {
+        let username = self.clients[client].username.clone();
+        self.intent(
+            client,
+            Intent::SignIn {
+                server: "chat.example.org".to_owned(),
+                username,
+                password: Secret::new("password"),
+            },
+        );
+    }
+
+    /// The app ends at once, with whatever was on its way.
+    pub(crate) fn crash(&mut self, client: usize) {
+        let this = &mut self.clients[client];
+        if this.machine.take().is_none() {
+            return;
+        }
+        this.life += 1;
+        this.wake_at = None;
+        // Whether these got to the disk is not known.
+        let unanswered = std::mem::take(&mut this.sends).into_values();
+        this.maybe.extend(unanswered);
+        if let Some(link) = this.link.take() {
+            let wait = self.random.between(MS, 3 * SECOND);
+            self.at(wait, Event::LinkGone { link: link.id });
+        }
+        let wait = self.random.between(MS, 5 * SECOND);
+        self.at(wait, Event::Restart { client });
+    }
+
+    /// The server goes away and comes back, with all that it has on disk.
+    pub(crate) fn restart_server(&mut self) {
+        let links: Vec<_> = self
+            .clients
+            .iter()
+            .filter_map(|client| client.link.as_ref().map(|link| link.id))
+            .collect();
+        for link in links {
+            self.lose_link_of(link);
+        }
+    }
+
+    pub(crate) fn cut(&mut self, client: usize, time: Duration) {
+        self.clients[client].cut_until = self.now + time;
+        if let Some(link) = self.clients[client].link.as_ref().map(|link| link.id) {
+            self.lose_link_of(link);
+        }
+    }
+
+    pub(crate) fn skew(&mut self, client: usize, by: i64) {
+        self.clients[client].wall_skew = by;
+    }
+
+    /// Sends what the server tells to its sockets.
+    pub(crate) fn deliver(&mut self, sent: Vec<(u64, &'static str, Value)>) {
+        for (link, name, data) in sent {
+            let Some(client) = self.client_of(link) else { continue };
+            if self.has_faults && self.random.happens(10) {
+                continue;
+            }
+            let times = if self.has_faults && self.random.happens(20) { 2 } else { 1 };
+            for _ in 0..times {
+                let at = (self.now + self.delay()).max(self.clients[client].last_event);
+                self.clients[client].last_event = at;
+                let event = SocketEvent::Event {
+                    name: name.to_owned(),
+                    data: data.clone(),
+                };
+                self.push(at, Event::Socket { client, link, event });
+            }
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Store { client, life, token, op } => self.run_store(client, life, token, op),
+            Event::Stored { client, life, token, result } => {
+                self.feed_life(client, life, Input::Store { token, result });
+            }
+            Event::Request { client, life, token, call, twice } => self.serve(client, life, token, &call, twice),
+            Event::Response { client, life, token, result } => {
+                self.feed_life(client, life, Input::Call { token, result });
+            }
+            Event::Attempt { client, link } => self.attempt(client, link),
+            Event::Socket { client, link, event } => {
+                if self.clients[client].link.as_ref().is_some_and(|current| current.id == link && current.is_up) {
+                    self.feed(client, Input::Socket(event));
+                }
+            }
+            Event::Emit { link, name, data } => {
+                let sent = self.server.event(self.now, link, name, data);
+                self.deliver(sent);
+            }
+            Event::Secrets { client, life, request } => self.run_secrets(client, life, request),
+            Event::Wake { client, life, at } => {
+                if self.clients[client].wake_at == Some(at) {
+                    self.clients[client].wake_at = None;
+                    self.feed_life(client, life, Input::Wake);
+                }
+            }
+            Event::Restart { client } => self.restart(client),
+            Event::LinkGone { link } => self.server.disconnect(link),
+        }
+    }
+
+    fn run_store(&mut self, client: usize, life: u64, token: u64, op: Op) {
+        if self.clients[client].life != life {
+            return;
+        }
+        let fails = self.has_faults && !matches!(op, Op::Load) && self.random.happens(5);
+        let result = if fails {
+            Err(StoreError::DiskFull)
+        } else {
+            self.clients[client].store.run(op)
+        };
+        if let Err(error) = &result {
+            assert!(
+                matches!(error, StoreError::DiskFull | StoreError::NoAccount),
+                "{error}"
+            );
+        }
+        let at = (self.now + self.random.between(Duration::ZERO, 2 * MS)).max(self.clients[client].last_store);
+        self.clients[client].last_store = at;
+        self.push(at, Event::Stored { client, life, token, result });
+    }
+
+    fn serve(&mut self, client: usize, life: u64, token: u64, call: &Call, twice: bool) {
+        let is_cut = self.now < self.clients[client].cut_until;
+        let answer = |result| Event::Response { client, life, token, result };
+        let delay = self.delay();
+        if is_cut || (self.has_faults && self.random.happens(30)) {
+            return self.at(delay, answer(Err(ApiError::Unreachable)));
+        }
+        if self.has_faults && self.random.happens(20) {
+            let error = match self.random.below(3) {
+                0 => ApiError::NotKhaya,
+                1 => refused(Code::Unavailable),
+                _ => ApiError::Refused {
+                    code: Code::RateLimited,
+                    detail: String::new(),
+                    retry_after: Some(2 * SECOND),
+                },
+            };
+            return self.at(delay, answer(Err(error)));
+        }
+        let (result, sent) = self.server.call(self.now, call);
+        self.deliver(sent);
+        if twice {
+            // Something between repeats a request; the answer to the first is what arrives.
+            let (_, sent) = self.server.call(self.now, call);
+            self.deliver(sent);
+        }
+        let result = if self.has_faults && self.random.happens(50) {
+            match self.random.below(3) {
+                0 => Err(ApiError::Timeout),
+                1 => Err(ApiError::Interrupted),
+                _ => Err(refused(Code::Unavailable)),
+            }
+        } else {
+            result
+        };
+        self.at(delay, answer(result));
+    }
+
+    fn attempt(&mut self, client: usize, link: u64) {
+        let Some(current) = self.clients[client].link.as_ref().filter(|current| current.id == link) else {
+            return;
+        };
+        let token = current.token.clone();
+        let is_cut = self.now < self.clients[client].cut_until;
+        if is_cut || (self.has_faults && self.random.happens(200)) {
+            return self.link_failed(client);
+        }
+        match self.server.connect(self.now, link, token.expose()) {
+            Ok(()) => {
+                let current = self.clients[client].link.as_mut().unwrap();
+                current.is_up = true;
+                current.failures = 0;
+                let transport = if self.random.happens(500) { Transport::WebSocket } else { Transport::Polling };
+                self.clients[client].last_event = self.now;
+                self.feed(client, Input::Socket(SocketEvent::Up { transport }));
+            }
+            Err(token_expired) => {
+                self.clients[client].link = None;
+                self.feed(client, Input::Socket(SocketEvent::Refused { token_expired }));
+            }
+        }
+    }
+
+    /// The connection is lost or was not made, and is tried again by itself.
+    fn link_failed(&mut self, client: usize) {
+        let Some(current) = &mut self.clients[client].link else { return };
+        self.server.disconnect(current.id);
+        self.next_link += 1;
+        current.id = self.next_link;
+        current.is_up = false;
+        current.failures += 1;
+        let wait = SECOND * current.failures.min(5);
+        let link = current.id;
+        self.at(wait, Event::Attempt { client, link });
+        let failure = Failure::new("unreachable", "No connection.");
+        self.feed(client, Input::Socket(SocketEvent::Down { failure }));
+        self.feed(client, Input::Socket(SocketEvent::Waiting { retry_in: wait }));
+    }
+
+    fn lose_link_of(&mut self, link: u64) {
+        self.server.disconnect(link);
+        if let Some(client) = self.client_of(link) {
+            self.link_failed(client);
+        }
+    }
+
+    fn run_secrets(&mut self, client: usize, life: u64, request: SecretsRequest) {
+        if self.clients[client].life != life {
+            return;
+        }
+        let fails = self.has_faults && self.random.happens(20);
+        let this = &mut self.clients[client];
+        let failed = || SecretsError {
+            message: "The keyring is locked.".to_owned(),
+        };
+        let answer = match request {
+            SecretsRequest::Load if fails => SecretsAnswer::Loaded(Err(failed())),
+            SecretsRequest::Save(_) if fails => SecretsAnswer::Saved(Err(failed())),
+            SecretsRequest::Load => SecretsAnswer::Loaded(Ok(this.keyring.clone())),
+            SecretsRequest::Save(secret) => {
+                this.keyring = Some(secret);
+                SecretsAnswer::Saved(Ok(()))
+            }
+            SecretsRequest::Delete => {
+                this.keyring = None;
+                SecretsAnswer::Deleted(Ok(()))
+            }
+        };
+        self.feed(client, Input::Secrets(answer));
+    }
+
+    fn restart(&mut self, client: usize) {
+        let seed = self.random.next();
+        let this = &mut self.clients[client];
+        this.machine = Some(Chat::new(seed));
+        this.last_store = self.now;
+        self.feed(client, Input::Start);
+    }
+
+    fn feed_life(&mut self, client: usize, life: u64, input: Input) {
+        if self.clients[client].life == life {
+            self.feed(client, input);
+        }
+    }
+
+    fn feed(&mut self, client: usize, input: Input) {
+        let wall = EPOCH + i64::try_from(self.now.as_millis()).unwrap() + self.clients[client].wall_skew;
+        let now = Now {
+            monotonic: self.now,
+            wall: Timestamp::from_millis(wall),
+        };
+        let Some(machine) = &mut self.clients[client].machine else { return };
+        let outputs = machine.handle(now, input);
+        self.clients[client].view = machine.view();
+        crate::check::at_any_time(self, client);
+        for output in outputs {
+            if self.has_faults && self.random.happens(1) {
+                // Between two outputs: the ones before are done, the ones after are not.
+                return self.crash(client);
+            }
+            self.execute(client, output);
+        }
+    }
+
+    fn execute(&mut self, client: usize, output: Output) {
+        let life = self.clients[client].life;
+        match output {
+            Output::Store { token, op } => {
+                let at = (self.now + self.random.between(Duration::ZERO, 3 * MS))
+                    .max(self.clients[client].last_store);
+                self.clients[client].last_store = at;
+                self.push(at, Event::Store { client, life, token, op });
+            }
+            Output::Call { token, call } => {
+                let wait = self.delay();
+                let twice = self.server.is_full
+                    && self.has_faults
+                    && self.random.happens(20)
+                    && matches!(call.request, khaya_chat::api::Request::Send { .. });
+                self.at(wait, Event::Request { client, life, token, call, twice });
+            }
+            Output::Socket(command) => self.command(client, command),
+            Output::Secrets(request) => {
+                self.at(5 * MS, Event::Secrets { client, life, request });
+            }
+            Output::Shell(ShellRequest::Notify(notice)) => {
+                assert!(
+                    self.clients[client].notified.insert(notice.key.clone()),
+                    "notified twice of {}",
+                    notice.key
+                );
+            }
+            Output::Shell(ShellRequest::Withdraw { .. } | ShellRequest::WithdrawAll) => {}
+            Output::Answer { id, result } => {
+                let this = &mut self.clients[client];
+                if let Some(sent) = this.sends.remove(&id)
+                    && result.is_ok()
+                {
+                    this.accepted.push(sent);
+                }
+            }
+            Output::WakeAt(at) => {
+                let at = at.max(self.now);
+                self.clients[client].wake_at = Some(at);
+                self.push(at, Event::Wake { client, life, at });
+            }
+        }
+    }
+
+    fn command(&mut self, client: usize, command: SocketCommand) {
+        match command {
+            SocketCommand::Connect { token, .. } => {
+                if let Some(old) = self.clients[client].link.take() {
+                    self.server.disconnect(old.id);
+                }
+                self.next_link += 1;
+                let link = self.next_link;
+                self.clients[client].link = Some(Link {
+                    id: link,
+                    is_up: false,
+                    token,
+                    failures: 0,
+                });
+                let wait = self.delay();
+                self.at(wait, Event::Attempt { client, link });
+            }
+            SocketCommand::SetToken(token) => {
+                if let Some(link) = &mut self.clients[client].link {
+                    link.token = token;
+                }
+            }
+            SocketCommand::Retry => {
+                if let Some(link) = self.clients[client].link.as_ref().filter(|link| !link.is_up) {
+                    let link = link.id;
+                    self.at(MS, Event::Attempt { client, link });
+                }
+            }
+            SocketCommand::Disconnect => {
+                if let Some(link) = self.clients[client].link.take() {
+                    self.server.disconnect(link.id);
+                }
+            }
+            SocketCommand::Emit { name, data } => {
+                if let Some(link) = self.clients[client].link.as_ref().filter(|link| link.is_up) {
+                    let link = link.id;
+                    let at = self.now + self.delay();
+                    self.push(at, Event::Emit { link, name, data });
+                }
+            }
+        }
+    }
+
+    fn client_of(&self, link: u64) -> Option<usize> {
+        self.clients
+            .iter()
+            .position(|client| client.link.as_ref().is_some_and(|current| current.id == link))
+    }
+
+    fn delay(&mut self) -> Duration {
+        if self.has_faults && self.random.happens(30) {
+            self.random.between(MS, 8 * SECOND)
+        } else {
+            self.random.between(MS, 120 * MS)
+        }
+    }
+
+    fn at(&mut self, wait: Duration, event: Event) {
+        self.push(self.now + wait, event);
+    }
+
+    fn push(&mut self, at: Duration, event: Event) {
+        self.next += 1;
+        self.queue.insert((at, self.next), event);
+    }
+}
+
+fn refused(code: Code) -> ApiError {
+    ApiError::Refused {
+        code,
+        detail: String::new(),
+        retry_after: None,
+    }
+}
