@@ -7,6 +7,7 @@
  * @typedef {import("./types").Snapshot} Snapshot
  * @typedef {import("./types").Update} Update
  * @typedef {import("./types").Settings} Settings
+ * @typedef {import("./types").Page} Page
  */
 
 /**
@@ -52,6 +53,27 @@ export async function snapshot() {
  */
 export async function onUpdate(hear) {
   await bridge().event.listen("update", ({ payload }) => hear(/** @type {Update} */ (payload)));
+}
+
+/**
+ * Tells the app that the page lives, and how far it has come; it sends no more than the page can follow.
+ *
+ * @param {number} number of the last update that was applied
+ */
+export function alive(number) {
+  // An app that does not hear this does not hear anything; there is nobody to tell.
+  invoke("alive", { number }).catch(() => {});
+}
+
+/**
+ * Calls `save` when the window is about to go, and hands what it answers to the next page.
+ *
+ * @param {() => Promise<Page>} save
+ */
+export async function onFlush(save) {
+  await bridge().event.listen("flush", async () => {
+    await invoke("flushed", { page: await save() });
+  });
 }
 
 /** @returns {Promise<Settings>} what is stored; nothing where the app keeps no settings */

@@ -18,11 +18,15 @@ import { NewChat } from "./elements/new-chat.js";
 import { SettingsPanel } from "./elements/settings-panel.js";
 import { SignIn } from "./elements/sign-in.js";
 import { TypingLine } from "./elements/typing-line.js";
-import { onUpdate, saveSettings, settings, snapshot, wish } from "./ipc.js";
+import { alive, onFlush, onUpdate, saveSettings, settings, snapshot, wish } from "./ipc.js";
 import { installShortcuts, keyName } from "./shortcuts.js";
 import { State } from "./state.js";
 import { fillWords, part, setText } from "./template.js";
 import { loadWords, t } from "./words.js";
+
+/** The app is told that the page lives this often, in milliseconds and in updates. */
+const ALIVE_EVERY = 5_000;
+const ALIVE_UPDATES = 64;
 
 const body = document.body;
 const [, chosen] = await Promise.all([loadWords("en"), settings()]);
@@ -98,8 +102,17 @@ installShortcuts({
   Escape: leaveChat,
 });
 
-await onUpdate((update) => state.apply(update));
+await onUpdate((update) => {
+  state.apply(update);
+  if (state.number % ALIVE_UPDATES === 0) alive(state.number);
+});
+await onFlush(async () => {
+  await composer.save();
+  return { chatId: body.dataset.openChat ?? "", place: timeline.place };
+});
 await state.refresh();
+alive(state.number);
+setInterval(() => alive(state.number), ALIVE_EVERY);
 if (!navigator.onLine) void wish({ type: "network", online: false });
 
 function defineElements() {
@@ -154,6 +167,7 @@ function showScreen(view) {
 async function takeSnapshot() {
   const answer = await snapshot();
   signIn.server = answer.server ?? "";
+  if (answer.page && answer.page.chatId === answer.view.open?.id) timeline.resumeAt(answer.page.place);
   return answer;
 }
 

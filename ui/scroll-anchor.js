@@ -62,6 +62,13 @@ export class ScrollAnchor {
     if (this.#candidates.length > 1 && (this.#candidates[0]?.offset ?? 0) < 0) this.#candidates.shift();
   }
 
+  /** @returns {{ row: HTMLElement, offset: number } | null} what is being read; nothing where the bottom is followed */
+  get reading() {
+    const anchor = this.#candidates[0];
+    const row = anchor?.element.closest("li");
+    return this.following || !anchor || !row ? null : { row, offset: anchor.offset };
+  }
+
   /** Puts what was being read back to its place. To be called after every change of the list or of sizes. */
   restore() {
     if (this.following) {
@@ -86,14 +93,14 @@ export class ScrollAnchor {
   }
 
   /**
-   * Brings `row` into view, a part of the view below its top, and reads on from there.
+   * Brings `row` into view, and reads on from there.
    *
    * @param {HTMLElement} row
-   * @param {number} part of the height of the view
+   * @param {number} offset of its message from the top of the view
    */
-  place(row, part) {
-    const top = this.#scroller.getBoundingClientRect().top + this.#scroller.clientHeight * part;
-    this.#scrollBy(Math.round(row.getBoundingClientRect().top - top));
+  place(row, offset) {
+    const top = this.#scroller.getBoundingClientRect().top + offset;
+    this.#scrollBy(Math.round(anchorOf(row).getBoundingClientRect().top - top));
     this.capture();
   }
 

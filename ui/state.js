@@ -36,6 +36,11 @@ export class State {
     this.#tell = tell;
   }
 
+  /** The number of the last update that was applied. */
+  get number() {
+    return this.#number;
+  }
+
   /** Takes the whole view from the app, and then what came meanwhile. Does nothing while it is under way. */
   async refresh() {
     if (this.#asking) return;

@@ -136,6 +136,23 @@ export interface Snapshot {
   view: View;
   /** The server that was named on the command line. */
   server?: string | null;
+  /** What the page before this one gave back when its window went. */
+  page?: Page | null;
+}
+
+/** Where somebody was reading. */
+export interface Place {
+  /** Of the first message in view. */
+  key: string;
+  /** Its distance from the top of the view, in pixels. */
+  offset: number;
+}
+
+/** What a page hands on to the next one. */
+export interface Page {
+  chatId: string;
+  /** `null` at the newest message. */
+  place: Place | null;
 }
 
 export type Intent =

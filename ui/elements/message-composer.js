@@ -44,7 +44,7 @@ export class MessageComposer extends HTMLElement {
     this.#text.addEventListener("keydown", (event) => this.#onKey(event));
     this.#text.addEventListener("input", () => this.#onInput());
     this.#text.addEventListener("blur", () => this.#onLeave());
-    window.addEventListener("pagehide", () => this.#saveDraft());
+    window.addEventListener("pagehide", () => void this.#saveDraft());
   }
 
   /** @param {View} view */
@@ -63,6 +63,11 @@ export class MessageComposer extends HTMLElement {
     this.#text.focus({ preventScroll: true });
   }
 
+  /** Puts what is typed on disk now. */
+  async save() {
+    await this.#saveDraft();
+  }
+
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     // WebKit ends a composition before the key that ended it; that key has the code 229.
@@ -74,13 +79,13 @@ export class MessageComposer extends HTMLElement {
   #onInput() {
     showFailure(this.#alert, null);
     this.#showText();
-    if (this.#draftTimer === 0) this.#draftTimer = setTimeout(() => this.#saveDraft(), DRAFT_AFTER);
+    if (this.#draftTimer === 0) this.#draftTimer = setTimeout(() => void this.#saveDraft(), DRAFT_AFTER);
     if (this.#text.value.trim() === "") this.#endTyping();
     else this.#tellTyping();
   }
 
   #onLeave() {
-    this.#saveDraft();
+    void this.#saveDraft();
     this.#endTyping();
   }
 
@@ -124,16 +129,16 @@ export class MessageComposer extends HTMLElement {
     this.#text.value = now.startsWith(written) ? now.slice(written.length) : now;
     this.#showText();
     this.#endTyping();
-    this.#saveDraft();
+    void this.#saveDraft();
   }
 
-  #saveDraft() {
+  async #saveDraft() {
     clearTimeout(this.#draftTimer);
     this.#draftTimer = 0;
     const text = this.#text.value;
     if (!this.#chatId || text === this.#savedDraft) return;
     this.#savedDraft = text;
-    void wish({ type: "saveDraft", chatId: this.#chatId, text });
+    await wish({ type: "saveDraft", chatId: this.#chatId, text });
   }
 
   #tellTyping() {

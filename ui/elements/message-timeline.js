@@ -5,6 +5,7 @@
  * @typedef {import("../types").View} View
  * @typedef {import("../types").OpenChat} OpenChat
  * @typedef {import("../types").TimelineItem} TimelineItem
+ * @typedef {import("../types").Place} Place
  * @typedef {import("../message-row.js").Row} Row
  */
 
@@ -20,6 +21,8 @@ import { t } from "../words.js";
 
 /** How near to an end of the window, in heights of the view, more messages are asked for. */
 const AHEAD = 1.5;
+/** Where the first unread message stands at first, in heights of the view. */
+const UNREAD_AT = 0.25;
 /** More new messages than this are told as a number. */
 const TOLD_WHOLE = 3;
 /** How often the names of days are looked at anew. */
@@ -43,6 +46,8 @@ export class MessageTimeline extends HTMLElement {
   #unread = 0;
   /** Until the messages are there, or the person scrolls: where to begin is not settled. */
   #isPlacing = true;
+  /** Where the page before this one was reading. @type {Place | "end" | null} */
+  #resume = null;
   /** The newest message that has been in view. */
   #lastSeenKey = "";
   /** The ends of the window at which more was asked for: once each. */
@@ -87,6 +92,17 @@ export class MessageTimeline extends HTMLElement {
     this.#look();
   }
 
+  /** @returns {Place | null} where the person is reading; nothing at the newest message */
+  get place() {
+    const reading = this.#anchor.reading;
+    return reading && { key: reading.row.dataset.key ?? "", offset: Math.round(reading.offset) };
+  }
+
+  /** @param {Place | null} place where reading goes on in the chat that is shown next */
+  resumeAt(place) {
+    this.#resume = place ?? "end";
+  }
+
   /** Shows the newest messages from now on; for when the person has sent one. */
   follow() {
     this.#isPlacing = false;
@@ -127,14 +143,23 @@ export class MessageTimeline extends HTMLElement {
       this.#anchor.restore();
       return;
     }
-    const key = this.#open?.firstUnread;
-    const unread = key ? this.#rows.get(key) : undefined;
-    if (unread) this.#anchor.place(unread, 0.2);
+    const { key, offset } = this.#start();
+    const row = key ? this.#rows.get(key) : undefined;
+    if (row) this.#anchor.place(row, offset);
     else {
       this.#anchor.following = true;
       this.#anchor.restore();
     }
-    if (this.#items.length > 0 && !this.#open?.isLoading) this.#isPlacing = false;
+    if (this.#items.length > 0 && !this.#open?.isLoading) {
+      this.#isPlacing = false;
+      this.#resume = null;
+    }
+  }
+
+  /** @returns {{ key: string | null, offset: number }} the message at which reading begins; without a key the end */
+  #start() {
+    if (this.#resume === "end") return { key: null, offset: 0 };
+    return this.#resume ?? { key: this.#open?.firstUnread ?? null, offset: this.#scroller.clientHeight * UNREAD_AT };
   }
 
   #onScroll() {
