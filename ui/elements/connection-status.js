@@ -51,5 +51,5 @@ function describe({ transport, retryAt, failure }) {
   if (failure) parts.push(failureText(failure));
   const wait = retryAt ? new Date(retryAt).getTime() - Date.now() : -1;
   if (wait > 0) parts.push(t("connection.retry", { when: inSeconds(wait) }));
-  return parts.join(" · ") || t("connection.none");
+  return parts.join(" ") || t("connection.none");
 }
