@@ -168,7 +168,7 @@ pub struct OpenChat {
     pub name: String,
     pub topic: Option<String>,
     pub members: Vec<Person>,
-    /// What was typed here and not sent, as it was when the chat was opened.
+    /// What was typed here and not sent, as it was saved last.
     pub draft: String,
     /// Names of those who are typing, without oneself.
     pub typing: Vec<String>,

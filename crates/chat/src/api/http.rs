@@ -69,6 +69,7 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
                 None => request,
             }
         }
+        Request::Chat { chat } => ask(Method::GET, &rest::chat_path(chat)),
         Request::Join { chat } => ask(Method::POST, &format!("{}/join", rest::chat_path(chat))),
         Request::Messages { chat, part } => {
             let request = ask(Method::GET, &format!("{}/messages", rest::chat_path(chat)))
@@ -114,7 +115,9 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
         Request::Login(_) => Response::SignedIn(Box::new(json(body)?)),
         Request::Refresh(_) => Response::Refreshed(json(body)?),
         Request::Chats { .. } => Response::Chats(json(body)?),
-        Request::Join { .. } | Request::CreateChat(_) => Response::Chat(Box::new(json(body)?)),
+        Request::Chat { .. } | Request::Join { .. } | Request::CreateChat(_) => {
+            Response::Chat(Box::new(json(body)?))
+        }
         Request::Messages { .. } => Response::Messages(json(body)?),
         Request::Send { .. } => Response::Sent(Box::new(json(body)?)),
         Request::FindPeople { .. } => Response::People(json(body)?),

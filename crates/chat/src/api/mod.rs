@@ -39,6 +39,9 @@ pub enum Request {
     Chats {
         cursor: Option<String>,
     },
+    Chat {
+        chat: ChatId,
+    },
     Join {
         chat: ChatId,
     },
@@ -68,6 +71,7 @@ impl Request {
             Self::Discover | Self::Login(_) | Self::Refresh(_) => false,
             Self::Logout
             | Self::Chats { .. }
+            | Self::Chat { .. }
             | Self::Join { .. }
             | Self::Messages { .. }
             | Self::Send { .. }

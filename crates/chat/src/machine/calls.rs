@@ -33,6 +33,10 @@ pub(super) enum Purpose {
     Join {
         chat: ChatId,
     },
+    /// Whether a chat is still there that was not in the list.
+    IsThere {
+        chat: ChatId,
+    },
     /// A page of messages.
     Page {
         chat: ChatId,
@@ -161,6 +165,7 @@ impl Chat {
             Purpose::Logout => {}
             Purpose::List => self.take_list(result),
             Purpose::Join { chat } => self.take_joined(&chat, result),
+            Purpose::IsThere { chat } => self.take_whether_there(chat, result),
             Purpose::Page { chat, why } => self.take_page(chat, why, result),
             Purpose::Backfill {
                 chat,

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use khaya_wire::{Chat as WireChat, ChatId, ChatKind, User, UserId, discovery::Feature, rest};
+use khaya_wire::{Chat as WireChat, ChatId, ChatKind, Code, User, UserId, discovery::Feature, rest};
 
 use super::{Chat, Output, calls::Purpose, stored::Then};
 use crate::{
@@ -196,10 +196,11 @@ impl Chat {
         }
     }
 
-    pub(super) fn list_is_stored(&mut self, chats: Vec<StoredChat>, removed: Vec<ChatId>, everywhere: bool) {
+    pub(super) fn list_is_stored(&mut self, chats: Vec<StoredChat>, absent: Vec<ChatId>, everywhere: bool) {
         let had_synced = std::mem::replace(&mut self.chats.has_synced, true);
-        for chat in removed {
-            self.chat_is_gone(&chat);
+        for chat in absent {
+            // It may be gone; or it rose to the part of the list that had been fetched already.
+            self.call(Request::Chat { chat: chat.clone() }, Purpose::IsThere { chat });
         }
         let mut is_behind = false;
         for stored in chats {
@@ -252,6 +253,18 @@ impl Chat {
         self.withdraw(chat);
         if self.is_open(chat) {
             self.timeline = None;
+        }
+    }
+
+    pub(super) fn take_whether_there(&mut self, chat: ChatId, result: Result<Response, ApiError>) {
+        match result {
+            Ok(Response::Chat(found)) if found.id == chat => self.put_chat(*found, false),
+            Err(ApiError::Refused {
+                code: Code::NotFound | Code::Forbidden,
+                ..
+            }) => self.store(Op::RemoveChat { chat: chat.clone() }, Then::Removed { chat }),
+            // The next fetch of the list asks again.
+            Ok(_) | Err(_) => {}
         }
     }
 

@@ -10,7 +10,7 @@ use khaya_wire::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Chat, Output, SecretsAnswer, SecretsRequest, SocketCommand,
+    Chat, Now, Output, SecretsAnswer, SecretsRequest, SocketCommand,
     calls::{Pending, Purpose},
     stored::Then,
 };
@@ -27,6 +27,9 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 
 /// Between two tries to renew, whatever the clocks say.
 const RENEW_AGAIN: Duration = Duration::from_secs(15);
+
+/// A fresh token is taken to live at least this long, whatever the clock of this computer makes of its end.
+const SHORTEST_LIFE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub(super) enum Session {
@@ -63,6 +66,8 @@ pub(super) struct SignedIn {
     renewal: Renewal,
     /// Calls that wait for a fresh token.
     waiting: Vec<Pending>,
+    /// Whether the server would not take the access token that there is.
+    is_refused: bool,
     has_rediscovered: bool,
 }
 
@@ -71,6 +76,8 @@ struct Tokens {
     access: Secret,
     refresh: Option<Secret>,
     expires_at: Option<Timestamp>,
+    /// When to renew them, on the monotonic clock.
+    renew_at: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -111,6 +118,7 @@ impl SignedIn {
                 not_before: Duration::ZERO,
             },
             waiting: Vec::new(),
+            is_refused: false,
             has_rediscovered: false,
         }
     }
@@ -147,6 +155,7 @@ impl SignedIn {
 
     fn adopt(&mut self, tokens: Tokens) {
         self.tokens = Some(tokens);
+        self.is_refused = false;
         self.generation += 1;
     }
 }
@@ -291,6 +300,9 @@ impl Chat {
             access: Secret::new(answer.token),
             refresh: answer.refresh_token.map(Secret::new),
             expires_at: answer.expires_at,
+            renew_at: answer
+                .expires_at
+                .map(|end| renew_at(self.now, end, SHORTEST_LIFE)),
         });
         self.session = Session::SignedIn(Box::new(session));
         self.take_contents(profile);
@@ -347,28 +359,37 @@ impl Chat {
         )));
     }
 
-    /// Gets a fresh token, for all who need one. Without a way to do so, the session is over.
+    /// The server would not take the token: gets a fresh one, for all who need it. Without a way to do so, the
+    /// session is over.
     pub(super) fn renew(&mut self, waiting: Option<Pending>) {
-        let now = self.now.monotonic;
         let Session::SignedIn(session) = &mut self.session else {
             return;
         };
         session.waiting.extend(waiting);
-        let can_refresh = session.has(Feature::Refresh);
-        let refresh = session.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
-        match (&session.renewal, refresh) {
-            (_, None) => self.end_session_for_good(),
-            (_, Some(_)) if !can_refresh => self.end_session_for_good(),
-            (Renewal::Asked | Renewal::Saving(_), Some(_)) => {}
-            (Renewal::Idle { not_before }, Some(_)) if now < *not_before => {}
-            (Renewal::Idle { .. }, Some(refresh)) => {
-                session.renewal = Renewal::Asked;
-                let request = Request::Refresh(rest::Refresh {
-                    refresh_token: refresh.expose().to_owned(),
-                });
-                self.call(request, Purpose::Refresh);
-            }
+        session.is_refused = true;
+        let has_refresh = session
+            .tokens
+            .as_ref()
+            .is_some_and(|tokens| tokens.refresh.is_some());
+        if has_refresh && session.has(Feature::Refresh) {
+            self.refresh_if_due();
+        } else {
+            self.end_session_for_good();
         }
+    }
+
+    fn ask_for_fresh(&mut self) {
+        let Session::SignedIn(session) = &mut self.session else {
+            return;
+        };
+        let Some(refresh) = session.tokens.as_ref().and_then(|tokens| tokens.refresh.clone()) else {
+            return;
+        };
+        session.renewal = Renewal::Asked;
+        let request = Request::Refresh(rest::Refresh {
+            refresh_token: refresh.expose().to_owned(),
+        });
+        self.call(request, Purpose::Refresh);
     }
 
     pub(super) fn take_refreshed(&mut self, result: Result<Response, ApiError>) {
@@ -382,6 +403,7 @@ impl Chat {
                     access: Secret::new(fresh.token),
                     refresh: Some(Secret::new(fresh.refresh_token)),
                     expires_at: Some(fresh.expires_at),
+                    renew_at: Some(renew_at(self.now, fresh.expires_at, SHORTEST_LIFE)),
                 };
                 if session.kept == Kept::InKeyring {
                     let saved = session.saved(&tokens);
@@ -413,16 +435,15 @@ impl Chat {
         if !session.has(Feature::Refresh) {
             return None;
         }
-        let left = tokens.expires_at?.as_millis() - self.now.wall.as_millis();
-        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-        let wait = left.saturating_sub(RENEW_BEFORE).max(left / 5);
-        let wait = if left <= RENEW_BEFORE { left / 5 } else { wait };
-        Some((self.now.monotonic + wait).max(not_before))
+        if session.is_refused {
+            return Some(not_before);
+        }
+        Some(tokens.renew_at?.max(not_before))
     }
 
     pub(super) fn refresh_if_due(&mut self) {
         if self.refresh_due().is_some_and(|due| due <= self.now.monotonic) {
-            self.renew(None);
+            self.ask_for_fresh();
         }
     }
 
@@ -474,6 +495,7 @@ impl Chat {
                     access: Secret::new(saved.token),
                     refresh: saved.refresh_token.map(Secret::new),
                     expires_at: saved.expires_at,
+                    renew_at: saved.expires_at.map(|end| renew_at(self.now, end, Duration::ZERO)),
                 });
                 self.begin();
             }
@@ -574,6 +596,13 @@ impl Chat {
         self.people = None;
         self.drop_stored();
     }
+}
+
+/// When to renew tokens that end at this time.
+fn renew_at(now: Now, end: Timestamp, shortest: Duration) -> Duration {
+    let left = end.as_millis().saturating_sub(now.wall.as_millis());
+    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0)).max(shortest);
+    now.monotonic + left.saturating_sub(RENEW_BEFORE).max(left / 5 * 4)
 }
 
 fn signed_out(server: Option<String>, username: Option<String>, failure: Option<Failure>) -> Session {

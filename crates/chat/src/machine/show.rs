@@ -171,7 +171,7 @@ impl Chat {
             name: self.name_of_chat(stored),
             topic: stored.chat.topic.clone(),
             members: stored.chat.members.iter().map(person).collect(),
-            draft: timeline.draft.clone(),
+            draft: stored.draft.clone(),
             typing: self.show_typing(stored),
             is_loading: timeline.is_loading(),
             failure: timeline.failure.clone(),

@@ -115,8 +115,8 @@ impl Chat {
             (Then::SignIn(session), Answer::Profile(profile)) => {
                 self.take_profile_at_sign_in(*session, *profile);
             }
-            (Then::List { everywhere }, Answer::Chats { chats, removed }) => {
-                self.list_is_stored(chats, removed, everywhere);
+            (Then::List { everywhere }, Answer::Chats { chats, absent }) => {
+                self.list_is_stored(chats, absent, everywhere);
             }
             (Then::Chat { open }, Answer::Chats { chats, .. }) => self.chat_is_stored(chats, open),
             (Then::Removed { chat }, _) => self.chat_is_gone(&chat),

@@ -30,8 +30,6 @@ pub(super) struct Timeline {
     pub(super) messages: Vec<Arc<Message>>,
     pub(super) older: Edge,
     pub(super) newer: Edge,
-    /// What was typed and not sent when the chat was opened.
-    pub(super) draft: String,
     unread_at_open: u64,
     pub(super) first_unread: Option<Arc<Message>>,
     pub(super) failure: Option<Failure>,
@@ -127,7 +125,6 @@ impl Chat {
             messages: Vec::new(),
             older: Edge::End,
             newer: Edge::End,
-            draft: stored.draft.clone(),
             unread_at_open: stored.unread,
             first_unread: None,
             failure: None,

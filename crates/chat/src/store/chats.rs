@@ -41,14 +41,10 @@ pub(super) fn put(
         chat.draft = drafts.get(&chat.chat.id).cloned().unwrap_or_default();
         stored.push(chat);
     }
-    let mut removed = Vec::new();
+    let mut absent = Vec::new();
     if complete {
-        for chat in ids(db, account)? {
-            if !listed.contains(&chat) {
-                remove(db, account, &chat)?;
-                removed.push(chat);
-            }
-        }
+        absent = ids(db, account)?;
+        absent.retain(|chat| !listed.contains(chat));
         db.execute(
             "UPDATE accounts SET has_synced = 1 WHERE number = ?1",
             [account.number],
@@ -56,7 +52,7 @@ pub(super) fn put(
     }
     Ok(Answer::Chats {
         chats: stored,
-        removed,
+        absent,
     })
 }
 

@@ -153,7 +153,8 @@ pub enum Answer {
     Profile(Box<Profile>),
     Chats {
         chats: Vec<StoredChat>,
-        removed: Vec<ChatId>,
+        /// Stored chats that were not among them, though they were said to be all.
+        absent: Vec<ChatId>,
     },
     Put(Put),
     Window(Window),

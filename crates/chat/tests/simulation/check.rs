@@ -22,7 +22,12 @@ pub(crate) fn at_any_time(world: &World, client: usize) {
         .filter_map(|item| Some((item.at, item.id.clone()?)))
         .collect();
     assert!(places.is_sorted(), "the timeline is in order");
-    let total: u64 = view.chats.iter().filter(|row| !row.muted).map(|row| row.unread).sum();
+    let total: u64 = view
+        .chats
+        .iter()
+        .filter(|row| !row.muted)
+        .map(|row| row.unread)
+        .sum();
     assert_eq!(view.unread, total, "counts have one source");
     if let Some(open) = &view.open {
         let entitled: HashSet<_> = world
@@ -88,13 +93,24 @@ fn all_sent(world: &World, client: usize, doubles: &mut Doubles) {
     }
     for (chat, text) in &this.maybe {
         let times = count(chat, text);
-        assert!(times <= 1 || !world.server.is_full, "{text:?} is there {times} times");
+        assert!(
+            times <= 1 || !world.server.is_full,
+            "{text:?} is there {times} times"
+        );
     }
     // Of each chat, one person's messages are in the order in which they were written.
     for model in world.server.chats.values() {
         let mut numbers: Vec<u64> = Vec::new();
-        for message in model.messages.iter().filter(|message| message.sender_id == this.user) {
-            if let Some(number) = message.content.split('#').nth(1).and_then(|number| number.parse().ok())
+        for message in model
+            .messages
+            .iter()
+            .filter(|message| message.sender_id == this.user)
+        {
+            if let Some(number) = message
+                .content
+                .split('#')
+                .nth(1)
+                .and_then(|number| number.parse().ok())
                 && !numbers.contains(&number)
             {
                 numbers.push(number);
@@ -132,7 +148,12 @@ fn counts_agree(world: &World, client: usize) {
 }
 
 fn timeline_agrees(world: &mut World, client: usize, chat: &khaya_wire::ChatId) {
-    world.intent(client, Intent::OpenChat { chat_id: chat.clone() });
+    world.intent(
+        client,
+        Intent::OpenChat {
+            chat_id: chat.clone(),
+        },
+    );
     world.run_for(Duration::from_secs(3));
     // Backward from the newest: as far as the window is long, and as far as there is anything.
     let mut shown: Vec<(String, String)> = Vec::new();
@@ -143,7 +164,9 @@ fn timeline_agrees(world: &mut World, client: usize, chat: &khaya_wire::ChatId) 
             .iter()
             .filter_map(|item| Some((item.id.as_ref()?.to_string(), item.text.to_string())))
             .collect();
-        let known = shown.first().and_then(|first| page.iter().position(|item| item.0 == first.0));
+        let known = shown
+            .first()
+            .and_then(|first| page.iter().position(|item| item.0 == first.0));
         match known {
             Some(at) => shown.splice(0..0, page[..at].iter().cloned()),
             None => shown.splice(0..0, page.iter().cloned()),
@@ -189,6 +212,14 @@ fn seen_is_seen(world: &mut World, client: usize, chat: &khaya_wire::ChatId) {
     }
     // Longer than from one fetch of the list to the next.
     world.run_for(Duration::from_secs(40));
-    let row = world.clients[client].view.chats.iter().find(|row| row.id == *chat);
-    assert_eq!(row.map(|row| row.unread), Some(0), "what was seen is not unread again");
+    let row = world.clients[client]
+        .view
+        .chats
+        .iter()
+        .find(|row| row.id == *chat);
+    assert_eq!(
+        row.map(|row| row.unread),
+        Some(0),
+        "what was seen is not unread again"
+    );
 }

@@ -5,11 +5,7 @@ use std::time::Duration;
 use khaya_chat::{Intent, view::SendState};
 use khaya_wire::{ChatId, UserId};
 
-use crate::{
-    check,
-    server::REFUSED,
-    world::World,
-};
+use crate::{check, server::REFUSED, world::World};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -34,7 +30,9 @@ pub(crate) fn play(seed: u64, is_full: bool) -> Outcome {
     let mut number = 0;
     let end = world.random.between(30 * SECOND, 120 * SECOND);
     while world.now < end {
-        let wait = world.random.between(Duration::from_millis(20), Duration::from_millis(1200));
+        let wait = world
+            .random
+            .between(Duration::from_millis(20), Duration::from_millis(1200));
         world.run_for(wait);
         number += 1;
         act(&mut world, number);
@@ -43,7 +41,11 @@ pub(crate) fn play(seed: u64, is_full: bool) -> Outcome {
     let doubles = check::at_rest(&mut world).0;
     Outcome {
         doubles,
-        sent: world.clients.iter().map(|client| client.accepted.len() as u64).sum(),
+        sent: world
+            .clients
+            .iter()
+            .map(|client| client.accepted.len() as u64)
+            .sum(),
         steps: world.steps,
     }
 }
@@ -77,12 +79,21 @@ fn act(world: &mut World, number: usize) {
     if !world.is_signed_in(client) {
         return world.sign_in(client);
     }
-    let chats: Vec<ChatId> = world.clients[client].view.chats.iter().map(|row| row.id.clone()).collect();
+    let chats: Vec<ChatId> = world.clients[client]
+        .view
+        .chats
+        .iter()
+        .map(|row| row.id.clone())
+        .collect();
     let chat = world.random.pick(&chats).cloned();
-    let open = world.clients[client].view.open.as_ref().map(|open| open.id.clone());
+    let open = world.clients[client]
+        .view
+        .open
+        .as_ref()
+        .map(|open| open.id.clone());
     match (world.random.below(100), chat, open) {
         (0..40, Some(chat), open) => {
-            let mark = if world.random.happens(30) { REFUSED } else { "" };
+            let mark = if world.random.happens(30) { REFUSED } else { "." };
             let user = world.clients[client].user.clone();
             world.intent(
                 client,
@@ -94,7 +105,11 @@ fn act(world: &mut World, number: usize) {
         }
         (40..52, Some(chat_id), _) => world.intent(client, Intent::OpenChat { chat_id }),
         (52..64, _, Some(chat_id)) => {
-            let last = world.clients[client].view.timeline.last().map(|item| item.key.clone());
+            let last = world.clients[client]
+                .view
+                .timeline
+                .last()
+                .map(|item| item.key.clone());
             if let Some(key) = last {
                 world.intent(client, Intent::Seen { chat_id, key });
             }
@@ -165,14 +180,18 @@ fn bot_writes(world: &mut World, number: usize) {
         .filter(|(_, chat)| chat.members.contains(&bot))
         .map(|(id, chat)| (id.clone(), chat.members.clone()))
         .collect();
-    let Some((chat, members)) = world.random.pick(&chats).cloned() else { return };
+    let Some((chat, members)) = world.random.pick(&chats).cloned() else {
+        return;
+    };
     let now = world.now;
     let sent = if world.random.happens(100) {
         world.server.edit(now, &chat, &bot, &format!("changed {number}"))
     } else {
         let listed: Vec<UserId> = members.iter().take(world.random.below(3)).cloned().collect();
         let visible_to = Some(listed).filter(|listed| !listed.is_empty() && world.random.happens(300));
-        world.server.write(now, &chat, &bot, &format!("bot {number}"), visible_to)
+        world
+            .server
+            .write(now, &chat, &bot, &format!("bot {number}"), visible_to)
     };
     world.deliver(sent);
 }

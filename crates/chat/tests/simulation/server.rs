@@ -156,7 +156,11 @@ impl Server {
         match event {
             name::JOIN_CHAT => {
                 let room: event::Room = serde_json::from_value(data).unwrap();
-                if self.chats.get(&room.chat_id).is_some_and(|chat| chat.members.contains(&user)) {
+                if self
+                    .chats
+                    .get(&room.chat_id)
+                    .is_some_and(|chat| chat.members.contains(&user))
+                {
                     self.sockets.get_mut(&socket).unwrap().rooms.insert(room.chat_id);
                 }
                 Vec::new()
@@ -215,7 +219,13 @@ impl Server {
         let Some(model) = self.chats.get_mut(chat) else {
             return Vec::new();
         };
-        let Some(edited) = model.messages.iter_mut().rev().take(10).find(|message| message.sender_id == *from) else {
+        let Some(edited) = model
+            .messages
+            .iter_mut()
+            .rev()
+            .take(10)
+            .find(|message| message.sender_id == *from)
+        else {
             return Vec::new();
         };
         edited.content = text.into();
@@ -231,7 +241,13 @@ impl Server {
         };
         self.sockets_that_see(chat, &edited)
             .into_iter()
-            .map(|socket| (socket, name::MESSAGE_UPDATED, serde_json::to_value(&event).unwrap()))
+            .map(|socket| {
+                (
+                    socket,
+                    name::MESSAGE_UPDATED,
+                    serde_json::to_value(&event).unwrap(),
+                )
+            })
             .collect()
     }
 
@@ -249,15 +265,18 @@ impl Server {
         self.entitled(chat, user)
             .into_iter()
             .filter(|message| {
-                message.sender_id != *user
-                    && read.is_none_or(|(at, id)| message.position() > (*at, id))
+                message.sender_id != *user && read.is_none_or(|(at, id)| message.position() > (*at, id))
             })
             .count() as u64
     }
 
     fn answer(&mut self, now: Duration, call: &Call, sent: &mut Vec<Sent>) -> Result<Response, ApiError> {
         let user = if call.request.needs_token() {
-            let token = call.token.as_ref().expect("a call that needs a token has one").expose();
+            let token = call
+                .token
+                .as_ref()
+                .expect("a call that needs a token has one")
+                .expose();
             Some(self.check(now, token).map_err(refused)?)
         } else {
             assert!(call.token.is_none(), "no token where none is needed");
@@ -270,13 +289,17 @@ impl Server {
             Request::Login(login) => self.login(now, login),
             Request::Refresh(refresh) => self.refresh(now, &refresh.refresh_token),
             Request::Logout => {
-                let token = call.token.as_ref().map(|token| token.expose().to_owned()).unwrap();
+                let token = call
+                    .token
+                    .as_ref()
+                    .map(|token| token.expose().to_owned())
+                    .unwrap();
                 let family = self.access[&token].family;
                 self.families[family].is_revoked = true;
                 Ok(Response::Done)
             }
             Request::Chats { cursor } => Ok(Response::Chats(self.list(&me(), cursor.as_deref()))),
-            Request::Join { chat } => {
+            Request::Chat { chat } | Request::Join { chat } => {
                 let me = me();
                 self.may_see(chat, &me)?;
                 Ok(Response::Chat(Box::new(self.chat_as(chat, &me))))
@@ -358,7 +381,11 @@ impl Server {
     fn issue(&mut self, now: Duration, user: &UserId, family: usize) -> (String, String, Timestamp) {
         self.next += 1;
         let (token, refresh) = (format!("access{}", self.next), format!("refresh{}", self.next));
-        let expires = if self.is_full { now + self.token_life } else { Duration::MAX };
+        let expires = if self.is_full {
+            now + self.token_life
+        } else {
+            Duration::MAX
+        };
         self.access.insert(
             token.clone(),
             Access {
@@ -488,7 +515,10 @@ impl Server {
             }
         };
         Ok(Page {
-            items: items.iter().map(|message| self.message_as(message, user)).collect(),
+            items: items
+                .iter()
+                .map(|message| self.message_as(message, user))
+                .collect(),
             next_cursor: next,
         })
     }
@@ -592,7 +622,10 @@ impl Server {
 fn can_see(message: &Message, user: &UserId) -> bool {
     !message.is_restricted()
         || message.sender_id == *user
-        || message.visible_to.as_ref().is_some_and(|listed| listed.contains(user))
+        || message
+            .visible_to
+            .as_ref()
+            .is_some_and(|listed| listed.contains(user))
 }
 
 fn message(chat: &ChatId, from: &UserId, text: &str) -> Message {

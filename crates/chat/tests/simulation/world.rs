@@ -36,6 +36,7 @@ pub(crate) struct World {
     next: u64,
     next_link: u64,
     pub(crate) steps: u64,
+    is_told: bool,
 }
 
 /// One person's computer.
@@ -74,17 +75,61 @@ struct Link {
 }
 
 enum Event {
-    Store { client: usize, life: u64, token: u64, op: Op },
-    Stored { client: usize, life: u64, token: u64, result: Result<store::Answer, StoreError> },
-    Request { client: usize, life: u64, token: u64, call: Call, twice: bool },
-    Response { client: usize, life: u64, token: u64, result: Result<Response, ApiError> },
-    Attempt { client: usize, link: u64 },
-    Socket { client: usize, link: u64, event: SocketEvent },
-    Emit { link: u64, name: &'static str, data: Value },
-    Secrets { client: usize, life: u64, request: SecretsRequest },
-    Wake { client: usize, life: u64, at: Duration },
-    Restart { client: usize },
-    LinkGone { link: u64 },
+    Store {
+        client: usize,
+        life: u64,
+        token: u64,
+        op: Op,
+    },
+    Stored {
+        client: usize,
+        life: u64,
+        token: u64,
+        result: Result<store::Answer, StoreError>,
+    },
+    Request {
+        client: usize,
+        life: u64,
+        token: u64,
+        call: Call,
+        twice: bool,
+    },
+    Response {
+        client: usize,
+        life: u64,
+        token: u64,
+        result: Result<Response, ApiError>,
+    },
+    Attempt {
+        client: usize,
+        link: u64,
+    },
+    Socket {
+        client: usize,
+        link: u64,
+        event: SocketEvent,
+    },
+    Emit {
+        link: u64,
+        name: &'static str,
+        data: Value,
+    },
+    Secrets {
+        client: usize,
+        life: u64,
+        request: SecretsRequest,
+    },
+    Wake {
+        client: usize,
+        life: u64,
+        at: Duration,
+    },
+    Restart {
+        client: usize,
+    },
+    LinkGone {
+        link: u64,
+    },
 }
 
 impl World {
@@ -127,6 +172,7 @@ impl World {
             next: 0,
             next_link: 0,
             steps: 0,
+            is_told: std::env::var_os("KHAYA_SEED").is_some(),
         };
         for client in 0..apps {
             world.restart(client);
@@ -193,6 +239,8 @@ impl World {
         if this.machine.take().is_none() {
             return;
         }
+        self.tell(|| format!("{client} crashes"));
+        let this = &mut self.clients[client];
         this.life += 1;
         this.wake_at = None;
         // Whether these got to the disk is not known.
@@ -232,11 +280,17 @@ impl World {
     /// Sends what the server tells to its sockets.
     pub(crate) fn deliver(&mut self, sent: Vec<(u64, &'static str, Value)>) {
         for (link, name, data) in sent {
-            let Some(client) = self.client_of(link) else { continue };
+            let Some(client) = self.client_of(link) else {
+                continue;
+            };
             if self.has_faults && self.random.happens(10) {
                 continue;
             }
-            let times = if self.has_faults && self.random.happens(20) { 2 } else { 1 };
+            let times = if self.has_faults && self.random.happens(20) {
+                2
+            } else {
+                1
+            };
             for _ in 0..times {
                 let at = (self.now + self.delay()).max(self.clients[client].last_event);
                 self.clients[client].last_event = at;
@@ -251,17 +305,42 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Store { client, life, token, op } => self.run_store(client, life, token, op),
-            Event::Stored { client, life, token, result } => {
+            Event::Store {
+                client,
+                life,
+                token,
+                op,
+            } => self.run_store(client, life, token, op),
+            Event::Stored {
+                client,
+                life,
+                token,
+                result,
+            } => {
                 self.feed_life(client, life, Input::Store { token, result });
             }
-            Event::Request { client, life, token, call, twice } => self.serve(client, life, token, &call, twice),
-            Event::Response { client, life, token, result } => {
+            Event::Request {
+                client,
+                life,
+                token,
+                call,
+                twice,
+            } => self.serve(client, life, token, &call, twice),
+            Event::Response {
+                client,
+                life,
+                token,
+                result,
+            } => {
                 self.feed_life(client, life, Input::Call { token, result });
             }
             Event::Attempt { client, link } => self.attempt(client, link),
             Event::Socket { client, link, event } => {
-                if self.clients[client].link.as_ref().is_some_and(|current| current.id == link && current.is_up) {
+                if self.clients[client]
+                    .link
+                    .as_ref()
+                    .is_some_and(|current| current.id == link && current.is_up)
+                {
                     self.feed(client, Input::Socket(event));
                 }
             }
@@ -269,7 +348,11 @@ impl World {
                 let sent = self.server.event(self.now, link, name, data);
                 self.deliver(sent);
             }
-            Event::Secrets { client, life, request } => self.run_secrets(client, life, request),
+            Event::Secrets {
+                client,
+                life,
+                request,
+            } => self.run_secrets(client, life, request),
             Event::Wake { client, life, at } => {
                 if self.clients[client].wake_at == Some(at) {
                     self.clients[client].wake_at = None;
@@ -297,14 +380,28 @@ impl World {
                 "{error}"
             );
         }
-        let at = (self.now + self.random.between(Duration::ZERO, 2 * MS)).max(self.clients[client].last_store);
+        let at =
+            (self.now + self.random.between(Duration::ZERO, 2 * MS)).max(self.clients[client].last_store);
         self.clients[client].last_store = at;
-        self.push(at, Event::Stored { client, life, token, result });
+        self.push(
+            at,
+            Event::Stored {
+                client,
+                life,
+                token,
+                result,
+            },
+        );
     }
 
     fn serve(&mut self, client: usize, life: u64, token: u64, call: &Call, twice: bool) {
         let is_cut = self.now < self.clients[client].cut_until;
-        let answer = |result| Event::Response { client, life, token, result };
+        let answer = |result| Event::Response {
+            client,
+            life,
+            token,
+            result,
+        };
         let delay = self.delay();
         if is_cut || (self.has_faults && self.random.happens(30)) {
             return self.at(delay, answer(Err(ApiError::Unreachable)));
@@ -341,7 +438,11 @@ impl World {
     }
 
     fn attempt(&mut self, client: usize, link: u64) {
-        let Some(current) = self.clients[client].link.as_ref().filter(|current| current.id == link) else {
+        let Some(current) = self.clients[client]
+            .link
+            .as_ref()
+            .filter(|current| current.id == link)
+        else {
             return;
         };
         let token = current.token.clone();
@@ -354,7 +455,11 @@ impl World {
                 let current = self.clients[client].link.as_mut().unwrap();
                 current.is_up = true;
                 current.failures = 0;
-                let transport = if self.random.happens(500) { Transport::WebSocket } else { Transport::Polling };
+                let transport = if self.random.happens(500) {
+                    Transport::WebSocket
+                } else {
+                    Transport::Polling
+                };
                 self.clients[client].last_event = self.now;
                 self.feed(client, Input::Socket(SocketEvent::Up { transport }));
             }
@@ -367,7 +472,9 @@ impl World {
 
     /// The connection is lost or was not made, and is tried again by itself.
     fn link_failed(&mut self, client: usize) {
-        let Some(current) = &mut self.clients[client].link else { return };
+        let Some(current) = &mut self.clients[client].link else {
+            return;
+        };
         self.server.disconnect(current.id);
         self.next_link += 1;
         current.id = self.next_link;
@@ -433,7 +540,13 @@ impl World {
             monotonic: self.now,
             wall: Timestamp::from_millis(wall),
         };
-        let Some(machine) = &mut self.clients[client].machine else { return };
+        if self.clients[client].machine.is_none() {
+            return;
+        }
+        self.tell(|| format!("{client} ← {input:?}"));
+        let Some(machine) = &mut self.clients[client].machine else {
+            return;
+        };
         let outputs = machine.handle(now, input);
         self.clients[client].view = machine.view();
         crate::check::at_any_time(self, client);
@@ -442,7 +555,16 @@ impl World {
                 // Between two outputs: the ones before are done, the ones after are not.
                 return self.crash(client);
             }
+            self.tell(|| format!("{client} → {output:?}"));
             self.execute(client, output);
+        }
+    }
+
+    /// In a run of one seed, what happens is written down.
+    fn tell(&self, what: impl FnOnce() -> String) {
+        if self.is_told {
+            let what: String = what().chars().take(400).collect();
+            println!("{:>9.3} {what}", self.now.as_secs_f64());
         }
     }
 
@@ -453,7 +575,15 @@ impl World {
                 let at = (self.now + self.random.between(Duration::ZERO, 3 * MS))
                     .max(self.clients[client].last_store);
                 self.clients[client].last_store = at;
-                self.push(at, Event::Store { client, life, token, op });
+                self.push(
+                    at,
+                    Event::Store {
+                        client,
+                        life,
+                        token,
+                        op,
+                    },
+                );
             }
             Output::Call { token, call } => {
                 let wait = self.delay();
@@ -461,11 +591,27 @@ impl World {
                     && self.has_faults
                     && self.random.happens(20)
                     && matches!(call.request, khaya_chat::api::Request::Send { .. });
-                self.at(wait, Event::Request { client, life, token, call, twice });
+                self.at(
+                    wait,
+                    Event::Request {
+                        client,
+                        life,
+                        token,
+                        call,
+                        twice,
+                    },
+                );
             }
             Output::Socket(command) => self.command(client, command),
             Output::Secrets(request) => {
-                self.at(5 * MS, Event::Secrets { client, life, request });
+                self.at(
+                    5 * MS,
+                    Event::Secrets {
+                        client,
+                        life,
+                        request,
+                    },
+                );
             }
             Output::Shell(ShellRequest::Notify(notice)) => {
                 assert!(
