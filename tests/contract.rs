@@ -65,7 +65,10 @@ async fn signing_in_gives_tokens_and_refuses_alike() -> Result<()> {
         .await?;
     ensure_problem(&bad, 422, "invalid_request")?;
     let error = &bad.body["errors"][0];
-    ensure!(error["field"].is_string() && error["detail"].is_string(), "{bad:?}");
+    ensure!(
+        error["field"].is_string() && error["detail"].is_string(),
+        "{bad:?}"
+    );
     Ok(())
 }
 

@@ -23,7 +23,7 @@ async fn a_desktop_keeps_secrets_and_shows_notices() {
         ensure!(desktop.secret("p/session").await?.as_deref() == Some("a secret"));
         ensure!(desktop.secret("p/other").await?.is_none());
 
-        ensure!(notices.pending()?.is_empty());
+        ensure!(notices.pending().await?.is_empty());
         let notify = ["call", "--session", "--dest=org.freedesktop.Notifications"];
         let notify = [&notify[..], &["--object-path=/org/freedesktop/Notifications"]].concat();
         let method = [
@@ -37,15 +37,17 @@ async fn a_desktop_keeps_secrets_and_shows_notices() {
         desktop
             .run("gdbus", &[&notify[..], &method[..], &rest[..]].concat())
             .await?;
+        let notice = notices.next().await?;
         let expected = Notice {
+            process: notice.process,
             app: "app".to_owned(),
             replaces: 0,
             summary: "Ada".to_owned(),
             body: "Hello".to_owned(),
             actions: vec!["default".to_owned(), "Open".to_owned()],
         };
-        ensure!(notices.next().await? == expected);
-        ensure!(notices.pending()?.is_empty());
+        ensure!(notice == expected, "{notice:?}");
+        ensure!(notices.pending().await?.is_empty());
         desktop.click_notice().await
     })
     .await;

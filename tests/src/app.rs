@@ -1,9 +1,11 @@
 //! The app, started as a person would start it, with a driver that uses its window.
 
 use std::{
+    cell::RefCell,
     fs,
     path::{Path, PathBuf},
     process::Command,
+    rc::Rc,
 };
 
 use anyhow::{Context as _, Result};
@@ -31,23 +33,19 @@ pub struct Options<'a> {
     pub disk: Option<u64>,
 }
 
-/// A running app. It is killed when the value is dropped.
+/// A running app. It lives as long as its desktop, so that a failure can be looked into, or until it is killed.
+#[derive(Debug, Clone)]
+pub struct App(Rc<Running>);
+
 #[derive(Debug)]
-pub struct App {
+struct Running {
     page: Page,
     process: u32,
     profile: String,
     data: PathBuf,
-    // Ends after the app.
-    driver: Process,
-}
-
-/// What is known of an app when a test fails.
-#[derive(Debug, Clone)]
-pub(crate) struct Diagnosis {
-    profile: String,
-    page: Page,
     log: PathBuf,
+    // Ends after the app.
+    driver: RefCell<Process>,
 }
 
 impl App {
@@ -82,20 +80,16 @@ impl App {
         let session = Session::open(http, &address, binary, &arguments(options, &data)?)
             .await
             .with_context(|| format!("the app's log ends with\n{}", tail(driver.log(), 40)))?;
-        let page = Page::new(session);
-        desktop.remember(Diagnosis {
-            profile: profile.to_owned(),
-            page: page.clone(),
-            log: driver.log().to_owned(),
-        });
-        let process = child_named(driver.id(), "khaya")?.context("the driver started the app")?;
-        Ok(Self {
-            page,
-            process,
+        let app = Self(Rc::new(Running {
+            page: Page::new(session),
+            process: child_named(driver.id(), "khaya")?.context("the driver started the app")?,
             profile: profile.to_owned(),
             data,
-            driver,
-        })
+            log: driver.log().to_owned(),
+            driver: RefCell::new(driver),
+        }));
+        desktop.keep(app.clone());
+        Ok(app)
     }
 
     /// Starts the same profile a second time, as a person does who clicks the icon once more.
@@ -105,11 +99,11 @@ impl App {
     pub fn start_again(&self, desktop: &Desktop) -> Result<Process> {
         let mut command = desktop.command(built_program("khaya")?);
         command
-            .args(["--profile", &self.profile])
+            .args(["--profile", &self.0.profile])
             .arg("--data-dir")
-            .arg(&self.data);
+            .arg(&self.0.data);
         Process::spawn(
-            &format!("second-{}", self.profile),
+            &format!("second-{}", self.0.profile),
             &mut command,
             desktop.artifacts(),
         )
@@ -118,26 +112,26 @@ impl App {
     /// The page in its window.
     #[must_use]
     pub fn page(&self) -> &Page {
-        &self.page
+        &self.0.page
     }
 
     /// The id of the app's own process.
     #[must_use]
     pub fn process(&self) -> u32 {
-        self.process
+        self.0.process
     }
 
     /// The profile's folder.
     #[must_use]
     pub fn data(&self) -> &Path {
-        &self.data
+        &self.0.data
     }
 
     /// The profile's folder as the app sees it, also when that is a disk of its own.
     #[must_use]
     pub fn data_seen_by_app(&self) -> PathBuf {
-        let root = PathBuf::from(format!("/proc/{}/root", self.process));
-        root.join(self.data.strip_prefix("/").unwrap_or(&self.data))
+        let root = PathBuf::from(format!("/proc/{}/root", self.0.process));
+        root.join(self.0.data.strip_prefix("/").unwrap_or(&self.0.data))
     }
 
     /// What it wrote to standard output and standard error.
@@ -145,7 +139,7 @@ impl App {
     /// # Errors
     /// When it cannot be read.
     pub fn log(&self) -> Result<String> {
-        let log = fs::read(self.driver.log()).context("the app's log")?;
+        let log = fs::read(&self.0.log).context("the app's log")?;
         Ok(String::from_utf8_lossy(&log).into_owned())
     }
 
@@ -155,7 +149,7 @@ impl App {
     /// When none can be seen.
     pub async fn window(&self, desktop: &Desktop) -> Result<String> {
         eventually("the app's window", async || {
-            Ok(desktop.windows_of(self.process).await?.into_iter().next())
+            Ok(desktop.windows_of(self.0.process).await?.into_iter().next())
         })
         .await
     }
@@ -164,32 +158,33 @@ impl App {
     ///
     /// # Errors
     /// When it stays.
-    pub async fn kill(mut self) -> Result<()> {
-        kill(self.process);
+    pub async fn kill(self) -> Result<()> {
+        kill(self.0.process);
         eventually("the app to be gone", async || {
-            Ok((!Path::new(&format!("/proc/{}/exe", self.process)).exists()).then_some(()))
+            Ok((!Path::new(&format!("/proc/{}/exe", self.0.process)).exists()).then_some(()))
         })
         .await?;
-        self.driver.kill();
+        self.0.driver.borrow_mut().kill();
         Ok(())
     }
-}
 
-impl Drop for App {
-    fn drop(&mut self) {
-        kill(self.process);
-    }
-}
-
-impl Diagnosis {
+    /// What the app looks like, for a failure's message.
     pub(crate) async fn report(&self) -> String {
-        let Self { profile, page, log } = self;
+        let Running {
+            profile, page, log, ..
+        } = &*self.0;
         let tree = match page.tree().await {
             Ok(tree) => tree,
             Err(error) => format!("(its page cannot be read: {error:#})"),
         };
         let log = tail(log, 40);
         format!("--- app {profile}, its page:\n{tree}\n--- app {profile}, the end of its log:\n{log}\n")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        kill(self.process);
     }
 }
 

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::{
-    app::Diagnosis,
+    app::App,
     artifacts::Artifacts,
     notices::Notices,
     process::{Process, command, output},
@@ -63,12 +63,12 @@ const DUNST: &str = "[global]
 #[derive(Debug)]
 pub struct Desktop {
     // In the order in which they end: who needs another first.
+    apps: RefCell<Vec<App>>,
     processes: Vec<Process>,
     environment: Vec<(String, String)>,
     home: TempDir,
     _runtime: TempDir,
     artifacts: Artifacts,
-    apps: RefCell<Vec<Diagnosis>>,
 }
 
 impl Desktop {
@@ -210,8 +210,8 @@ impl Desktop {
         self.run("import", &["-window", window, path]).await.map(drop)
     }
 
-    /// Remembers how to find out what an app does, should the test fail.
-    pub(crate) fn remember(&self, app: Diagnosis) {
+    /// Keeps an app until the desktop ends.
+    pub(crate) fn keep(&self, app: App) {
         self.apps.borrow_mut().push(app);
     }
 

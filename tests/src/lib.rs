@@ -13,6 +13,8 @@ pub mod base;
 #[cfg(target_os = "linux")]
 pub mod desktop;
 #[cfg(target_os = "linux")]
+pub mod flow;
+#[cfg(target_os = "linux")]
 pub mod locator;
 pub mod node;
 #[cfg(target_os = "linux")]

@@ -17,6 +17,8 @@ pub struct Locator {
 struct Step {
     role: Role,
     name: Name,
+    /// What the name must not have.
+    without: Vec<String>,
 }
 
 /// The roles of the contract's "What a person finds".
@@ -33,7 +35,7 @@ pub enum Role {
     Textbox,
 }
 
-/// What the accessible name has to be. A `status` or an `alert` has no name: there it is what it says.
+/// What the accessible name has to be. An `alert` has no name: there it is what it says.
 #[derive(Debug, Clone)]
 pub enum Name {
     Any,
@@ -73,7 +75,11 @@ pub fn any(role: Role) -> Locator {
 impl Locator {
     fn new(role: Role, name: Name) -> Self {
         Self {
-            steps: vec![Step { role, name }],
+            steps: vec![Step {
+                role,
+                name,
+                without: Vec::new(),
+            }],
         }
     }
 
@@ -81,6 +87,15 @@ impl Locator {
     #[must_use]
     pub fn with(mut self, inner: Self) -> Self {
         self.steps.extend(inner.steps);
+        self
+    }
+
+    /// The same where the innermost name has none of `parts`.
+    #[must_use]
+    pub fn without(mut self, parts: &[&str]) -> Self {
+        if let Some(step) = self.steps.last_mut() {
+            step.without = parts.iter().map(|&part| part.to_owned()).collect();
+        }
         self
     }
 
@@ -108,8 +123,9 @@ impl Locator {
 impl Step {
     async fn fits(&self, session: &Session, element: &Element) -> bool {
         let name = match self.role {
-            Role::Alert | Role::Status => session.text(element).await.ok(),
+            Role::Alert => session.text(element).await.ok(),
             Role::Button
+            | Role::Status
             | Role::List
             | Role::Item
             | Role::Navigation
@@ -117,7 +133,7 @@ impl Step {
             | Role::Searchbox
             | Role::Textbox => session.label(element).await,
         };
-        name.is_some_and(|name| self.name.fits(&name))
+        name.is_some_and(|name| self.name.fits(&name) && !self.without.iter().any(|part| name.contains(part)))
             && session.role(element).await.as_deref() == Some(self.role.name())
     }
 }
@@ -168,7 +184,7 @@ impl Role {
 
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Step { role, name }) in self.steps.iter().enumerate() {
+        for (index, Step { role, name, without }) in self.steps.iter().enumerate() {
             let separator = if index == 0 { "" } else { " > " };
             write!(f, "{separator}{}", role.name())?;
             match name {
@@ -176,6 +192,9 @@ impl fmt::Display for Locator {
                 Name::Is(name) => write!(f, " “{name}”")?,
                 Name::Starts(start) => write!(f, " “{start}…”")?,
                 Name::Contains(parts) => write!(f, " with {parts:?}")?,
+            }
+            if !without.is_empty() {
+                write!(f, " without {without:?}")?;
             }
         }
         Ok(())

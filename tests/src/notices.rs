@@ -1,11 +1,11 @@
 //! Every notice that any app asks for, seen on the bus, with whatever daemon shows it.
 
-use anyhow::{Context as _, Result};
-use futures_util::StreamExt as _;
+use anyhow::{Context as _, Result, bail};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::timeout;
 use zbus::{
     MessageStream,
-    fdo::MonitoringProxy,
+    fdo::{DBusProxy, MonitoringProxy},
     message::{Message, Type},
     zvariant,
 };
@@ -17,13 +17,16 @@ const RULE: &str = "type='method_call',interface='org.freedesktop.Notifications'
 /// A watch on the bus.
 #[derive(Debug)]
 pub struct Notices {
-    bus: zbus::Connection,
     stream: MessageStream,
+    /// On a connection of its own: a monitor must not send.
+    names: DBusProxy<'static>,
 }
 
 /// One call of `Notify` (Desktop Notifications Specification 1.2, section 9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
+    /// The process that asks for it.
+    pub process: u32,
     pub app: String,
     /// The notice that this one takes the place of; 0 is none.
     pub replaces: u32,
@@ -34,12 +37,14 @@ pub struct Notice {
 
 impl Notices {
     pub(crate) async fn watch(address: &str) -> Result<Self> {
-        let bus = zbus::connection::Builder::address(address)?.build().await?;
+        let connect = async || zbus::connection::Builder::address(address)?.build().await;
+        let names = DBusProxy::new(&connect().await?).await?;
+        let bus = connect().await?;
         let monitoring = MonitoringProxy::new(&bus).await?;
         let rule = zbus::MatchRule::try_from(RULE)?;
         let stream = MessageStream::from(&bus);
         monitoring.become_monitor(&[rule], 0).await?;
-        Ok(Self { bus, stream })
+        Ok(Self { stream, names })
     }
 
     /// Waits for the next notice.
@@ -49,11 +54,11 @@ impl Notices {
     pub async fn next(&mut self) -> Result<Notice> {
         let next = async {
             while let Some(message) = self.stream.next().await {
-                if let Some(notice) = notice_of(&message?)? {
+                if let Some(notice) = self.notice_of(&message?).await? {
                     return Ok(notice);
                 }
             }
-            anyhow::bail!("the bus ended")
+            bail!("the bus ended")
         };
         timeout(PATIENCE, next)
             .await
@@ -64,46 +69,35 @@ impl Notices {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub fn pending(&mut self) -> Result<Vec<Notice>> {
+    pub async fn pending(&mut self) -> Result<Vec<Notice>> {
         let mut pending = Vec::new();
-        while let Some(Some(message)) = futures_util::FutureExt::now_or_never(self.stream.next()) {
-            pending.extend(notice_of(&message?)?);
+        while let Some(Some(message)) = self.stream.next().now_or_never() {
+            pending.extend(self.notice_of(&message?).await?);
         }
         Ok(pending)
     }
 
-    /// The bus that is watched; a monitor must not send on it.
-    #[must_use]
-    pub fn bus(&self) -> &zbus::Connection {
-        &self.bus
-    }
-}
-
-fn notice_of(message: &Message) -> Result<Option<Notice>> {
-    let header = message.header();
-    if header.message_type() != Type::MethodCall || header.member().is_none_or(|member| member != "Notify") {
-        return Ok(None);
-    }
-    let body = message.body();
-    let (app, replaces, _icon, summary, text, actions): (String, u32, String, String, String, Vec<String>) = {
+    async fn notice_of(&self, message: &Message) -> Result<Option<Notice>> {
+        let header = message.header();
+        if header.message_type() != Type::MethodCall
+            || header.member().is_none_or(|member| member != "Notify")
+        {
+            return Ok(None);
+        }
+        let sender = header.sender().context("a call has a sender")?.to_owned();
+        let process = self.names.get_connection_unix_process_id(sender.into()).await?;
+        let body = message.body();
         let fields: zvariant::Structure<'_> = body.deserialize()?;
         let fields = fields.into_fields();
-        let [app, replaces, icon, summary, text, actions, ..] = <[_; 8]>::try_from(fields)
+        let [app, replaces, _icon, summary, text, actions, ..] = <[_; 8]>::try_from(fields)
             .map_err(|fields| anyhow::anyhow!("Notify has 8 arguments, not {}", fields.len()))?;
-        (
-            app.try_into()?,
-            replaces.try_into()?,
-            icon.try_into()?,
-            summary.try_into()?,
-            text.try_into()?,
-            actions.try_into()?,
-        )
-    };
-    Ok(Some(Notice {
-        app,
-        replaces,
-        summary,
-        body: text,
-        actions,
-    }))
+        Ok(Some(Notice {
+            process,
+            app: app.try_into()?,
+            replaces: replaces.try_into()?,
+            summary: summary.try_into()?,
+            body: text.try_into()?,
+            actions: actions.try_into()?,
+        }))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::{
@@ -104,20 +104,20 @@ impl Page {
         .await
     }
 
-    /// Replaces what a field holds.
+    /// Replaces what a field holds, as soon as the field takes it.
     ///
     /// # Errors
     /// When there is no such field, or it does not keep what is typed.
     pub async fn fill(&self, locator: &Locator, text: &str) -> Result<()> {
-        let field = self.find(locator).await?;
-        self.session.clear(&field).await?;
-        self.session.type_text(&field, text).await?;
-        let value = self.value(locator).await?;
-        ensure!(
-            value == text,
-            "{locator} holds {value:?} after {text:?} was typed"
-        );
-        Ok(())
+        self.until(&format!("{locator} to hold “{text}”"), async || {
+            let Some(field) = locator.resolve(&self.session).await?.into_iter().next() else {
+                return Ok(None);
+            };
+            self.session.clear(&field).await?;
+            self.session.type_text(&field, text).await?;
+            Ok((self.value(locator).await? == text).then_some(()))
+        })
+        .await
     }
 
     /// Types into a field, after what it holds.
@@ -186,16 +186,62 @@ impl Page {
     /// # Errors
     /// When none comes.
     pub async fn alert(&self) -> Result<String> {
+        self.alert_but(&[]).await
+    }
+
+    /// Waits for an alert that says something else than these, and gives it.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn alert_but(&self, known: &[String]) -> Result<String> {
         self.until("an alert", async || {
             for alert in any(Role::Alert).resolve(&self.session).await? {
-                let text = self.session.text(&alert).await?;
-                if !text.trim().is_empty() {
+                let text = self.session.text(&alert).await?.trim().to_owned();
+                if !text.is_empty() && !known.contains(&text) {
                     return Ok(Some(text));
                 }
             }
             Ok(None)
         })
         .await
+    }
+
+    /// Waits until the page says this anywhere.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn shows(&self, text: &str) -> Result<()> {
+        self.until(&format!("the page to say “{text}”"), async || {
+            Ok(self.says(text).await?.then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until the page says this nowhere.
+    ///
+    /// # Errors
+    /// When it still does at the end.
+    pub async fn hides(&self, text: &str) -> Result<()> {
+        self.until(&format!("the page not to say “{text}”"), async || {
+            Ok((!self.says(text).await?).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until the page has painted what it holds, in its present size.
+    ///
+    /// # Errors
+    /// When the page is gone.
+    pub async fn painted(&self) -> Result<()> {
+        self.session.execute_async(PAINTED).await.map(drop)
+    }
+
+    async fn says(&self, text: &str) -> Result<bool> {
+        let all = self
+            .session
+            .execute("return document.body.innerText", Value::Null)
+            .await?;
+        Ok(all.as_str().is_some_and(|all| all.contains(text)))
     }
 
     /// Opens a chat from the list.
@@ -302,6 +348,10 @@ const DEPTH: &str = "
     let depth = 0;
     for (let node = arguments[0].parentElement; node; node = node.parentElement) depth += 1;
     return depth;";
+
+const PAINTED: &str = "
+    const done = arguments[arguments.length - 1];
+    document.fonts.ready.then(() => requestAnimationFrame(() => requestAnimationFrame(() => done(null))));";
 
 const STORAGES: &str = "
     return [localStorage, sessionStorage].map((storage) => ({ ...storage }));";
