@@ -153,6 +153,7 @@ impl Chat {
             retry_at: None,
             incarnation: self.connection.incarnation + 1,
         };
+        self.discover();
         self.enter_open_chat();
         self.fetch_soon();
         self.outbox.stop_waiting();

@@ -2,7 +2,7 @@
 
 use khaya_wire::ChatId;
 
-use super::{Chat, outbox::unknown_item, session::Session, stored::Then};
+use super::{Chat, outbox::unknown_item, stored::Then};
 use crate::{
     Intent,
     api::Request,
@@ -12,44 +12,19 @@ use crate::{
 
 impl Chat {
     pub(super) fn take_intent(&mut self, id: u64, intent: Intent) {
+        let needs_session = !matches!(
+            intent,
+            Intent::SignIn { .. } | Intent::Focus { .. } | Intent::Network { .. } | Intent::Dismiss { .. }
+        );
+        if needs_session && self.signed_in().is_none() {
+            return self.answer(id, Err(Failure::new("not_signed_in", "Sign in first.")));
+        }
         match intent {
             Intent::SignIn {
                 server,
                 username,
                 password,
-            } => {
-                self.sign_in(&server, username.trim().to_owned(), password);
-                self.answer(id, Ok(()));
-            }
-            Intent::Focus { focused } => {
-                let gained = focused && !self.is_focused;
-                self.is_focused = focused;
-                if gained {
-                    self.fetch_soon();
-                } else if !focused {
-                    self.stop_typing();
-                }
-                self.answer(id, Ok(()));
-            }
-            Intent::Network { online } => {
-                self.set_network(online);
-                self.answer(id, Ok(()));
-            }
-            Intent::Dismiss { alert_id } => {
-                self.alerts.retain(|alert| alert.id != alert_id);
-                self.answer(id, Ok(()));
-            }
-            other => match &self.session {
-                Session::SignedIn(_) => self.take_signed_in(id, other),
-                Session::Starting | Session::SignedOut { .. } | Session::SigningIn(_) => {
-                    self.answer(id, Err(Failure::new("not_signed_in", "Sign in first.")));
-                }
-            },
-        }
-    }
-
-    fn take_signed_in(&mut self, id: u64, intent: Intent) {
-        match intent {
+            } => self.sign_in(&server, username.trim().to_owned(), password),
             Intent::KeepForThisRun => self.keep_for_this_run(),
             Intent::RetryKeyring => self.save_session(),
             Intent::SignOut => self.sign_out(),
@@ -68,20 +43,7 @@ impl Chat {
             Intent::JumpToNewest => self.jump_to_newest(),
             Intent::Seen { chat_id, key } => return self.seen(id, chat_id, &key),
             Intent::Typing { chat_id, active } => self.typed(&chat_id, active),
-            Intent::SaveDraft { chat_id, text } => {
-                let op = Op::SaveDraft {
-                    chat: chat_id.clone(),
-                    text: text.clone(),
-                };
-                return self.store(
-                    op,
-                    Then::Draft {
-                        intent: id,
-                        chat: chat_id,
-                        text,
-                    },
-                );
-            }
+            Intent::SaveDraft { chat_id, text } => return self.save_draft(id, chat_id, text),
             Intent::StartChat {
                 kind,
                 name,
@@ -89,14 +51,29 @@ impl Chat {
             } => return self.create_chat(id, kind, name, member_ids),
             Intent::FindPeople { query } => self.find_people(query),
             Intent::Refresh => self.try_now(),
-            Intent::SignIn { .. }
-            | Intent::Focus { .. }
-            | Intent::Network { .. }
-            | Intent::Dismiss { .. } => {
-                unreachable!("taken by take_intent")
-            }
+            Intent::Focus { focused } => self.focus(focused),
+            Intent::Network { online } => self.set_network(online),
+            Intent::Dismiss { alert_id } => self.alerts.retain(|alert| alert.id != alert_id),
         }
         self.answer(id, Ok(()));
+    }
+
+    fn focus(&mut self, focused: bool) {
+        let gained = focused && !self.is_focused;
+        self.is_focused = focused;
+        if gained {
+            self.fetch_soon();
+        } else if !focused {
+            self.stop_typing();
+        }
+    }
+
+    fn save_draft(&mut self, intent: u64, chat: ChatId, text: String) {
+        let op = Op::SaveDraft {
+            chat: chat.clone(),
+            text: text.clone(),
+        };
+        self.store(op, Then::Draft { intent, chat, text });
     }
 
     pub(super) fn draft_is_saved(&mut self, intent: u64, chat: &ChatId, text: String) {

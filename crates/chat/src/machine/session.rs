@@ -28,8 +28,8 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 /// Between two tries to renew, whatever the clocks say.
 const RENEW_AGAIN: Duration = Duration::from_secs(15);
 
-/// A fresh token is taken to live at least this long, whatever the clock of this computer makes of its end.
-const SHORTEST_LIFE: Duration = Duration::from_secs(30);
+/// A fresh token that has ended by the clock of this computer, which must be wrong, is taken to live this long.
+const LIFE_BY_A_WRONG_CLOCK: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub(super) enum Session {
@@ -302,7 +302,7 @@ impl Chat {
             expires_at: answer.expires_at,
             renew_at: answer
                 .expires_at
-                .map(|end| renew_at(self.now, end, SHORTEST_LIFE)),
+                .map(|end| renew_at(self.now, end, LIFE_BY_A_WRONG_CLOCK)),
         });
         self.session = Session::SignedIn(Box::new(session));
         self.take_contents(profile);
@@ -403,7 +403,7 @@ impl Chat {
                     access: Secret::new(fresh.token),
                     refresh: Some(Secret::new(fresh.refresh_token)),
                     expires_at: Some(fresh.expires_at),
-                    renew_at: Some(renew_at(self.now, fresh.expires_at, SHORTEST_LIFE)),
+                    renew_at: Some(renew_at(self.now, fresh.expires_at, LIFE_BY_A_WRONG_CLOCK)),
                 };
                 if session.kept == Kept::InKeyring {
                     let saved = session.saved(&tokens);
@@ -458,13 +458,16 @@ impl Chat {
         }
     }
 
-    /// Goes to work with a token that there is now.
-    fn begin(&mut self) {
-        if let Session::SignedIn(session) = &self.session
-            && !session.has_rediscovered
-        {
+    /// Asks what the server can do, if it has not been asked since the sign-in or the start.
+    pub(super) fn discover(&mut self) {
+        if self.signed_in().is_some_and(|session| !session.has_rediscovered) {
             self.call(Request::Discover, Purpose::Rediscover);
         }
+    }
+
+    /// Goes to work with a token that there is now.
+    fn begin(&mut self) {
+        self.discover();
         self.connect();
         self.fetch_soon();
     }
@@ -598,10 +601,11 @@ impl Chat {
     }
 }
 
-/// When to renew tokens that end at this time.
-fn renew_at(now: Now, end: Timestamp, shortest: Duration) -> Duration {
+/// When to renew tokens that end at this time. `already_over` is how long they are taken to live if this computer's
+/// clock says that they have ended.
+fn renew_at(now: Now, end: Timestamp, already_over: Duration) -> Duration {
     let left = end.as_millis().saturating_sub(now.wall.as_millis());
-    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0)).max(shortest);
+    let left = u64::try_from(left).map_or(already_over, Duration::from_millis);
     now.monotonic + left.saturating_sub(RENEW_BEFORE).max(left / 5 * 4)
 }
 
