@@ -29,7 +29,8 @@ mod pictures {
     const PASSWORD: &str = "khaya-demo";
 
     /// Two of the demo team, and the chat that each has open.
-    const PEOPLE: [(&str, &str, &str); 2] = [("one", "thandi", "Release 2.0"), ("two", "amina", "Everyone")];
+    const PEOPLE: [(&str, &str, &str); 2] =
+        [("one", "thandi", "Release 2.0 🚀"), ("two", "amina", "Everyone")];
 
     /// The look, and what GTK has to be told for it.
     const LOOKS: [(&str, &str); 2] = [("light", "Adwaita"), ("dark", "Adwaita:dark")];

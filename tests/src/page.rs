@@ -303,12 +303,15 @@ impl Page {
                 continue;
             };
             let label = self.session.label(&element).await.unwrap_or_default();
-            let depth = self.session.execute_on(&element, DEPTH).await?;
-            let indent = usize::try_from(depth.as_u64().unwrap_or(0))?;
             let text = match role.as_str() {
-                "status" | "alert" => self.session.text(&element).await.unwrap_or_default(),
+                "alert" | "paragraph" | "definition" => self.session.text(&element).await.unwrap_or_default(),
                 _ => String::new(),
             };
+            if label.is_empty() && text.is_empty() {
+                continue;
+            }
+            let depth = self.session.execute_on(&element, DEPTH).await?;
+            let indent = usize::try_from(depth.as_u64().unwrap_or(0))?;
             tree.push_str(&format!("{:indent$}{role} “{label}” {text}\n", ""));
         }
         Ok(tree)

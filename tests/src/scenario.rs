@@ -11,7 +11,10 @@ use crate::{artifacts::Artifacts, desktop::Desktop};
 ///
 /// # Panics
 /// When the test fails, with a report of every app.
-#[expect(clippy::print_stderr, reason = "a panic goes on with its own words; the report stands before them")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a panic goes on with its own words; the report stands before them"
+)]
 pub async fn on_desktop(name: &str, test: impl AsyncFnOnce(&Desktop) -> Result<()>) {
     let artifacts = Artifacts::new(name).expect("a folder for the artifacts");
     let desktop = match Desktop::start(&artifacts).await {

@@ -11,6 +11,8 @@ pub(crate) enum Purpose {
     Run,
     /// The same, and all tests.
     Test,
+    /// The same as for tests, and letters of all the scripts that the demo team writes in.
+    Pictures,
     /// The official packages of other languages, that tests and measurements compare with.
     Interop,
 }
@@ -58,6 +60,11 @@ const TEST: &[(&str, Probe)] = &[
     ("util-linux", Probe::Package),
 ];
 
+const PICTURES: &[(&str, Probe)] = &[
+    ("fonts-noto-core", Probe::Package),
+    ("fonts-noto-cjk", Probe::Package),
+];
+
 const INTEROP: &[(&str, Probe)] = &[
     ("nodejs", Probe::Program("node")),
     ("npm", Probe::Program("npm")),
@@ -96,6 +103,7 @@ pub(crate) fn on_debian(purpose: Purpose) -> Packages {
     let wanted = match purpose {
         Purpose::Run => RUN.to_vec(),
         Purpose::Test => [RUN, TEST, INTEROP].concat(),
+        Purpose::Pictures => [RUN, TEST, INTEROP, PICTURES].concat(),
         Purpose::Interop => INTEROP.to_vec(),
     };
     Packages { wanted }
@@ -126,7 +134,7 @@ impl Packages {
 pub(crate) fn missing_elsewhere(purpose: Purpose) -> Vec<String> {
     let no_module = |module: &&&str| ask("pkg-config", &["--exists", module]).is_none();
     let mut missing: Vec<String> = match purpose {
-        Purpose::Run | Purpose::Test => MODULES
+        Purpose::Run | Purpose::Test | Purpose::Pictures => MODULES
             .iter()
             .filter(no_module)
             .map(|name| (*name).to_owned())
@@ -141,8 +149,8 @@ pub(crate) fn missing_elsewhere(purpose: Purpose) -> Vec<String> {
 pub(crate) fn missing_programs(purpose: Purpose) -> Vec<String> {
     let wanted: Vec<&str> = match (purpose, System::here().drives_windows()) {
         (Purpose::Run, _) => Vec::new(),
-        (Purpose::Test, true) => [TEST_PROGRAMS, INTEROP_PROGRAMS].concat(),
-        (Purpose::Test, false) | (Purpose::Interop, _) => INTEROP_PROGRAMS.to_vec(),
+        (Purpose::Test | Purpose::Pictures, true) => [TEST_PROGRAMS, INTEROP_PROGRAMS].concat(),
+        (Purpose::Test | Purpose::Pictures, false) | (Purpose::Interop, _) => INTEROP_PROGRAMS.to_vec(),
     };
     wanted
         .into_iter()
@@ -178,7 +186,7 @@ pub(crate) fn command_elsewhere(system: System, purpose: Purpose) -> String {
     };
     let packages = match purpose {
         Purpose::Run => run.to_owned(),
-        Purpose::Test => format!("{run} {test}"),
+        Purpose::Test | Purpose::Pictures => format!("{run} {test}"),
         Purpose::Interop => "nodejs npm python3".to_owned(),
     };
     format!("Type: {install} {packages}")

@@ -14,7 +14,7 @@ pub(crate) fn run() -> Outcome {
     if !System::here().drives_windows() {
         return Err("The pictures are taken on a desktop without a screen, which only Linux has.".to_owned());
     }
-    prepare(Purpose::Test)?;
+    prepare(Purpose::Pictures)?;
     build_workspace(&[])?;
     say("Taking the pictures");
     step(Command::new(built("screenshots")).arg(root().join("docs/screenshots")))

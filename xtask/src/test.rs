@@ -57,7 +57,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     if options.long {
         test.args(["--", "--include-ignored"]);
     }
+    // A failed test tells what it waited for; where in the harness it waited does not help.
     let mut child = test
+        .env("RUST_LIB_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
