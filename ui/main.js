@@ -8,11 +8,13 @@
  */
 
 import { AlertStack } from "./elements/alert-stack.js";
+import { ChatDetails } from "./elements/chat-details.js";
 import { ChatHeader } from "./elements/chat-header.js";
 import { ChatList } from "./elements/chat-list.js";
 import { ConnectionStatus } from "./elements/connection-status.js";
 import { KeyringChoice } from "./elements/keyring-choice.js";
 import { MessageComposer } from "./elements/message-composer.js";
+import { MessageMenu } from "./elements/message-menu.js";
 import { MessageTimeline } from "./elements/message-timeline.js";
 import { NewChat } from "./elements/new-chat.js";
 import { SettingsPanel } from "./elements/settings-panel.js";
@@ -29,7 +31,8 @@ const ALIVE_EVERY = 5_000;
 const ALIVE_UPDATES = 64;
 
 const body = document.body;
-const [, chosen] = await Promise.all([loadWords("en"), settings()]);
+const chosen = await settings();
+await loadWords(chosen.language);
 showSettings(chosen);
 defineElements();
 fillWords(body);
@@ -42,6 +45,8 @@ const signIn = element(SignIn, "sign-in");
 const chatList = element(ChatList, "chat-list");
 const timeline = element(MessageTimeline, "message-timeline");
 const composer = element(MessageComposer, "message-composer");
+const chatHeader = element(ChatHeader, "chat-header");
+const chatDetails = element(ChatDetails, "chat-details");
 const newChat = element(NewChat, "new-chat");
 const settingsPanel = element(SettingsPanel, "settings-panel");
 const keyringChoice = element(KeyringChoice, "keyring-choice");
@@ -53,7 +58,8 @@ const readers = [
   [element(ConnectionStatus, "connection-status"), ["connection"]],
   [signIn, ["session"]],
   [chatList, ["chats", "chatsLoading", "open", "session"]],
-  [element(ChatHeader, "chat-header"), ["open", "session"]],
+  [chatHeader, ["open", "session"]],
+  [chatDetails, ["open", "session"]],
   [timeline, ["open", "timeline", "chats"]],
   [element(TypingLine, "typing-line"), ["open"]],
   [composer, ["open", "session"]],
@@ -84,12 +90,12 @@ search.addEventListener("keydown", (event) => {
     chatList.filter("");
   }
 });
+chatHeader.addEventListener("details", () => chatDetails.open());
 composer.addEventListener("sent", () => timeline.follow());
 newChat.addEventListener("started", () => composer.focusText());
 settingsPanel.settings = chosen;
 settingsPanel.addEventListener("change", () => {
-  showSettings(settingsPanel.settings);
-  void saveSettings(settingsPanel.settings);
+  void changeSettings(settingsPanel.settings);
 });
 window.addEventListener("online", () => wish({ type: "network", online: true }));
 window.addEventListener("offline", () => wish({ type: "network", online: false }));
@@ -117,11 +123,13 @@ if (!navigator.onLine) void wish({ type: "network", online: false });
 
 function defineElements() {
   customElements.define("alert-stack", AlertStack);
+  customElements.define("chat-details", ChatDetails);
   customElements.define("chat-header", ChatHeader);
   customElements.define("chat-list", ChatList);
   customElements.define("connection-status", ConnectionStatus);
   customElements.define("keyring-choice", KeyringChoice);
   customElements.define("message-composer", MessageComposer);
+  customElements.define("message-menu", MessageMenu);
   customElements.define("message-timeline", MessageTimeline);
   customElements.define("new-chat", NewChat);
   customElements.define("settings-panel", SettingsPanel);
@@ -172,8 +180,21 @@ async function takeSnapshot() {
 }
 
 /** @param {Settings} settings */
-function showSettings({ theme }) {
-  document.documentElement.dataset.theme = theme ?? "system";
+function showSettings({ theme, textSize, density }) {
+  const root = document.documentElement;
+  root.dataset.theme = theme ?? "system";
+  root.dataset.textSize = textSize ?? "normal";
+  root.dataset.density = density ?? "roomy";
+}
+
+/** @param {Settings} settings */
+async function changeSettings(settings) {
+  showSettings(settings);
+  await saveSettings(settings);
+  if ((settings.language ?? "system") === (chosen.language ?? "system")) return;
+  // Another language is another page.
+  await composer.save();
+  location.reload();
 }
 
 function focusSearch() {

@@ -183,6 +183,10 @@ export type Theme = "system" | "light" | "dark";
 /** What a person chose for this machine. Kept by the shell, not by the page's storage. */
 export interface Settings {
   theme?: Theme;
+  /** A language that `locales/` has; absent means the system's. */
+  language?: string;
+  textSize?: "small" | "normal" | "large" | "larger";
+  density?: "roomy" | "compact";
   /** Absent means yes. */
   closeToTray?: boolean;
   noticeText?: boolean;

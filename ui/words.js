@@ -7,6 +7,10 @@
 
 /** @typedef {string | Record<string, string>} Entry a text, or one for each plural category */
 
+/** The languages that `locales/` has. */
+export const LANGUAGES = ["af", "ar", "de", "en", "fr", "zu"];
+const RIGHT_TO_LEFT = ["ar"];
+
 /** @type {Map<string, Entry>} */
 let entries = new Map();
 let locale = "en";
@@ -18,15 +22,18 @@ const DAY = 86_400_000;
 /**
  * Loads the words of a language; times and numbers follow the region that the system tells for it.
  *
- * @param {string} language
+ * @param {string} [wanted] taken where it is one of {@link LANGUAGES}; else the first of the system's that is there
  */
-export async function loadWords(language) {
+export async function loadWords(wanted) {
+  const asked = [wanted ?? "", ...navigator.languages].map((tag) => tag.split("-", 1)[0] ?? "");
+  const language = asked.find((tag) => LANGUAGES.includes(tag)) ?? "en";
   const answer = await fetch(new URL(`locales/${language}.json`, import.meta.url));
   entries = new Map(Object.entries(await answer.json()));
   locale = navigator.languages.find((tag) => tag === language || tag.startsWith(`${language}-`)) ?? language;
   plural = new Intl.PluralRules(locale);
   formats = formatsFor(locale);
   document.documentElement.lang = language;
+  document.documentElement.dir = RIGHT_TO_LEFT.includes(language) ? "rtl" : "ltr";
 }
 
 /**
@@ -69,6 +76,11 @@ export function nameList(names) {
 export function typingText(names) {
   if (names.length > 3) return t("typing.several");
   return t("typing.names", { count: names.length, names: nameList(names) });
+}
+
+/** @param {string} tag @returns {string} the name of a language in itself */
+export function languageName(tag) {
+  return capitalized(new Intl.DisplayNames([tag], { type: "language" }).of(tag) ?? tag);
 }
 
 /** @param {string} time */

@@ -1,5 +1,5 @@
 /**
- * The name of the open chat, and who is in it.
+ * The name of the open chat, and who is in it. A `details` event asks for more.
  *
  * @typedef {import("../types").View} View
  * @typedef {import("../types").OpenChat} OpenChat
@@ -16,6 +16,7 @@ export class ChatHeader extends HTMLElement {
   connectedCallback() {
     this.append(this.#root);
     part(this.#root, "back").addEventListener("click", () => wish({ type: "closeChat" }));
+    part(this.#root, "details").addEventListener("click", () => this.dispatchEvent(new CustomEvent("details")));
   }
 
   /** @param {View} view */

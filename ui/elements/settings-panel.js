@@ -13,7 +13,7 @@ import { showAvatar } from "../avatar.js";
 import { wish } from "../ipc.js";
 import { keyName } from "../shortcuts.js";
 import { instantiate, part, setText } from "../template.js";
-import { failureText, t } from "../words.js";
+import { LANGUAGES, failureText, languageName, t } from "../words.js";
 
 /** What is told of the keyboard, and the keys. */
 const SHORTCUTS = [
@@ -37,6 +37,9 @@ export class SettingsPanel extends HTMLElement {
     this.append(this.#dialog);
     const shortcuts = part(this.#dialog, "shortcuts");
     for (const [what = "", ...keys] of SHORTCUTS) shortcuts.append(shortcutRow(what, keys));
+    const languages = part(this.#dialog, "language");
+    languages.append(new Option(t("settings.languageSystem"), "system"));
+    for (const tag of LANGUAGES) languages.append(new Option(languageName(tag), tag));
     part(this.#dialog, "close").addEventListener("click", () => this.#dialog.close());
     part(this.#dialog, "sign-out").addEventListener("click", () => this.#askOrSignOut());
     part(this.#dialog, "confirm-sign-out").addEventListener("click", () => void wish({ type: "signOut" }));
@@ -50,6 +53,9 @@ export class SettingsPanel extends HTMLElement {
       if (input.type === "radio" && input.checked) settings.theme = /** @type {Theme} */ (input.value);
       if (input.type === "checkbox") settings[/** @type {Switch} */ (input.name)] = input.checked;
     }
+    for (const select of this.#dialog.querySelectorAll("select")) {
+      Object.assign(settings, { [select.name]: select.value });
+    }
     return settings;
   }
 
@@ -59,6 +65,9 @@ export class SettingsPanel extends HTMLElement {
       if (input.type === "radio") input.checked = input.value === (settings.theme ?? "system");
       if (input.type === "checkbox") input.checked = settings[/** @type {Switch} */ (input.name)] ?? true;
     }
+    choose(part(this.#dialog, "language"), settings.language ?? "system");
+    choose(this.#dialog.querySelector("[name=textSize]"), settings.textSize ?? "normal");
+    choose(this.#dialog.querySelector("[name=density]"), settings.density ?? "roomy");
   }
 
   open() {
@@ -101,6 +110,14 @@ export class SettingsPanel extends HTMLElement {
     part(this.#dialog, "sign-out").hidden = isAsking;
     if (isAsking) part(this.#dialog, "stay").focus();
   }
+}
+
+/**
+ * @param {Element | null} select
+ * @param {string} value
+ */
+function choose(select, value) {
+  if (select instanceof HTMLSelectElement) select.value = value;
 }
 
 /**
