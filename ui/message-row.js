@@ -7,7 +7,7 @@
 import { showAvatar } from "./avatar.js";
 import { showText } from "./message-text.js";
 import { instantiate, part, setAttribute, setText } from "./template.js";
-import { clockTime, dayName, failureText, fullTime, nameList, sameDay, t } from "./words.js";
+import { clockTime, dayName, failureText, fullTime, hasText, nameList, sameDay, t } from "./words.js";
 
 /**
  * A message, and how it stands among its neighbours.
@@ -102,7 +102,7 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread }) 
  */
 export function bodyText(item) {
   if (item.deleted) return t("message.deleted");
-  if (item.system !== null && item.text === "") return t(`system.${item.system}`, { name: item.sender.name });
+  if (item.system !== null && item.text === "") return systemText(item.system, item.sender.name);
   return item.text;
 }
 
@@ -130,6 +130,12 @@ function labelOf(item) {
     item.state ? t(`message.${item.state.state}`) : "",
   ];
   return t("message.label", { sender, text: bodyText(item), details: details.filter(Boolean).join(", ") });
+}
+
+/** @param {string} event @param {string} name */
+function systemText(event, name) {
+  const key = `system.${event}`;
+  return t(hasText(key) ? key : "system.other", { name });
 }
 
 /** @param {TimelineItem} item */

@@ -9,7 +9,7 @@ const NAMES = { Mod: "Ctrl", ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
 /** @param {Record<string, () => void>} actions by key, as "Mod+K" */
 export function installShortcuts(actions) {
   window.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open], :popover-open")) return;
     const action = actions[combination(event)];
     if (!action) return;
     event.preventDefault();

@@ -57,6 +57,11 @@ export function t(key, values = {}) {
   });
 }
 
+/** @param {string} key whether the language has a text for it */
+export function hasText(key) {
+  return entries.has(key);
+}
+
 /**
  * What to tell of a failure: the language's own words where it has some for the code, else the app's sentence.
  *
@@ -64,7 +69,7 @@ export function t(key, values = {}) {
  */
 export function failureText(failure) {
   const key = `failure.${failure.code}`;
-  return entries.has(key) ? t(key) : failure.message;
+  return hasText(key) ? t(key) : failure.message;
 }
 
 /** @param {string[]} names @returns {string} "Ann", "Ann and Bob", "Ann, Bob and Cat" */
