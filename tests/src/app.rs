@@ -44,8 +44,8 @@ struct Running {
     profile: String,
     data: PathBuf,
     log: PathBuf,
-    // Ends after the app.
-    driver: RefCell<Process>,
+    /// None once the app was killed.
+    driver: RefCell<Option<Process>>,
 }
 
 impl App {
@@ -86,7 +86,7 @@ impl App {
             profile: profile.to_owned(),
             data,
             log: driver.log().to_owned(),
-            driver: RefCell::new(driver),
+            driver: RefCell::new(Some(driver)),
         }));
         desktop.keep(app.clone());
         Ok(app)
@@ -164,7 +164,7 @@ impl App {
             Ok((!Path::new(&format!("/proc/{}/exe", self.0.process)).exists()).then_some(()))
         })
         .await?;
-        self.0.driver.borrow_mut().kill();
+        self.0.driver.take();
         Ok(())
     }
 
@@ -184,7 +184,13 @@ impl App {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        kill(self.process);
+        let Some(driver) = self.driver.get_mut() else {
+            return;
+        };
+        // Its process id may long be another's, unless the driver still has it as a child.
+        if child_named(driver.id(), "khaya").is_ok_and(|child| child == Some(self.process)) {
+            kill(self.process);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Outcome, interop,
     packages::Purpose,
-    steps::{build_workspace, cargo, say},
+    steps::{ask, build_workspace, cargo, say},
     system::{System, prepare},
 };
 
@@ -72,11 +72,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
         }
     }
     let status = child.wait().map_err(|error| format!("cargo is gone: {error}"))?;
-    let skipped = skipped(System::here());
-    for reason in &skipped {
-        say(&format!("Skipped: {reason}"));
+    for Skip { what, why, .. } in &skips {
+        say(&format!("Skipped: {what}. {why}"));
     }
-    let summary = results.summary(skipped.len(), options);
+    let summary = results.summary(skips.len(), options);
     if status.success() && results.failed.is_empty() {
         say(&summary);
         return Ok(());
@@ -111,7 +110,7 @@ impl Results {
         }
     }
 
-    fn summary(&self, skipped: usize, options: &Options) -> String {
+    fn summary(&self, skips: usize, options: &Options) -> String {
         let Self {
             passed,
             ignored,
@@ -123,22 +122,52 @@ impl Results {
                 ", {ignored} left out because they are long (`cargo xtask test --long`)"
             ));
         }
-        if skipped > 0 {
-            summary.push_str(&format!(", {skipped} groups skipped, as told above"));
+        if skips > 0 {
+            summary.push_str(&format!(", {skips} skipped, as told above"));
         }
         summary
     }
 }
 
-/// What this system cannot test, and why.
-fn skipped(system: System) -> Vec<&'static str> {
-    if system.drives_windows() {
+/// What this system cannot test.
+struct Skip {
+    what: &'static str,
+    why: &'static str,
+    /// Of a test that has to be left out; what else cannot be tested here is not even compiled.
+    name: Option<&'static str>,
+}
+
+fn skips(system: System) -> Vec<Skip> {
+    if !system.drives_windows() {
+        const WHY: &str = "That takes Xvfb and WebKitWebDriver, which only Linux has.";
+        return [
+            "the app's windows (desktop, notices, failures)",
+            "the app against a Base server (base)",
+        ]
+        .map(|what| Skip {
+            what,
+            why: WHY,
+            name: None,
+        })
+        .into();
+    }
+    if may_mount() {
         return Vec::new();
     }
-    vec![
-        "the app's windows on a desktop of their own (tests/desktop.rs): that takes Xvfb and WebKitWebDriver",
-        "the app against a Base server (tests/base.rs): that takes Xvfb and WebKitWebDriver",
-    ]
+    vec![Skip {
+        what: "the app on a full disk (failures)",
+        why: "You may not mount a small disk here. Run this as root, or allow it with \
+              `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`.",
+        name: Some("a_full_disk"),
+    }]
+}
+
+/// Whether a file system of one's own can be mounted, by root or in a user namespace, as the harness does it.
+fn may_mount() -> bool {
+    let mount = ["--", "mount", "-t", "tmpfs", "khaya-test", "/mnt"];
+    let as_user = ["--map-current-user", "--keep-caps", "--mount"];
+    ask("unshare", &[&["--mount"], &mount[..]].concat()).is_some()
+        || ask("unshare", &[&as_user, &mount[..]].concat()).is_some()
 }
 
 #[cfg(test)]
