@@ -51,11 +51,16 @@ pub(crate) fn run(options: &Options) -> Outcome {
     interop::install()?;
     build_workspace(&["--tests"])?;
     say("Testing");
+    let skips = skips(System::here());
     let mut test = cargo();
     test.args(["test", "--workspace", "--no-fail-fast"])
-        .args(&options.filter);
+        .args(&options.filter)
+        .arg("--");
     if options.long {
-        test.args(["--", "--include-ignored"]);
+        test.arg("--include-ignored");
+    }
+    for name in skips.iter().filter_map(|skip| skip.name) {
+        test.args(["--skip", name]);
     }
     // A failed test tells what it waited for; where in the harness it waited does not help.
     let mut child = test
