@@ -1,7 +1,7 @@
 // The server of `benches/socketio`: the official `socket.io` package, flooding.
 //
 // Owns: three things a client may ask for, once connected with `auth: { token: "t" }`:
-//   emit "start"          → `events` times "new_message", then "done"
+//   emit "start"          → `events` times "new_message", then "done" with their number
 //   emit "start", paced   → the same, never more than a megabyte ahead of the client (for floods that would
 //                           otherwise lie in this process's memory)
 //   emit "echo" with ack  → the argument back
@@ -34,7 +34,7 @@ http.listen(0, "127.0.0.1", () => {
 
 function flood(socket, events) {
   for (let index = 0; index < events; index += 1) socket.emit("new_message", body(index));
-  socket.emit("done");
+  socket.emit("done", events);
 }
 
 /** As `flood`, a thousand at a time, and only while the client keeps up. */
@@ -47,7 +47,7 @@ function pacedFlood(socket, events) {
       for (; index < end; index += 1) socket.emit("new_message", body(index));
     }
     if (index < events) setImmediate(more);
-    else socket.emit("done");
+    else socket.emit("done", events);
   };
   more();
 }

@@ -39,6 +39,12 @@ io.engine.on("connection", (conn) => {
     if (type === "message") session.packets.push(Buffer.isBuffer(data) ? `<${data.length} bytes>` : data);
   });
 });
+io.engine.use((request, _response, next) => {
+  // `allowRequest` is not asked about the WebSocket of a session that began over polling.
+  const { searchParams } = new URL(request.url, "http://localhost");
+  const denied = searchParams.has("sid") && searchParams.get("transport") === deny;
+  next(denied ? new Error("denied") : undefined);
+});
 if (cookies) {
   io.engine.on("initial_headers", (headers) => {
     headers["set-cookie"] = cookies;
@@ -76,7 +82,7 @@ function serve(socket) {
   socket.on("twice", (answer) => {
     answer(1);
     // The package answers once; a server that answers twice would say this.
-    conn.write("430[2]");
+    conn.write("30[2]");
   });
 
   // What is asked for is said.
