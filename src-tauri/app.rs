@@ -1,33 +1,49 @@
-//! The running app: what the window, the tray, a notice, a second start and the system ask for, one after the other.
+//! The running app: what the window, the tray, a notice, a second start and the system ask for.
 //!
-//! Owns the order of opening, closing and quitting. Never decides about chats: it hands intents to the chat actor.
+//! Owns whether there is a window, and the order of opening, closing and quitting. Never decides about chats: it
+//! hands intents to the chat actor, and says what came of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{future, io, ops::ControlFlow, sync::Arc, time::Duration};
 
-use khaya_chat::{Intent, actor, view::Failure};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use khaya_chat::{Intent, View, actor, view::Failure};
 use khaya_wire::ChatId;
-use tauri::{AppHandle, Emitter, EventTarget, Manager};
 use tokio::{
-    sync::{Notify, mpsc, watch},
-    time,
+    sync::{mpsc, watch},
+    time::{self, Instant},
 };
 
-use crate::{settings::Settings, tray::Tray, updates, window};
+use crate::{
+    arguments::DEFAULT_PROFILE,
+    host::Host,
+    link::{Answer, EventName, Question, ToApp, ToWindow},
+    profile::Profile,
+    questions::{self, Pending},
+    settings::Settings,
+    tray::Tray,
+    updates,
+};
+
+/// What the window is called.
+const NAME: &str = "Khaya";
 
 /// How many asks may wait. More are dropped: a person does not click that fast.
-pub(crate) const ASKS: usize = 32;
+const ASKS: usize = 32;
 
-/// How many requests of the page to the feed may wait; the page waits then.
-pub(crate) const UPDATE_REQUESTS: usize = 32;
+/// How many questions of the page may be worked on. More wait in the line, and the page with them.
+const QUESTIONS: usize = 64;
 
-/// The event that tells the page to save what is typed, because it goes.
-const FLUSH: &str = "flush";
-
-/// How long the page has for that.
+/// How long the page may take to save what is typed, when it has to go.
 const FLUSH_TIME: Duration = Duration::from_millis(500);
 
-/// How long the chat actor has to end.
+/// How long the chat actor may take to end.
 const SHUT_DOWN_TIME: Duration = Duration::from_secs(5);
+
+/// A window that ends by itself within this time has failed at once.
+const SOON: Duration = Duration::from_secs(10);
+
+/// How often in a row that may happen.
+const FAILURES: u32 = 2;
 
 /// What somebody outside of the page wants of the app.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,18 +52,16 @@ pub(crate) enum Ask {
     Open,
     /// Show the window, and in it this chat.
     OpenChat(ChatId),
-    /// Close the window: to the tray, or for good.
-    Close,
     /// End the app.
     Quit,
 }
 
-/// How to ask. Cheap to clone; fine from any thread, also the main one.
+/// How to ask. Cheap to clone; fine from any thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Asks(mpsc::Sender<Ask>);
 
 impl Asks {
-    /// The sender, and the end that [`App::serve`] takes.
+    /// The sender, and the end that [`App`] hears.
     pub(crate) fn channel() -> (Self, mpsc::Receiver<Ask>) {
         let (sender, receiver) = mpsc::channel(ASKS);
         (Self(sender), receiver)
@@ -60,85 +74,343 @@ impl Asks {
     }
 }
 
-/// What commands and tasks share. Kept in Tauri's state.
+/// Why the app ended although nobody wanted that.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppError {
+    /// The window could not be started.
+    #[error("the window cannot be opened: {0}")]
+    Open(#[from] io::Error),
+    /// The window ended by itself, soon after it began.
+    #[error("the window closes as soon as it opens; see the log in the profile's directory")]
+    Window,
+}
+
+/// The app while it runs.
 pub(crate) struct App {
+    profile: Profile,
+    settings: Settings,
     chat: actor::Handle,
-    asks: Asks,
-    focused: watch::Sender<bool>,
-    updates: mpsc::Sender<updates::Request>,
-    flushed: Arc<Notify>,
+    tray: Tray,
+    host: Host,
+    window: Window,
+    /// How many windows in a row have failed at once.
+    failures: u32,
+    views: watch::Receiver<Arc<View>>,
+    /// What is told as unread in tray and title.
+    unread: u64,
+    focus: watch::Sender<bool>,
+    /// To the feed of updates, and from it.
+    requests: mpsc::Sender<updates::Request>,
+    updates: mpsc::Receiver<String>,
+    asked: mpsc::Receiver<Ask>,
+    /// Questions of the page that are worked on.
+    pending: FuturesUnordered<Pending>,
+}
+
+/// Whether there is a window.
+enum Window {
+    Gone,
+    Open(Line),
+    /// It is off the screen, and the page saves what is typed.
+    Leaving {
+        line: Line,
+        then: Then,
+        until: Instant,
+    },
+}
+
+/// What comes after the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    ToTray,
+    Quit,
+}
+
+/// The line to a window.
+struct Line {
+    to_window: mpsc::Sender<ToWindow>,
+    hears: mpsc::Receiver<ToApp>,
+    since: Instant,
+}
+
+/// What happened next.
+enum Event {
+    Asked(Ask),
+    Heard(ToApp),
+    /// The window has ended by itself.
+    WindowEnded,
+    Answered(u64, Answer),
+    Update(String),
+    ViewChanged,
+    /// The page has saved, or had its time for that.
+    Left,
+    /// The chat actor has ended, or nobody can ask any more.
+    Over,
 }
 
 impl App {
-    pub(crate) fn new(chat: actor::Handle, asks: Asks, updates: mpsc::Sender<updates::Request>) -> Self {
+    /// Puts the app together, and starts the tasks that feed it. `server` is what the command line names.
+    pub(crate) fn new(
+        profile: Profile,
+        settings: Settings,
+        chat: actor::Handle,
+        tray: Tray,
+        host: Host,
+        asked: mpsc::Receiver<Ask>,
+        server: Option<String>,
+    ) -> Self {
+        let (requests, requested) = mpsc::channel(1);
+        let (made, updates) = mpsc::channel(1);
+        tokio::spawn(updates::run(chat.view(), requested, made, server));
+        let focus = watch::Sender::new(false);
+        tokio::spawn(follow_focus(chat.clone(), focus.subscribe()));
         Self {
+            profile,
+            settings,
+            views: chat.view(),
             chat,
-            asks,
-            focused: watch::Sender::new(false),
+            tray,
+            host,
+            window: Window::Gone,
+            failures: 0,
+            unread: 0,
+            focus,
+            requests,
             updates,
-            flushed: Arc::default(),
+            asked,
+            pending: FuturesUnordered::new(),
         }
     }
 
-    pub(crate) fn chat(&self) -> &actor::Handle {
-        &self.chat
-    }
-
-    pub(crate) fn asks(&self) -> &Asks {
-        &self.asks
-    }
-
-    /// Waits while the feed is busy, so that a page cannot flood it.
-    pub(crate) async fn tell_updates(&self, request: updates::Request) {
-        // An error means that the app is ending.
-        let _ = self.updates.send(request).await;
-    }
-
-    /// The page has saved what was typed.
-    pub(crate) fn page_flushed(&self) {
-        self.flushed.notify_one();
-    }
-
-    /// The window gained or lost the focus.
-    pub(crate) fn set_focused(&self, focused: bool) {
-        self.focused.send_replace(focused);
-    }
-
-    /// Tells the chat actor where the focus is: always the latest, in order.
-    pub(crate) fn follow_focus(&self) -> impl Future<Output = ()> + Send + use<> {
-        let chat = self.chat.clone();
-        let mut focused = self.focused.subscribe();
-        async move {
-            while focused.changed().await.is_ok() {
-                let focused = *focused.borrow_and_update();
-                tracing::trace!(focused, "the focus changed");
-                log_failure(chat.dispatch(Intent::Focus { focused }).await);
+    /// Runs until somebody wants the app to end. With `visible` it begins with a window.
+    pub(crate) async fn run(mut self, visible: bool) -> Result<(), AppError> {
+        if visible {
+            self.show()?;
+        } else if !self.tray.is_there() {
+            tracing::warn!("there is no tray to hide in; the window is shown");
+            self.show()?;
+        }
+        self.tell_unread().await;
+        let ended = loop {
+            let event = self.next().await;
+            match self.handle(event).await {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break Ok(()),
+                Err(error) => break Err(error),
             }
+        };
+        if time::timeout(SHUT_DOWN_TIME, self.chat.shut_down())
+            .await
+            .is_err()
+        {
+            tracing::error!("the chat actor did not end in time");
+        }
+        ended
+    }
+
+    async fn next(&mut self) -> Event {
+        let (hears, until) = match &mut self.window {
+            Window::Gone => (None, None),
+            Window::Open(line) => (Some(&mut line.hears), None),
+            Window::Leaving { line, until, .. } => (Some(&mut line.hears), Some(*until)),
+        };
+        let busy = self.pending.len() >= QUESTIONS;
+        tokio::select! {
+            ask = self.asked.recv() => ask.map_or(Event::Over, Event::Asked),
+            heard = hear(hears), if !busy => heard.map_or(Event::WindowEnded, Event::Heard),
+            Some((number, answer)) = self.pending.next() => Event::Answered(number, answer),
+            update = self.updates.recv() => update.map_or(Event::Over, Event::Update),
+            changed = self.views.changed() => changed.map_or(Event::Over, |()| Event::ViewChanged),
+            () = sleep_until(until) => Event::Left,
+        }
+    }
+
+    async fn handle(&mut self, event: Event) -> Result<ControlFlow<()>, AppError> {
+        match event {
+            Event::Asked(ask) => {
+                tracing::debug!(?ask, "asked");
+                match ask {
+                    Ask::Open => self.show()?,
+                    Ask::OpenChat(chat_id) => {
+                        log_failure(self.chat.dispatch(Intent::OpenChat { chat_id }).await);
+                        self.show()?;
+                    }
+                    Ask::Quit => return Ok(self.leave(Then::Quit)),
+                }
+            }
+            Event::Heard(message) => return Ok(self.hear(message)),
+            Event::Answered(number, answer) => self.say(ToWindow::Answer { number, answer }),
+            Event::Update(payload) => self.say(ToWindow::Event {
+                name: EventName::Update,
+                payload,
+            }),
+            Event::ViewChanged => self.tell_unread().await,
+            Event::WindowEnded => return self.window_ended().await,
+            Event::Left => {
+                self.say(ToWindow::End);
+                return Ok(after(self.forget_window().await));
+            }
+            Event::Over => return Ok(ControlFlow::Break(())),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn hear(&mut self, message: ToApp) -> ControlFlow<()> {
+        match message {
+            ToApp::Ask { number, question } => {
+                if let (Question::Flushed(_), Window::Leaving { until, .. }) = (&question, &mut self.window) {
+                    *until = Instant::now();
+                }
+                self.pending
+                    .push(questions::work_on(&self.chat, &self.requests, number, question));
+            }
+            ToApp::Focused(focused) => drop(self.focus.send_replace(focused)),
+            ToApp::Settings(settings) => self.settings.replace(settings),
+            ToApp::CloseRequested => {
+                let stay = self.tray.is_there() && self.settings.close_to_tray();
+                return self.leave(if stay { Then::ToTray } else { Then::Quit });
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Shows the window, and opens one first if there is none. One that is leaving stays.
+    fn show(&mut self) -> io::Result<()> {
+        self.window = match std::mem::replace(&mut self.window, Window::Gone) {
+            Window::Open(line)
+            | Window::Leaving {
+                line,
+                then: Then::ToTray,
+                ..
+            } => Window::Open(line),
+            leaving @ Window::Leaving { then: Then::Quit, .. } => leaving,
+            Window::Gone => {
+                let (to_window, hears) = self.host.open()?;
+                Window::Open(Line {
+                    to_window,
+                    hears,
+                    since: Instant::now(),
+                })
+            }
+        };
+        if matches!(self.window, Window::Open(_)) {
+            self.say(ToWindow::Title(title(self.profile.name(), self.unread)));
+            self.say(ToWindow::Show);
+        }
+        Ok(())
+    }
+
+    /// Takes the window off the screen and lets the page save what is typed.
+    fn leave(&mut self, then: Then) -> ControlFlow<()> {
+        match std::mem::replace(&mut self.window, Window::Gone) {
+            Window::Gone => return after(Some(then)),
+            Window::Open(line) => {
+                self.window = Window::Leaving {
+                    line,
+                    then,
+                    until: Instant::now() + FLUSH_TIME,
+                };
+                self.say(ToWindow::Hide);
+                self.say(ToWindow::Event {
+                    name: EventName::Flush,
+                    payload: "null".to_owned(),
+                });
+            }
+            Window::Leaving {
+                line,
+                then: before,
+                until,
+            } => {
+                let then = if before == Then::Quit { before } else { then };
+                self.window = Window::Leaving { line, then, until };
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn window_ended(&mut self) -> Result<ControlFlow<()>, AppError> {
+        let since = match &self.window {
+            Window::Open(line) => Some(line.since),
+            Window::Gone | Window::Leaving { .. } => None,
+        };
+        let then = self.forget_window().await;
+        let Some(since) = since else {
+            return Ok(after(then));
+        };
+        self.failures = if since.elapsed() < SOON {
+            self.failures + 1
+        } else {
+            0
+        };
+        if self.failures > FAILURES {
+            return Err(AppError::Window);
+        }
+        tracing::error!("the window ended by itself and is opened anew");
+        self.show()?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// What was to come after the window, if it was leaving.
+    async fn forget_window(&mut self) -> Option<Then> {
+        self.focus.send_replace(false);
+        // Answers to a page that is gone would reach the next one, which did not ask.
+        self.pending.clear();
+        // An error means that the app is ending.
+        let _ = self.requests.send(updates::Request::Gone).await;
+        match std::mem::replace(&mut self.window, Window::Gone) {
+            Window::Leaving { then, .. } => Some(then),
+            Window::Open(_) | Window::Gone => None,
+        }
+    }
+
+    fn say(&self, message: ToWindow) {
+        let (Window::Open(line) | Window::Leaving { line, .. }) = &self.window else {
+            return;
+        };
+        if let Err(error) = line.to_window.try_send(message) {
+            tracing::warn!(%error, "the window does not hear");
+        }
+    }
+
+    /// Keeps tray and title in step with the view.
+    async fn tell_unread(&mut self) {
+        let unread = self.views.borrow_and_update().unread;
+        if unread != self.unread {
+            self.unread = unread;
+            self.say(ToWindow::Title(title(self.profile.name(), unread)));
+            self.tray.tell_unread(unread).await;
         }
     }
 }
 
-/// Does what is asked, one after the other, until the app ends.
-pub(crate) async fn serve(handle: AppHandle, mut asks: mpsc::Receiver<Ask>, tray: Tray) {
-    while let Some(ask) = asks.recv().await {
-        tracing::debug!(?ask, "asked");
-        match ask {
-            Ask::Open => window::show(&handle),
-            Ask::OpenChat(chat_id) => {
-                log_failure(
-                    handle
-                        .state::<App>()
-                        .chat
-                        .dispatch(Intent::OpenChat { chat_id })
-                        .await,
-                );
-                window::show(&handle);
-            }
-            Ask::Close if tray.is_there() && handle.state::<Settings>().close_to_tray() => {
-                to_tray(&handle).await;
-            }
-            Ask::Close | Ask::Quit => return quit(&handle).await,
-        }
+/// Whether the app goes on without a window.
+fn after(then: Option<Then>) -> ControlFlow<()> {
+    match then {
+        Some(Then::Quit) => ControlFlow::Break(()),
+        Some(Then::ToTray) | None => ControlFlow::Continue(()),
+    }
+}
+
+/// Tells the chat actor where the focus is: always the latest, in order.
+async fn follow_focus(chat: actor::Handle, mut focus: watch::Receiver<bool>) {
+    while focus.changed().await.is_ok() {
+        let focused = *focus.borrow_and_update();
+        tracing::trace!(focused, "the focus changed");
+        log_failure(chat.dispatch(Intent::Focus { focused }).await);
+    }
+}
+
+async fn hear(hears: Option<&mut mpsc::Receiver<ToApp>>) -> Option<ToApp> {
+    match hears {
+        Some(hears) => hears.recv().await,
+        None => future::pending().await,
+    }
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => time::sleep_until(until).await,
+        None => future::pending().await,
     }
 }
 
@@ -151,7 +423,7 @@ pub(crate) async fn quit_on_signal(asks: Asks) {
 }
 
 #[cfg(unix)]
-async fn ended_by_system() -> std::io::Result<()> {
+async fn ended_by_system() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     tokio::select! {
@@ -162,46 +434,36 @@ async fn ended_by_system() -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-async fn ended_by_system() -> std::io::Result<()> {
+async fn ended_by_system() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-async fn to_tray(handle: &AppHandle) {
-    window::hide(handle);
-    flush(handle).await;
-    window::destroy(handle);
-    handle.state::<App>().tell_updates(updates::Request::Gone).await;
-    if handle.state::<Settings>().first_time_in_tray() {
-        tracing::info!("the window went to the tray for the first time");
-    }
-}
-
-async fn quit(handle: &AppHandle) {
-    window::hide(handle);
-    flush(handle).await;
-    let chat = handle.state::<App>().chat.clone();
-    if time::timeout(SHUT_DOWN_TIME, chat.shut_down()).await.is_err() {
-        tracing::error!("the chat actor did not end in time");
-    }
-    handle.exit(0);
-}
-
-/// Lets the page save what is typed. A page that is gone or hangs is not waited for longer than a moment.
-async fn flush(handle: &AppHandle) {
-    if !window::is_there(handle) {
-        return;
-    }
-    let flushed = Arc::clone(&handle.state::<App>().flushed);
-    let answer = flushed.notified();
-    if let Err(error) = handle.emit_to(EventTarget::webview_window(window::MAIN), FLUSH, ()) {
-        tracing::warn!(%error, "the page could not be told to save");
-    } else if time::timeout(FLUSH_TIME, answer).await.is_err() {
-        tracing::warn!("the page did not say that it has saved");
+fn title(profile: &str, unread: u64) -> String {
+    let name = if profile == DEFAULT_PROFILE {
+        NAME.to_owned()
+    } else {
+        format!("{NAME} – {profile}")
+    };
+    if unread == 0 {
+        name
+    } else {
+        format!("({unread}) {name}")
     }
 }
 
 fn log_failure(result: Result<(), Failure>) {
     if let Err(failure) = result {
         tracing::warn!(code = failure.code, "an intent was not taken");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_title_tells_profile_and_unread() {
+        assert_eq!(title("default", 0), "Khaya");
+        assert_eq!(title("bob", 3), "(3) Khaya – bob");
     }
 }

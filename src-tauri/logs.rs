@@ -28,12 +28,12 @@ pub(crate) enum LogsError {
     File(#[from] InitError),
 }
 
-/// Starts logging, for the whole process, until it ends.
-pub(crate) fn start(directory: &Path) -> Result<(), LogsError> {
+/// Starts logging, for the whole process, until it ends. Each process has files of its own, which begin with `name`.
+pub(crate) fn start(directory: &Path, name: &str) -> Result<(), LogsError> {
     let directives = std::env::var(VARIABLE).unwrap_or_else(|_| DEFAULT.to_owned());
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
-        .filename_prefix("khaya")
+        .filename_prefix(name)
         .filename_suffix("log")
         .max_log_files(KEPT_FILES)
         .build(directory)?;

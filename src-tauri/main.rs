@@ -3,17 +3,19 @@
 //! Owns: the command line, the profile's directory and lock, the window, the tray, notifications, the keyring's
 //! entry, settings, logs. Never decides about chats, and never hands the page a secret.
 //!
-//! Here is how the app starts; [`app`] is how it runs and ends.
+//! Here is how the app starts; [`app`] is how it runs and ends, and [`window`] all of it that knows a window.
 
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod app;
 mod arguments;
-mod commands;
+mod host;
 mod instance;
+mod link;
 mod logs;
 mod notifications;
 mod profile;
+mod questions;
 mod secrets;
 mod settings;
 mod sign_in;
@@ -30,17 +32,18 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use khaya_chat::{actor, shell::ShellRequest};
-use tauri::{AppHandle, Manager, RunEvent};
-use tokio::sync::mpsc;
+use tokio::{runtime::Runtime, sync::mpsc};
 
 use crate::{
     app::{App, Ask, Asks},
     arguments::Arguments,
+    host::{Host, Surface},
     instance::{Claim, Instance, Knock},
     profile::Profile,
     secrets::Keyring,
     settings::Settings,
     sign_in::SignIn,
+    tray::Tray,
 };
 
 fn main() -> ExitCode {
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     match start(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!(%error, "the app cannot start");
+            tracing::error!(%error, "the app cannot go on");
             // Nobody is left to tell if this fails too.
             let _ = writeln!(io::stderr(), "khaya: {error:#}");
             ExitCode::FAILURE
@@ -57,9 +60,13 @@ fn main() -> ExitCode {
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    #[cfg(target_os = "linux")]
+    if host::is_window() {
+        return run_window(arguments);
+    }
     let sign_in = SignIn::read(arguments, io::stdin().lock())?;
     let profile = Profile::open(arguments)?;
-    logs::start(&profile.logs())?;
+    logs::start(&profile.logs(), "khaya")?;
     let instance = match instance::claim(
         &profile,
         &Knock {
@@ -81,130 +88,117 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         profile = profile.name(),
         "starting"
     );
-    apply_quirks();
-
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("no tasks can run")?;
-    tauri::async_runtime::set(runtime.handle().clone());
+    let runtime = runtime()?;
     let (chat, requests) = runtime.block_on(actor::start(actor::Config {
         data_dir: profile.root().to_owned(),
         http: http_client()?,
         secrets: Arc::new(Keyring::of_system(profile.name())),
     }))?;
-    run(Parts {
-        chat,
-        requests,
+    let parts = Parts {
+        settings: Settings::read(&profile),
         profile,
         instance,
+        chat,
+        requests,
         sign_in,
         server: arguments.server.clone(),
-        hidden: arguments.hidden,
-    })
+        visible: !arguments.hidden,
+    };
+    run(&runtime, parts)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What is ready before there is a window.
 struct Parts {
-    chat: actor::Handle,
-    requests: mpsc::Receiver<ShellRequest>,
+    settings: Settings,
     profile: Profile,
     instance: Instance,
+    chat: actor::Handle,
+    requests: mpsc::Receiver<ShellRequest>,
     sign_in: Option<SignIn>,
     server: Option<String>,
-    hidden: bool,
+    visible: bool,
 }
 
-fn run(parts: Parts) -> anyhow::Result<ExitCode> {
-    let window_state = tauri_plugin_window_state::Builder::default()
-        .with_filename(parts.profile.window_state().to_string_lossy())
-        .with_state_flags(window::remembered())
-        .build();
-    let builder = tauri::Builder::default()
-        .plugin(tauri_plugin_store::Builder::default().build())
-        .plugin(
-            tauri_plugin_opener::Builder::default()
-                .open_js_links_on_click(false)
-                .build(),
-        )
-        .plugin(window_state);
-    #[cfg(not(target_os = "linux"))]
-    let builder = builder.plugin(tauri_plugin_notification::init());
-    let app = builder
-        .invoke_handler(tauri::generate_handler![
-            commands::alive,
-            commands::dispatch,
-            commands::flushed,
-            commands::open_link,
-            commands::save_settings,
-            commands::settings,
-            commands::snapshot,
-        ])
-        .on_window_event(window::on_event)
-        .setup(move |app| Ok(set_up(app.handle(), parts)?))
-        .build(tauri::generate_context!())
-        .context("the window system cannot be used")?;
-    let code = app.run_return(|_, event| {
-        // The last window may go to the tray: the app ends only when it is asked to, and that names a code.
-        if let RunEvent::ExitRequested { api, code: None, .. } = event {
-            api.prevent_exit();
-        }
-    });
-    Ok(if code == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+/// The app, whose window is another process.
+#[cfg(target_os = "linux")]
+fn run(runtime: &Runtime, parts: Parts) -> anyhow::Result<()> {
+    let host = Host::new(&parts.profile).context("this program cannot be found")?;
+    runtime.block_on(serve(parts, host, ()))
 }
 
-fn set_up(handle: &AppHandle, parts: Parts) -> anyhow::Result<()> {
+/// The window of an app that is another process.
+#[cfg(target_os = "linux")]
+fn run_window(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    // Before anything starts a thread.
+    webkit2gtk_nvidia_quirk::apply_workaround_with_options(Default::default());
+    let profile = Profile::open(arguments)?;
+    logs::start(&profile.logs(), "window")?;
+    let runtime = runtime()?;
+    tauri::async_runtime::set(runtime.handle().clone());
+    let line = runtime
+        .block_on(async { host::line_to_parent() })
+        .context("the app cannot be reached")?;
+    window::run(profile, line, |_| {})?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The app and its window in one process: the window has the main thread.
+#[cfg(not(target_os = "linux"))]
+fn run(runtime: &Runtime, parts: Parts) -> anyhow::Result<()> {
+    let (line, ends) = link::within();
+    tauri::async_runtime::set(runtime.handle().clone());
+    let (ended, result) = std::sync::mpsc::channel();
+    window::run(parts.profile.clone(), ends, move |handle| {
+        let surface = handle.clone();
+        tauri::async_runtime::spawn(async move {
+            // The line to the window ends with this, and the window with the line.
+            let _ = ended.send(serve(parts, Host::new(line), surface).await);
+        });
+    })?;
+    result.recv().context("the app ended before it could say how")?
+}
+
+async fn serve(parts: Parts, host: Host, surface: Surface) -> anyhow::Result<()> {
     let Parts {
-        chat,
-        requests,
+        settings,
         profile,
         mut instance,
+        chat,
+        requests,
         sign_in,
         server,
-        hidden,
+        visible,
     } = parts;
     let (asks, asked) = Asks::channel();
-    let (updates, update_requests) = mpsc::channel(app::UPDATE_REQUESTS);
-    let app = App::new(chat.clone(), asks.clone(), updates);
-    handle.manage(Settings::open(handle, &profile)?);
-    handle.manage(profile.clone());
-
-    use tauri::async_runtime::spawn;
-    spawn(app.follow_focus());
-    spawn(updates::run(handle.clone(), chat.view(), update_requests, server));
-    spawn(notifications::serve(handle.clone(), requests, asks.clone()));
-    if let Some(sign_in) = sign_in {
-        spawn(sign_in.run(chat.clone()));
-    }
-    handle.manage(app);
-
     let from_second = asks.clone();
     instance.hear(move |knock| {
         if knock.raise {
             from_second.send(Ask::Open);
         }
     });
-    handle.manage(instance);
-
-    if !hidden {
-        window::show(handle);
+    let tray = Tray::start(&surface, profile.name(), asks.clone()).await;
+    tokio::spawn(notifications::serve(
+        surface,
+        settings.clone(),
+        requests,
+        asks.clone(),
+    ));
+    tokio::spawn(app::quit_on_signal(asks));
+    if let Some(sign_in) = sign_in {
+        tokio::spawn(sign_in.run(chat.clone()));
     }
-    let handle = handle.clone();
-    spawn(async move {
-        let tray = tray::start(&handle, profile.name(), asks.clone()).await;
-        if hidden && !tray.is_there() {
-            tracing::warn!("there is no tray to hide in; the window is shown");
-            asks.send(Ask::Open);
-        }
-        spawn(tray::follow(handle.clone(), tray.clone(), chat.view()));
-        spawn(app::quit_on_signal(asks));
-        app::serve(handle, asked, tray).await;
-    });
+    App::new(profile, settings, chat, tray, host, asked, server)
+        .run(visible)
+        .await?;
     Ok(())
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no tasks can run")
 }
 
 /// One client with one pool of connections for the whole app.
@@ -214,12 +208,3 @@ fn http_client() -> anyhow::Result<reqwest::Client> {
         .build()
         .context("no secure connection can be made")
 }
-
-/// Works around what makes windows blank on some systems, before anything touches the display.
-#[cfg(target_os = "linux")]
-fn apply_quirks() {
-    webkit2gtk_nvidia_quirk::apply_workaround_with_options(Default::default());
-}
-
-#[cfg(not(target_os = "linux"))]
-fn apply_quirks() {}

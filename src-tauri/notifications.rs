@@ -4,10 +4,9 @@
 //! Never decides whether to notify. A click comes back as [`Ask::OpenChat`].
 
 use khaya_chat::shell::{Notice, ShellRequest};
-use tauri::{AppHandle, Manager};
 use tokio::sync::mpsc;
 
-use crate::{app::Asks, settings::Settings};
+use crate::{app::Asks, host::Surface, settings::Settings};
 
 #[cfg(target_os = "linux")]
 #[path = "notifications/bus.rs"]
@@ -28,12 +27,16 @@ struct Shown<'a> {
 }
 
 /// Does what the chat machine asks, until it ends.
-pub(crate) async fn serve(handle: AppHandle, requests: mpsc::Receiver<ShellRequest>, asks: Asks) {
-    platform::serve(handle, requests, asks).await;
+pub(crate) async fn serve(
+    surface: Surface,
+    settings: Settings,
+    requests: mpsc::Receiver<ShellRequest>,
+    asks: Asks,
+) {
+    platform::serve(surface, settings, requests, asks).await;
 }
 
-fn prepare<'a>(handle: &AppHandle, notice: &'a Notice) -> Shown<'a> {
-    let settings = handle.state::<Settings>();
+fn prepare<'a>(settings: &Settings, notice: &'a Notice) -> Shown<'a> {
     let body = if settings.notice_text() {
         notice.body.as_str()
     } else {

@@ -3,7 +3,10 @@
 //! Never falls back to anything else: where there is no keyring, or it is locked, the caller learns why and the
 //! person decides. Never logs what is stored.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
 
 use keyring_core::{CredentialStore, Entry, Error};
 use khaya_chat::{
@@ -112,6 +115,20 @@ impl Place {
             *store = Some(open);
         }
         result
+    }
+}
+
+impl Drop for Place {
+    /// A keyring says goodbye over the bus, which blocks: not where tasks run.
+    fn drop(&mut self) {
+        let store = self
+            .store
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if store.is_some() {
+            thread::spawn(move || drop(store));
+        }
     }
 }
 

@@ -3,12 +3,7 @@
 //! On Linux the StatusNotifierItem protocol itself, which tells whether a panel shows it and needs no GTK;
 //! elsewhere Tauri's tray.
 
-use khaya_chat::View;
-use std::sync::Arc;
-use tauri::{AppHandle, image::Image};
-use tokio::sync::watch;
-
-use crate::{app::Asks, window};
+use tauri::image::Image;
 
 #[cfg(target_os = "linux")]
 #[path = "tray/status_notifier.rs"]
@@ -21,27 +16,6 @@ pub(crate) use platform::Tray;
 
 const OPEN: &str = "Open Khaya";
 const QUIT: &str = "Quit";
-
-/// Keeps tray and title in step with the view, until the app ends.
-pub(crate) async fn follow(handle: AppHandle, tray: Tray, mut views: watch::Receiver<Arc<View>>) {
-    let mut told = None;
-    loop {
-        let unread = views.borrow_and_update().unread;
-        if told != Some(unread) {
-            told = Some(unread);
-            tray.tell_unread(unread).await;
-            window::tell_unread(&handle, unread);
-        }
-        if views.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Starts the tray. Without a panel that shows it the app goes on, and closing the window quits.
-pub(crate) async fn start(handle: &AppHandle, profile: &str, asks: Asks) -> Tray {
-    Tray::start(handle, profile, asks).await
-}
 
 /// The tooltip, and a line of the menu.
 fn unread_line(unread: u64) -> String {

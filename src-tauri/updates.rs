@@ -10,16 +10,10 @@ use std::sync::Arc;
 use khaya_chat::view::{Update, View, diff};
 use serde::Serialize;
 use serde_json::Value;
-use tauri::{AppHandle, Emitter, EventTarget};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{self, Duration},
 };
-
-use crate::window;
-
-/// The event's name.
-pub(crate) const EVENT: &str = "update";
 
 /// The shortest time between two updates: a frame at 60 Hz.
 const FRAME: Duration = Duration::from_millis(16);
@@ -57,11 +51,12 @@ pub(crate) enum Request {
     Gone,
 }
 
-/// Sends updates to the page until the app ends. `requests` may hold a few; a page that asks more has to wait.
+/// Makes updates for the page until the app ends. A full `updates` makes it wait, and the next one then tells of all
+/// that came meanwhile. `server` is what the command line names.
 pub(crate) async fn run(
-    app: AppHandle,
     mut views: watch::Receiver<Arc<View>>,
     mut requests: mpsc::Receiver<Request>,
+    updates: mpsc::Sender<String>,
     server: Option<String>,
 ) {
     let mut feed = Feed {
@@ -81,9 +76,9 @@ pub(crate) async fn run(
             },
         }
         let newest = Arc::clone(&views.borrow_and_update());
-        if let Some(event) = feed.next(&newest) {
-            if let Err(error) = app.emit_str_to(EventTarget::webview_window(window::MAIN), EVENT, event) {
-                tracing::warn!(%error, "an update could not be sent");
+        if let Some(update) = feed.next(&newest) {
+            if updates.send(update).await.is_err() {
+                return;
             }
             time::sleep(FRAME).await;
         }

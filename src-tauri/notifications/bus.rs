@@ -12,12 +12,15 @@ use std::{
 use futures_util::{StreamExt, stream::BoxStream};
 use khaya_chat::shell::ShellRequest;
 use khaya_wire::ChatId;
-use tauri::AppHandle;
 use tokio::{sync::mpsc, time};
 use zbus::{Connection, zvariant::Value};
 
 use super::{Shown, prepare};
-use crate::app::{Ask, Asks};
+use crate::{
+    app::{Ask, Asks},
+    host::Surface,
+    settings::Settings,
+};
 
 /// The action that servers invoke for a click on the notice itself.
 const DEFAULT_ACTION: &str = "default";
@@ -65,12 +68,17 @@ enum Told {
     Changed,
 }
 
-pub(super) async fn serve(handle: AppHandle, mut requests: mpsc::Receiver<ShellRequest>, asks: Asks) {
+pub(super) async fn serve(
+    _: Surface,
+    settings: Settings,
+    mut requests: mpsc::Receiver<ShellRequest>,
+    asks: Asks,
+) {
     let mut desktop = Desktop::default();
     loop {
         tokio::select! {
             request = requests.recv() => match request {
-                Some(request) => desktop.answer(&handle, request).await,
+                Some(request) => desktop.answer(&settings, request).await,
                 None => return,
             },
             told = desktop.told() => match told {
@@ -99,10 +107,10 @@ struct Link {
 }
 
 impl Desktop {
-    async fn answer(&mut self, handle: &AppHandle, request: ShellRequest) {
+    async fn answer(&mut self, settings: &Settings, request: ShellRequest) {
         let done = time::timeout(CALL_TIME, async {
             match request {
-                ShellRequest::Notify(notice) => self.show(&prepare(handle, &notice)).await,
+                ShellRequest::Notify(notice) => self.show(&prepare(settings, &notice)).await,
                 ShellRequest::Withdraw { chat_id } => self.withdraw(|chat| *chat == chat_id).await,
                 ShellRequest::WithdrawAll => self.withdraw(|_| true).await,
             }

@@ -4,12 +4,15 @@
 
 use khaya_chat::shell::ShellRequest;
 use khaya_wire::ChatId;
-use tauri::AppHandle;
 use tauri_plugin_notification::NotificationExt;
 use tokio::sync::mpsc;
 
 use super::prepare;
-use crate::app::{Ask, Asks};
+use crate::{
+    app::{Ask, Asks},
+    host::Surface,
+    settings::Settings,
+};
 
 /// The key under which a notice carries its chat.
 const CHAT: &str = "chatId";
@@ -17,9 +20,14 @@ const CHAT: &str = "chatId";
 /// The action that the plugin tells for a click on the notice itself.
 const TAP: &str = "tap";
 
-pub(super) async fn serve(handle: AppHandle, mut requests: mpsc::Receiver<ShellRequest>, asks: Asks) {
+pub(super) async fn serve(
+    surface: Surface,
+    settings: Settings,
+    mut requests: mpsc::Receiver<ShellRequest>,
+    asks: Asks,
+) {
     // Before the first notice: the plugin tells clicks only of those shown after.
-    let heard = handle.notification().on_action(move |performed| {
+    let heard = surface.notification().on_action(move |performed| {
         let chat = performed
             .notification()
             .and_then(|notice| notice.extra().get(CHAT)?.as_str().map(str::to_owned));
@@ -35,8 +43,8 @@ pub(super) async fn serve(handle: AppHandle, mut requests: mpsc::Receiver<ShellR
     while let Some(request) = requests.recv().await {
         match request {
             ShellRequest::Notify(notice) => {
-                let shown = prepare(&handle, &notice);
-                let mut builder = handle
+                let shown = prepare(&settings, &notice);
+                let mut builder = surface
                     .notification()
                     .builder()
                     .title(&notice.title)

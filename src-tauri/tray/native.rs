@@ -1,13 +1,15 @@
 //! The tray on macOS and Windows: Tauri's.
 
 use tauri::{
-    AppHandle,
     menu::{Menu, MenuItem, PredefinedMenuItem},
     tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent},
 };
 
 use super::{OPEN, QUIT, icon, unread_line};
-use crate::app::{Ask, Asks};
+use crate::{
+    app::{Ask, Asks},
+    host::Surface,
+};
 
 const OPEN_ID: &str = "open";
 const QUIT_ID: &str = "quit";
@@ -26,8 +28,9 @@ struct Parts {
 
 impl Tray {
     #[expect(clippy::unused_async, reason = "the other systems' tray waits for the bus")]
-    pub(super) async fn start(handle: &AppHandle, profile: &str, asks: Asks) -> Self {
-        match build(handle, profile, asks) {
+    /// Starts the tray. Without a panel that shows it the app goes on, and closing the window quits.
+    pub(crate) async fn start(surface: &Surface, profile: &str, asks: Asks) -> Self {
+        match build(surface, profile, asks) {
             Ok(parts) => Self { parts: Some(parts) },
             Err(error) => {
                 tracing::warn!(%error, "there is no tray; closing the window quits");
@@ -41,7 +44,8 @@ impl Tray {
     }
 
     #[expect(clippy::unused_async, reason = "the other systems' tray waits for the bus")]
-    pub(super) async fn tell_unread(&self, unread: u64) {
+    /// Shows how much is unread.
+    pub(crate) async fn tell_unread(&self, unread: u64) {
         let Some(parts) = &self.parts else { return };
         if let Err(error) = parts.tell(unread) {
             tracing::warn!(%error, "the tray cannot be changed");
@@ -63,15 +67,15 @@ impl Parts {
     }
 }
 
-fn build(handle: &AppHandle, profile: &str, asks: Asks) -> tauri::Result<Parts> {
-    let line = MenuItem::new(handle, unread_line(0), false, None::<&str>)?;
+fn build(surface: &Surface, profile: &str, asks: Asks) -> tauri::Result<Parts> {
+    let line = MenuItem::new(surface, unread_line(0), false, None::<&str>)?;
     let menu = Menu::with_items(
-        handle,
+        surface,
         &[
             &line,
-            &PredefinedMenuItem::separator(handle)?,
-            &MenuItem::with_id(handle, OPEN_ID, OPEN, true, None::<&str>)?,
-            &MenuItem::with_id(handle, QUIT_ID, QUIT, true, None::<&str>)?,
+            &PredefinedMenuItem::separator(surface)?,
+            &MenuItem::with_id(surface, OPEN_ID, OPEN, true, None::<&str>)?,
+            &MenuItem::with_id(surface, QUIT_ID, QUIT, true, None::<&str>)?,
         ],
     )?;
     let image = if cfg!(target_os = "macos") {
@@ -101,6 +105,6 @@ fn build(handle: &AppHandle, profile: &str, asks: Asks) -> tauri::Result<Parts> 
                 asks.send(Ask::Open);
             }
         })
-        .build(handle)?;
+        .build(surface)?;
     Ok(Parts { icon, line })
 }

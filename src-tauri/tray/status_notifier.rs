@@ -10,10 +10,12 @@ use std::sync::{
 use ksni::{
     Category, Handle, Icon, MenuItem, OfflineReason, Status, ToolTip, TrayMethods, menu::StandardItem,
 };
-use tauri::AppHandle;
 
 use super::{OPEN, QUIT, icon, unread_line};
-use crate::app::{Ask, Asks};
+use crate::{
+    app::{Ask, Asks},
+    host::Surface,
+};
 
 /// The tray, or the knowledge that there is none. Cheap to clone.
 #[derive(Clone)]
@@ -23,7 +25,8 @@ pub(crate) struct Tray {
 }
 
 impl Tray {
-    pub(super) async fn start(_: &AppHandle, profile: &str, asks: Asks) -> Self {
+    /// Starts the tray. Without a panel that shows it the app goes on, and closing the window quits.
+    pub(crate) async fn start(_: &Surface, profile: &str, asks: Asks) -> Self {
         // True until the panel says otherwise, which it does at once or never.
         let shown = Arc::new(AtomicBool::new(true));
         let item = Item {
@@ -50,7 +53,8 @@ impl Tray {
         self.shown.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn tell_unread(&self, unread: u64) {
+    /// Shows how much is unread.
+    pub(crate) async fn tell_unread(&self, unread: u64) {
         if let Some(item) = &self.item {
             item.update(|item| item.unread = unread).await;
         }

@@ -3,93 +3,71 @@
 //! The page is not trusted: whatever it sends may be anything. State never comes back as an answer, but for the
 //! snapshot that a new page begins with.
 
-use khaya_chat::{Intent, view::Failure};
 use serde_json::{Map, Value};
 use tauri::{AppHandle, State};
 use tauri_plugin_opener::OpenerExt;
-use tokio::sync::oneshot;
 use url::Url;
 
-use crate::{
-    app::App,
-    settings::Settings,
-    updates::{self, Snapshot},
-};
-
-/// The most that the page may give to keep for the next page, in bytes of JSON.
-const MAX_KEPT_BYTES: usize = 4 * 1024;
+use super::{asker::Asker, settings::SettingsFile};
+use crate::link::{Answer, Question, Refusal};
 
 /// Does what a person wants.
 #[tauri::command]
-pub(crate) async fn dispatch(app: State<'_, App>, intent: Value) -> Result<(), Failure> {
-    let intent: Intent = serde_json::from_value(intent).map_err(|error| {
-        // Not the error itself: it may quote what was sent, and that may be a password.
-        tracing::error!(category = ?error.classify(), "the page sent an intent that is none");
-        failure(
-            "invalid_intent",
-            "The window asked for something that the app does not know.",
-        )
-    })?;
-    app.chat().dispatch(intent).await
+pub(super) async fn dispatch(asker: State<'_, Asker>, intent: Value) -> Answer {
+    asker.ask(Question::Dispatch(intent)).await
 }
 
 /// All that a new page shows.
 #[tauri::command]
-pub(crate) async fn snapshot(app: State<'_, App>) -> Result<Snapshot, Failure> {
-    let (reply, answer) = oneshot::channel();
-    app.tell_updates(updates::Request::Snapshot(reply)).await;
-    answer.await.map_err(|_| failure("ended", "The app is closing."))
+pub(super) async fn snapshot(asker: State<'_, Asker>) -> Answer {
+    asker.ask(Question::Snapshot).await
 }
 
 /// Says that the page lives and has applied the update with this number.
 #[tauri::command]
-pub(crate) async fn alive(app: State<'_, App>, number: u64) -> Result<(), Failure> {
-    app.tell_updates(updates::Request::Alive(number)).await;
-    Ok(())
+pub(super) async fn alive(asker: State<'_, Asker>, number: u64) -> Answer {
+    asker.ask(Question::Alive(number)).await
 }
 
 /// Says that all that was typed has been saved; `page` is kept for the next page.
 #[tauri::command]
-pub(crate) async fn flushed(app: State<'_, App>, page: Value) -> Result<(), Failure> {
-    if page.to_string().len() > MAX_KEPT_BYTES {
-        app.page_flushed();
-        return Err(failure("payload_too_large", "The page wants to keep too much."));
-    }
-    app.tell_updates(updates::Request::Keep(page)).await;
-    app.page_flushed();
-    Ok(())
+pub(super) async fn flushed(asker: State<'_, Asker>, page: Value) -> Answer {
+    asker.ask(Question::Flushed(page)).await
 }
 
 /// What was chosen.
 #[tauri::command]
-pub(crate) fn settings(settings: State<'_, Settings>) -> Map<String, Value> {
-    settings.all()
+pub(super) fn settings(file: State<'_, SettingsFile>) -> Map<String, Value> {
+    file.all()
 }
 
 /// Keeps what is chosen.
-#[tauri::command(async)]
-pub(crate) fn save_settings(
-    current: State<'_, Settings>,
+#[tauri::command]
+pub(super) async fn save_settings(
+    file: State<'_, SettingsFile>,
+    asker: State<'_, Asker>,
     settings: Map<String, Value>,
-) -> Result<(), Failure> {
-    current.replace(settings).map_err(|error| {
+) -> Result<(), Refusal> {
+    file.replace(&settings).map_err(|error| {
         tracing::warn!(%error, "settings were not saved");
-        failure(
+        Refusal::new(
             "settings_not_saved",
             &format!("Your settings were not saved: {error}."),
         )
-    })
+    })?;
+    asker.tell_settings(settings).await;
+    Ok(())
 }
 
 /// Opens a link in the browser.
 #[tauri::command(async)]
-pub(crate) fn open_link(app: AppHandle, url: String) -> Result<(), Failure> {
-    let url = external(&url).ok_or_else(|| failure("invalid_link", "This link cannot be opened."))?;
+pub(super) fn open_link(app: AppHandle, url: String) -> Result<(), Refusal> {
+    let url = external(&url).ok_or_else(|| Refusal::new("invalid_link", "This link cannot be opened."))?;
     app.opener()
         .open_url(url.as_str(), None::<&str>)
         .map_err(|error| {
             tracing::warn!(%error, "a link could not be opened");
-            failure("link_not_opened", "No app on this computer opens links.")
+            Refusal::new("link_not_opened", "No app on this computer opens links.")
         })
 }
 
@@ -102,14 +80,6 @@ fn external(text: &str) -> Option<Url> {
         _ => None,
     }
 }
-
-fn failure(code: &str, message: &str) -> Failure {
-    Failure {
-        code: code.to_owned(),
-        message: message.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

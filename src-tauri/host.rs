@@ -1,0 +1,122 @@
+//! Where the window runs: how the app gets one when it has none.
+//!
+//! On Linux in a child process, which is this same program with `KHAYA_WINDOW` set; the line to it is a socket that the
+//! child has as its standard input. Elsewhere on the main thread of this process.
+
+#[cfg(target_os = "linux")]
+pub(crate) use child::{Host, Surface, is_window, line_to_parent};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use here::{Host, Surface};
+
+#[cfg(target_os = "linux")]
+mod child {
+    use std::{
+        env,
+        ffi::OsString,
+        io,
+        os::{
+            fd::{AsFd, OwnedFd},
+            unix::net::UnixStream as StdStream,
+        },
+        path::PathBuf,
+        process::Stdio,
+    };
+
+    use tokio::{net::UnixStream, process::Command};
+
+    use crate::{
+        link::{self, End, ToApp, ToWindow},
+        profile::Profile,
+    };
+
+    /// What tray and notices need of the window system: nothing.
+    pub(crate) type Surface = ();
+
+    /// Says that the process is the window of its parent.
+    const VARIABLE: &str = "KHAYA_WINDOW";
+
+    /// Starts windows.
+    #[derive(Debug)]
+    pub(crate) struct Host {
+        program: PathBuf,
+        arguments: [OsString; 4],
+    }
+
+    impl Host {
+        pub(crate) fn new(profile: &Profile) -> io::Result<Self> {
+            let root = profile.root().as_os_str().to_owned();
+            Ok(Self {
+                program: env::current_exe()?,
+                arguments: [
+                    "--profile".into(),
+                    profile.name().into(),
+                    "--data-dir".into(),
+                    root,
+                ],
+            })
+        }
+
+        /// Starts a window, which shows nothing until it is told to. It ends when the line does. Must be called within
+        /// a runtime.
+        pub(crate) fn open(&mut self) -> io::Result<End<ToApp, ToWindow>> {
+            let (ours, theirs) = StdStream::pair()?;
+            ours.set_nonblocking(true)?;
+            let mut child = Command::new(&self.program)
+                .args(&self.arguments)
+                .env(VARIABLE, "1")
+                .stdin(Stdio::from(OwnedFd::from(theirs)))
+                // A terminal's Ctrl-C is for the app, which then lets the window save what is typed.
+                .process_group(0)
+                .spawn()?;
+            tracing::debug!(process = child.id(), "a window starts");
+            tokio::spawn(async move {
+                match child.wait().await {
+                    Ok(status) => tracing::debug!(%status, "a window has ended"),
+                    Err(error) => tracing::warn!(%error, "it is not known how a window ended"),
+                }
+            });
+            let (reader, writer) = UnixStream::from_std(ours)?.into_split();
+            Ok(link::over(reader, writer))
+        }
+    }
+
+    /// Whether this process is the window of another.
+    pub(crate) fn is_window() -> bool {
+        env::var_os(VARIABLE).is_some()
+    }
+
+    /// The line to the app of which this process is the window. Must be called within a runtime.
+    pub(crate) fn line_to_parent() -> io::Result<End<ToWindow, ToApp>> {
+        let stream = StdStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        stream.set_nonblocking(true)?;
+        let (reader, writer) = UnixStream::from_std(stream)?.into_split();
+        Ok(link::over(reader, writer))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod here {
+    use std::io;
+
+    use crate::link::{End, ToApp, ToWindow};
+
+    /// What tray and notices need of the window system.
+    pub(crate) type Surface = tauri::AppHandle;
+
+    /// Hands out the line to the one window of this process, which lives as long as the app.
+    #[derive(Debug)]
+    pub(crate) struct Host {
+        line: Option<End<ToApp, ToWindow>>,
+    }
+
+    impl Host {
+        pub(crate) fn new(line: End<ToApp, ToWindow>) -> Self {
+            Self { line: Some(line) }
+        }
+
+        /// The line to the window, which shows nothing until it is told to.
+        pub(crate) fn open(&mut self) -> io::Result<End<ToApp, ToWindow>> {
+            self.line.take().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+        }
+    }
+}

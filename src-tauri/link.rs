@@ -1,0 +1,251 @@
+//! What the app and its window say to each other, and the line they say it on.
+//!
+//! The app decides and keeps; the window shows. On Linux the window is a process of its own, since GTK and WebKit
+//! stay in memory once they were used: so a closed window costs nothing. Elsewhere both are in one process. Either
+//! way these messages are all that passes between them, and none of them carries a token.
+
+use std::io;
+
+use khaya_chat::view::Failure;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, value::RawValue};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter},
+    sync::mpsc,
+};
+
+/// How many messages may wait on either side. The feed stops long before at a page that does not follow.
+const CAPACITY: usize = 512;
+
+/// What the app tells its window.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum ToWindow {
+    /// Be seen, above others and with the focus.
+    Show,
+    /// Go from the screen. The page lives on until [`ToWindow::End`].
+    Hide,
+    /// Have this title.
+    Title(String),
+    /// Hand the page this event; the payload is JSON.
+    Event { name: EventName, payload: String },
+    /// The answer to the question with this number.
+    Answer { number: u64, answer: Answer },
+    /// Be gone.
+    End,
+}
+
+/// The events that the page hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum EventName {
+    /// What changed.
+    Update,
+    /// Save what is typed, and answer with the command `flushed`.
+    Flush,
+    /// A link was opened that concerns the page.
+    Link,
+}
+
+impl EventName {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Update => "update",
+            Self::Flush => "flush",
+            Self::Link => "link",
+        }
+    }
+}
+
+/// What the window tells the app.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToApp {
+    /// The page asks; it gets exactly one answer.
+    Ask { number: u64, question: Question },
+    /// The window gained or lost the focus.
+    Focused(bool),
+    /// The person closes the window.
+    CloseRequested,
+    /// The page loaded new settings into the file.
+    Settings(Map<String, Value>),
+}
+
+/// What the page asks by a command.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Question {
+    /// Do this: an intent, as yet unchecked.
+    Dispatch(Value),
+    /// Tell everything that a new page needs.
+    Snapshot,
+    /// The page lives and has applied the update with this number.
+    Alive(u64),
+    /// All that was typed has been saved; keep this for the next page.
+    Flushed(Value),
+}
+
+/// JSON for the page, or why there is none.
+pub(crate) type Answer = Result<Box<RawValue>, Refusal>;
+
+/// What the page gets instead of an answer: a code to switch on, and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: &str, message: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    /// The other side is gone.
+    pub(crate) fn ended() -> Self {
+        Self::new("ended", "The app is closing.")
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(Failure { code, message }: Failure) -> Self {
+        Self { code, message }
+    }
+}
+
+/// One end of the line: what is to be said, and what is heard. Hearing `None` means that the other side is gone.
+pub(crate) type End<In, Out> = (mpsc::Sender<Out>, mpsc::Receiver<In>);
+
+/// A line within one process.
+#[cfg_attr(
+    target_os = "linux",
+    expect(dead_code, reason = "the window is a process of its own here")
+)]
+pub(crate) fn within() -> (End<ToApp, ToWindow>, End<ToWindow, ToApp>) {
+    let (to_window, window_hears) = mpsc::channel(CAPACITY);
+    let (to_app, app_hears) = mpsc::channel(CAPACITY);
+    ((to_window, app_hears), (to_app, window_hears))
+}
+
+/// A line over a stream between two processes: one message a line, as JSON. Needs a runtime.
+pub(crate) fn over<In, Out>(
+    reader: impl AsyncRead + Send + Unpin + 'static,
+    writer: impl AsyncWrite + Send + Unpin + 'static,
+) -> End<In, Out>
+where
+    In: DeserializeOwned + Send + 'static,
+    Out: Serialize + Send + 'static,
+{
+    let (say, mut to_say) = mpsc::channel::<Out>(CAPACITY);
+    let (heard, hear) = mpsc::channel(CAPACITY);
+    tokio::spawn(async move {
+        let mut writer = BufWriter::new(writer);
+        while let Some(message) = to_say.recv().await {
+            let line = serde_json::to_vec(&message);
+            if let Err(error) = write(&mut writer, line, to_say.is_empty()).await {
+                return tracing::debug!(%error, "the other side hears no more");
+            }
+        }
+        if let Err(error) = writer.shutdown().await {
+            tracing::debug!(%error, "the other side is gone already");
+        }
+    });
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(reader).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            match serde_json::from_str(&line) {
+                Ok(message) => {
+                    if heard.send(message).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => return tracing::error!(%error, "the other side says what cannot be understood"),
+            }
+        }
+    });
+    (say, hear)
+}
+
+async fn write(
+    writer: &mut (impl AsyncWrite + Unpin),
+    line: serde_json::Result<Vec<u8>>,
+    last: bool,
+) -> io::Result<()> {
+    writer.write_all(&line?).await?;
+    writer.write_all(b"\n").await?;
+    if last { writer.flush().await } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn carries_every_kind_of_message_in_order() {
+        let (one, two) = tokio::io::duplex(64);
+        let (one_reads, one_writes) = tokio::io::split(one);
+        let (two_reads, two_writes) = tokio::io::split(two);
+        let (to_window, mut app_hears) = over::<ToApp, ToWindow>(one_reads, one_writes);
+        let (to_app, mut window_hears) = over::<ToWindow, ToApp>(two_reads, two_writes);
+
+        let payload = "{\"text\":\"two\\nlines\"}";
+        let answer = RawValue::from_string(payload.to_owned()).unwrap();
+        for message in [
+            ToWindow::Show,
+            ToWindow::Event {
+                name: EventName::Update,
+                payload: payload.to_owned(),
+            },
+            ToWindow::Answer {
+                number: 7,
+                answer: Ok(answer),
+            },
+            ToWindow::Answer {
+                number: 8,
+                answer: Err(Refusal::ended()),
+            },
+        ] {
+            to_window.send(message).await.unwrap();
+        }
+        assert!(matches!(window_hears.recv().await, Some(ToWindow::Show)));
+        let Some(ToWindow::Event {
+            name: EventName::Update,
+            payload: heard,
+        }) = window_hears.recv().await
+        else {
+            panic!("an event")
+        };
+        assert_eq!(heard, payload);
+        let Some(ToWindow::Answer {
+            number: 7,
+            answer: Ok(heard),
+        }) = window_hears.recv().await
+        else {
+            panic!("an answer")
+        };
+        assert_eq!(heard.get(), payload);
+        let Some(ToWindow::Answer {
+            number: 8,
+            answer: Err(refusal),
+        }) = window_hears.recv().await
+        else {
+            panic!("a refusal")
+        };
+        assert_eq!(refusal, Refusal::ended());
+
+        to_app
+            .send(ToApp::Ask {
+                number: 1,
+                question: Question::Alive(3),
+            })
+            .await
+            .unwrap();
+        assert!(matches!(
+            app_hears.recv().await,
+            Some(ToApp::Ask {
+                number: 1,
+                question: Question::Alive(3)
+            })
+        ));
+        drop((to_app, window_hears));
+        assert!(app_hears.recv().await.is_none(), "a side that is gone is noticed");
+    }
+}

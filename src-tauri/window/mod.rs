@@ -1,0 +1,221 @@
+//! The main window: Tauri, the web view, and the page in it.
+//!
+//! It shows the page that is part of the app and nothing else: navigation, new windows and downloads are refused.
+//! Never holds state of its own: it hands on what the page asks and what the app answers.
+
+mod asker;
+mod commands;
+mod settings;
+
+use anyhow::Context;
+use tauri::{
+    AppHandle, Emitter, EventTarget, Manager, RunEvent, WebviewUrl, WebviewWindow, WebviewWindowBuilder,
+    Window, WindowEvent, webview::NewWindowResponse,
+};
+use tauri_plugin_window_state::{AppHandleExt, StateFlags};
+use tokio::sync::mpsc;
+use url::Url;
+
+use self::{asker::Asker, settings::SettingsFile};
+use crate::{
+    link::{End, ToApp, ToWindow},
+    profile::Profile,
+};
+
+/// The window's label: what capabilities and events name it by.
+const MAIN: &str = "main";
+
+const MIN_SIZE: (f64, f64) = (360.0, 480.0);
+const SIZE: (f64, f64) = (1024.0, 720.0);
+
+/// What is remembered of a window: not whether it was visible, since a hidden one is none of a person's wishes.
+const REMEMBERED: StateFlags = StateFlags::SIZE
+    .union(StateFlags::POSITION)
+    .union(StateFlags::MAXIMIZED)
+    .union(StateFlags::FULLSCREEN);
+
+/// Runs the window system until the app says [`ToWindow::End`] and, where the window is a part of the app's process,
+/// the app ends. `begin` is called once it runs. Must be called on the main thread.
+pub(crate) fn run(
+    profile: Profile,
+    (to_app, hears): End<ToWindow, ToApp>,
+    begin: impl FnOnce(&AppHandle) + Send + 'static,
+) -> anyhow::Result<()> {
+    let window_state = tauri_plugin_window_state::Builder::default()
+        .with_filename(profile.window_state().to_string_lossy())
+        .with_state_flags(REMEMBERED)
+        .build();
+    let builder = tauri::Builder::default()
+        .plugin(tauri_plugin_store::Builder::default().build())
+        .plugin(
+            tauri_plugin_opener::Builder::default()
+                .open_js_links_on_click(false)
+                .build(),
+        )
+        .plugin(window_state);
+    #[cfg(not(target_os = "linux"))]
+    let builder = builder.plugin(tauri_plugin_notification::init());
+    let app = builder
+        .invoke_handler(tauri::generate_handler![
+            commands::alive,
+            commands::dispatch,
+            commands::flushed,
+            commands::open_link,
+            commands::save_settings,
+            commands::settings,
+            commands::snapshot,
+        ])
+        .on_window_event(on_event)
+        .setup(move |app| {
+            let handle = app.handle();
+            handle.manage(SettingsFile::open(handle, &profile)?);
+            handle.manage(profile);
+            handle.manage(Asker::new(to_app));
+            tauri::async_runtime::spawn(obey(handle.clone(), hears));
+            begin(handle);
+            Ok(())
+        })
+        .build(tauri::generate_context!())
+        .context("the window system cannot be used")?;
+    app.run_return(|_, event| {
+        // The app ends when it says so, not with its last window; only then is there a code.
+        if let RunEvent::ExitRequested { api, code: None, .. } = event {
+            api.prevent_exit();
+        }
+    });
+    Ok(())
+}
+
+/// Does what the app says, until it is gone.
+async fn obey(handle: AppHandle, mut hears: mpsc::Receiver<ToWindow>) {
+    let mut title = String::new();
+    while let Some(message) = hears.recv().await {
+        match message {
+            ToWindow::Show => show(&handle, title.clone()),
+            ToWindow::Hide => hide(&handle),
+            ToWindow::Title(text) => {
+                with_window(&handle, |window| window.set_title(&text));
+                title = text;
+            }
+            ToWindow::Event { name, payload } => {
+                let target = EventTarget::webview_window(MAIN);
+                if let Err(error) = handle.emit_str_to(target, name.as_str(), payload) {
+                    tracing::warn!(%error, "the page could not be told");
+                }
+            }
+            ToWindow::Answer { number, answer } => handle.state::<Asker>().answered(number, answer),
+            ToWindow::End => end(&handle),
+        }
+    }
+    handle.exit(0);
+}
+
+/// Ends the page. A process that is only the window ends as soon as the app hangs up.
+fn end(handle: &AppHandle) {
+    with_window(handle, WebviewWindow::destroy);
+}
+
+/// Takes the window off the screen. Its place is saved now: later it has none.
+fn hide(handle: &AppHandle) {
+    if let Err(error) = handle.save_window_state(REMEMBERED) {
+        tracing::warn!(%error, "the place of the window is not saved");
+    }
+    with_window(handle, WebviewWindow::hide);
+}
+
+/// Shows the window above others, with the focus; makes it first if it is gone.
+fn show(handle: &AppHandle, title: String) {
+    let on_main = handle.clone();
+    let done = handle.run_on_main_thread(move || {
+        let shown = match on_main.get_webview_window(MAIN) {
+            Some(window) => raise(&window),
+            None => build(&on_main, &title),
+        };
+        if let Err(error) = shown {
+            tracing::error!(%error, "the window cannot be shown");
+        }
+    });
+    if let Err(error) = done {
+        tracing::error!(%error, "the main thread is gone");
+    }
+}
+
+fn build(handle: &AppHandle, title: &str) -> tauri::Result<()> {
+    let window = WebviewWindowBuilder::new(handle, MAIN, WebviewUrl::App("index.html".into()))
+        .title(title)
+        .inner_size(SIZE.0, SIZE.1)
+        .min_inner_size(MIN_SIZE.0, MIN_SIZE.1)
+        .data_directory(handle.state::<Profile>().webview())
+        .zoom_hotkeys_enabled(true)
+        .on_navigation(is_our_page)
+        .on_new_window(|url, _| {
+            tracing::warn!(scheme = url.scheme(), "a new window was refused");
+            NewWindowResponse::Deny
+        })
+        .on_download(|_, _| false)
+        .build()?;
+    raise(&window)
+}
+
+fn raise(window: &WebviewWindow) -> tauri::Result<()> {
+    window.unminimize()?;
+    window.show()?;
+    window.set_focus()
+}
+
+fn with_window(handle: &AppHandle, action: impl FnOnce(&WebviewWindow) -> tauri::Result<()>) {
+    if let Some(window) = handle.get_webview_window(MAIN)
+        && let Err(error) = action(&window)
+    {
+        tracing::warn!(%error, "the window did not do what it should");
+    }
+}
+
+/// Hears what happens to the window. Called on the main thread.
+fn on_event(window: &Window, event: &WindowEvent) {
+    let asker = window.state::<Asker>();
+    // The enum is Tauri's and may grow; the rest of it is not ours to act on.
+    if let WindowEvent::CloseRequested { api, .. } = event {
+        api.prevent_close();
+        asker.tell(ToApp::CloseRequested);
+    } else if let WindowEvent::Focused(focused) = event {
+        asker.tell(ToApp::Focused(*focused));
+    }
+}
+
+/// The address under which Tauri serves the page, which differs by system.
+fn is_our_page(url: &Url) -> bool {
+    let ours = matches!(
+        (url.scheme(), url.host_str()),
+        ("tauri", Some("localhost")) | ("http" | "https", Some("tauri.localhost"))
+    );
+    if !ours {
+        tracing::warn!(scheme = url.scheme(), "a navigation was refused");
+    }
+    ours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_on_our_page() {
+        for ours in [
+            "tauri://localhost/index.html",
+            "http://tauri.localhost/",
+            "https://tauri.localhost/x",
+        ] {
+            assert!(is_our_page(&Url::parse(ours).unwrap()), "{ours}");
+        }
+        for other in [
+            "https://example.org/",
+            "http://localhost/",
+            "tauri://example/",
+            "file:///etc/passwd",
+            "about:blank",
+        ] {
+            assert!(!is_our_page(&Url::parse(other).unwrap()), "{other}");
+        }
+    }
+}
