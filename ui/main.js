@@ -12,6 +12,7 @@ import { ChatDetails } from "./elements/chat-details.js";
 import { ChatHeader } from "./elements/chat-header.js";
 import { ChatList } from "./elements/chat-list.js";
 import { ConnectionStatus } from "./elements/connection-status.js";
+import { EmojiPicker } from "./elements/emoji-picker.js";
 import { KeyringChoice } from "./elements/keyring-choice.js";
 import { MessageComposer } from "./elements/message-composer.js";
 import { MessageMenu } from "./elements/message-menu.js";
@@ -47,6 +48,7 @@ const timeline = element(MessageTimeline, "message-timeline");
 const composer = element(MessageComposer, "message-composer");
 const chatHeader = element(ChatHeader, "chat-header");
 const chatDetails = element(ChatDetails, "chat-details");
+const emojiPicker = element(EmojiPicker, "emoji-picker");
 const newChat = element(NewChat, "new-chat");
 const settingsPanel = element(SettingsPanel, "settings-panel");
 const keyringChoice = element(KeyringChoice, "keyring-choice");
@@ -91,6 +93,8 @@ search.addEventListener("keydown", (event) => {
   }
 });
 chatHeader.addEventListener("details", () => chatDetails.open());
+composer.addEventListener("emoji", (event) => emojiPicker.open(/** @type {CustomEvent} */ (event).detail));
+emojiPicker.addEventListener("pick", (event) => composer.insert(/** @type {CustomEvent} */ (event).detail));
 composer.addEventListener("sent", () => timeline.follow());
 newChat.addEventListener("started", () => composer.focusText());
 settingsPanel.settings = chosen;
@@ -127,6 +131,7 @@ function defineElements() {
   customElements.define("chat-header", ChatHeader);
   customElements.define("chat-list", ChatList);
   customElements.define("connection-status", ConnectionStatus);
+  customElements.define("emoji-picker", EmojiPicker);
   customElements.define("keyring-choice", KeyringChoice);
   customElements.define("message-composer", MessageComposer);
   customElements.define("message-menu", MessageMenu);

@@ -1,11 +1,12 @@
 /**
  * Where a message is written. What is typed stays until the app has it on disk: as a draft while typing, as a
- * message once sent.
+ * message once sent. An `emoji` event asks for the picker, above the element in its detail.
  *
  * @typedef {import("../types").View} View
  * @typedef {import("../types").Failure} Failure
  */
 
+import { Completion } from "../completion.js";
 import { showFailure } from "../failure.js";
 import { dispatch, wish } from "../ipc.js";
 import { instantiate, part, setText } from "../template.js";
@@ -26,6 +27,7 @@ export class MessageComposer extends HTMLElement {
   #grow = part(this.#root, "grow");
   #count = part(this.#root, "count");
   #alert = part(this.#root, "alert");
+  #completion = new Completion(this.#text);
   #chatId = "";
   #limit = Infinity;
   #savedDraft = "";
@@ -37,6 +39,10 @@ export class MessageComposer extends HTMLElement {
 
   connectedCallback() {
     this.append(this.#root);
+    this.#root.prepend(this.#completion.element);
+    part(this.#root, "emoji").addEventListener("click", (event) => {
+      this.dispatchEvent(new CustomEvent("emoji", { detail: event.currentTarget }));
+    });
     this.#root.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#submit();
@@ -50,7 +56,10 @@ export class MessageComposer extends HTMLElement {
   /** @param {View} view */
   render({ open, session }) {
     this.#limit = session.state === "signedIn" ? session.messageBytes : Infinity;
+    const me = session.state === "signedIn" ? session.me.id : "";
+    this.#completion.people = open?.kind === "group" ? open.members.filter(({ id }) => id !== me) : [];
     if ((open?.id ?? "") === this.#chatId) return;
+    this.#completion.close();
     this.#onLeave();
     this.#chatId = open?.id ?? "";
     this.#savedDraft = open?.draft ?? "";
@@ -61,6 +70,13 @@ export class MessageComposer extends HTMLElement {
 
   focusText() {
     this.#text.focus({ preventScroll: true });
+  }
+
+  /** @param {string} text put where the caret is */
+  insert(text) {
+    this.#text.setRangeText(text, this.#text.selectionStart, this.#text.selectionEnd, "end");
+    this.#onInput();
+    this.focusText();
   }
 
   /** Puts what is typed on disk now. */

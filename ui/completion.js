@@ -1,0 +1,158 @@
+/**
+ * Suggestions while typing: emoji after `:` and people after `@`. The text box keeps the focus; the suggestion
+ * that Enter or Tab would take is its active descendant.
+ *
+ * @typedef {import("./types").Person} Person
+ */
+
+import { findEmoji } from "./emoji.js";
+import { folded, t } from "./words.js";
+
+/** @typedef {{ shown: string, insert: string }} Suggestion */
+
+const SHOWN = 6;
+/** What is being named just before the caret. */
+const TOKEN = /(?:^|\s)([:@])([\p{L}\p{N}_.+-]*)$/u;
+/** So many letters an emoji needs, so that a colon alone suggests nothing. */
+const EMOJI_FROM = 2;
+
+export class Completion {
+  /** Those who can be mentioned. @type {readonly Person[]} */
+  people = [];
+  #box;
+  #list = document.createElement("ul");
+  /** @type {Suggestion[]} */
+  #suggestions = [];
+  #active = 0;
+  /** Where the token begins that a suggestion would replace. */
+  #from = 0;
+
+  /** @param {HTMLTextAreaElement} box */
+  constructor(box) {
+    this.#box = box;
+    this.#list.id = "composer-completion";
+    this.#list.className = "completion";
+    this.#list.hidden = true;
+    this.#list.setAttribute("role", "listbox");
+    this.#list.setAttribute("aria-label", t("completion.label"));
+    box.setAttribute("aria-autocomplete", "list");
+    box.addEventListener("input", () => this.#suggest());
+    box.addEventListener("blur", () => this.close());
+    box.addEventListener("click", () => this.close());
+    box.addEventListener("keydown", (event) => this.#onKey(event));
+    // A press would take the focus, and with it the caret.
+    this.#list.addEventListener("mousedown", (event) => event.preventDefault());
+    this.#list.addEventListener("click", (event) => {
+      const option = event.target instanceof Element ? event.target.closest("li") : null;
+      const at = option ? [...this.#list.children].indexOf(option) : -1;
+      if (at >= 0) this.#take(at);
+    });
+  }
+
+  /** The list; it belongs beside the text box. */
+  get element() {
+    return this.#list;
+  }
+
+  close() {
+    this.#suggestions = [];
+    this.#show();
+  }
+
+  #suggest() {
+    const caret = this.#box.selectionStart;
+    const match = caret === this.#box.selectionEnd ? TOKEN.exec(this.#box.value.slice(0, caret)) : null;
+    const [, mark = "", typed = ""] = match ?? [];
+    this.#from = caret - typed.length - mark.length;
+    const found = mark === ":" ? emojiFor(typed) : mark === "@" ? peopleFor(typed, this.people) : [];
+    this.#suggestions = found.slice(0, SHOWN);
+    this.#active = 0;
+    this.#show();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    if (this.#suggestions.length === 0 || event.isComposing) return;
+    const count = this.#suggestions.length;
+    if (event.key === "ArrowDown") this.#active = (this.#active + 1) % count;
+    else if (event.key === "ArrowUp") this.#active = (this.#active - 1 + count) % count;
+    else if (event.key === "Escape") this.#suggestions = [];
+    else if ((event.key === "Enter" || event.key === "Tab") && !event.shiftKey) return this.#takeBy(event);
+    else return;
+    // What the key would do in the box, and in the composer around it, has been done here.
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this.#show();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #takeBy(event) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this.#take(this.#active);
+  }
+
+  /** @param {number} at */
+  #take(at) {
+    const suggestion = this.#suggestions[at];
+    if (!suggestion) return;
+    this.#box.setRangeText(`${suggestion.insert} `, this.#from, this.#box.selectionEnd, "end");
+    this.#box.dispatchEvent(new Event("input", { bubbles: true }));
+    this.close();
+  }
+
+  #show() {
+    const isOpen = this.#suggestions.length > 0;
+    this.#list.hidden = !isOpen;
+    this.#list.replaceChildren(...this.#suggestions.map(({ shown }, at) => option(shown, at, at === this.#active)));
+    if (!isOpen) {
+      this.#box.removeAttribute("aria-activedescendant");
+      this.#box.removeAttribute("aria-controls");
+      return;
+    }
+    this.#box.setAttribute("aria-controls", this.#list.id);
+    this.#box.setAttribute("aria-activedescendant", optionId(this.#active));
+  }
+}
+
+/** @param {string} typed @returns {Suggestion[]} */
+function emojiFor(typed) {
+  if (typed.length < EMOJI_FROM) return [];
+  return findEmoji(typed).map(({ emoji, name }) => ({ shown: `${emoji} :${name}:`, insert: emoji }));
+}
+
+/**
+ * @param {string} typed
+ * @param {readonly Person[]} people
+ * @returns {Suggestion[]} nobody when the name is there in full
+ */
+function peopleFor(typed, people) {
+  const wanted = folded(typed);
+  if (people.some(({ username }) => folded(username) === wanted)) return [];
+  const found = people.filter(
+    ({ name, username }) =>
+      folded(username).startsWith(wanted) || folded(name).split(/\s+/u).some((word) => word.startsWith(wanted)),
+  );
+  return found.map(({ name, username }) => ({ shown: `${name} @${username}`, insert: `@${username}` }));
+}
+
+/**
+ * @param {string} text
+ * @param {number} at
+ * @param {boolean} isActive
+ */
+function option(text, at, isActive) {
+  const item = document.createElement("li");
+  item.id = optionId(at);
+  item.className = "completion-option";
+  item.dir = "auto";
+  item.setAttribute("role", "option");
+  item.setAttribute("aria-selected", String(isActive));
+  item.textContent = text;
+  return item;
+}
+
+/** @param {number} at */
+function optionId(at) {
+  return `composer-completion-${at}`;
+}
