@@ -39,7 +39,8 @@ pub enum SocketEvent {
         message: Arc<str>,
         /// The `data` of a refusal, as JSON.
         data: Option<Arc<str>>,
-        /// Whether it is tried again without being asked. A refusal is not.
+        /// Whether the socket is still wanted, and connects once the connection does: the connection failed. A
+        /// refusal by the server ends it: [`Socket::connect`](crate::Socket::connect) asks again.
         active: bool,
     },
     /// An event from the server.

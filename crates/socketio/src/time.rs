@@ -21,6 +21,8 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     pub(crate) fn after(now: Now, delay: Duration) -> Self {
+        // Clocks cannot count to the longest duration there is.
+        let delay = delay.min(Duration::from_secs(365 * 24 * 60 * 60));
         Self {
             monotonic: now.monotonic + delay,
             wall: now.wall.checked_add(delay),

@@ -8,6 +8,9 @@ use crate::builder::Reconnection;
 /// down again.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// Nor longer.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 #[derive(Debug)]
 pub(super) struct Backoff {
     attempts: u32,
@@ -35,7 +38,7 @@ impl Backoff {
         let doubled = options
             .delay
             .checked_mul(1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX));
-        let capped = doubled.map_or(options.delay_max, |delay| delay.min(options.delay_max));
+        let capped = doubled.unwrap_or(LONGEST).min(options.delay_max).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         let randomization = if options.randomization.is_nan() {
             0.0

@@ -56,12 +56,13 @@ impl Connection {
         }
     }
 
-    pub(super) fn wake_at(&self) -> Option<Instant> {
+    /// No attempt begins while the application does not keep up.
+    pub(super) fn wake_at(&self, stalled: bool) -> Option<Instant> {
         match self {
             Self::Closed => None,
             Self::Opening { deadline, .. } => Some(deadline.monotonic),
             Self::Open { engine } => engine.wake_at(),
-            Self::Waiting { until, .. } => Some(until.monotonic),
+            Self::Waiting { until, .. } => (!stalled).then_some(until.monotonic),
         }
     }
 }
@@ -86,6 +87,9 @@ impl Client {
     /// Closes the connection; no namespace is active any more.
     pub(super) fn close_connection(&mut self, _now: Now, out: &mut Vec<Output>) {
         self.backoff.reset();
+        for namespace in &mut self.namespaces {
+            namespace.leave_session();
+        }
         match std::mem::replace(&mut self.connection, Connection::Closed) {
             Connection::Closed => {}
             Connection::Waiting { .. } => self.tell_closed(DisconnectReason::ClientDisconnect, out),
@@ -256,14 +260,13 @@ impl Client {
                 out.push(Output::Connection(ConnectionEvent::Error {
                     message: message.clone(),
                 }));
-                let active = self.options.reconnection.enabled;
                 for namespace in self.namespaces.iter().filter(|namespace| namespace.is_active()) {
                     let (socket, message) = (namespace.socket, message.clone());
                     out.push(Output::ConnectError {
                         socket,
                         message,
                         data: None,
-                        active,
+                        active: true,
                     });
                 }
                 if let Some(attempt) = attempt {

@@ -248,21 +248,54 @@ impl Client {
         }
     }
 
-    /// The acknowledgements of what was written will not come.
-    pub(super) fn fail_acks(&mut self, place: usize, out: &mut Vec<Output>) {
+    /// The session is gone, and the acknowledgements of what was written over it will not come. What the engine
+    /// still had is told apart by [`Self::requeue`] and [`Self::unknown`].
+    pub(super) fn fail_written(&mut self, place: usize, out: &mut Vec<Output>) {
+        self.fail_acks(place, |stage| matches!(stage, Stage::Written(_)), out);
+    }
+
+    /// The namespace is left while the session goes on: what the engine has is still written, and nothing of it
+    /// will be answered.
+    pub(super) fn fail_sent(&mut self, place: usize, out: &mut Vec<Output>) {
+        self.fail_acks(place, |stage| stage != Stage::Buffered, out);
+    }
+
+    fn fail_acks(&mut self, place: usize, fails: impl Fn(Stage) -> bool, out: &mut Vec<Output>) {
         let mut tokens: Vec<u64> = self.namespaces[place].acks.values().copied().collect();
         tokens.sort_unstable();
         for token in tokens {
-            let Some(emission) = self.emissions.get(&token) else {
+            let Some(emission) = self
+                .emissions
+                .get(&token)
+                .filter(|emission| fails(emission.stage))
+            else {
                 continue;
             };
-            match (emission.stage, emission.tries) {
-                // Told when the engine says what it had written.
-                (Stage::Buffered | Stage::Handed, _) => {}
-                (Stage::Written(_), Some(_)) => self.connection_lost_while_trying(place, token, out),
-                (Stage::Written(_), None) => self.settle(token, Outcome::Unknown, out),
+            if emission.tries.is_some() {
+                self.connection_lost_while_trying(place, token, out);
+            } else {
+                self.settle(token, Outcome::Unknown, out);
             }
         }
+    }
+
+    /// Takes back what the engine has not given to a transport: the server closed the namespace, and takes what
+    /// comes for it now as a breach of the protocol.
+    pub(super) fn take_back(&mut self, place: usize, out: &mut Vec<Output>) {
+        let socket = self.namespaces[place].socket;
+        let mut tokens: Vec<u64> = self
+            .emissions
+            .iter()
+            .filter(|(_, emission)| emission.socket == socket && emission.stage == Stage::Handed)
+            .map(|(token, _)| *token)
+            .collect();
+        tokens.sort_unstable();
+        tokens.retain(|token| {
+            self.connection
+                .engine_mut()
+                .is_some_and(|engine| engine.cancel(*token))
+        });
+        self.requeue(tokens, out);
     }
 
     /// These were never given to a transport: they wait for the next connection, in order.

@@ -8,6 +8,8 @@ mod backoff;
 mod connection;
 mod emission;
 mod namespace;
+#[cfg(test)]
+mod pair;
 mod retry;
 
 use std::{
@@ -233,7 +235,7 @@ impl Client {
     pub(crate) fn wake_at(&self, now: Now) -> Option<Instant> {
         let connection = self
             .connection
-            .wake_at()
+            .wake_at(self.stalled)
             .map(|at| at.min(now.monotonic + CLOCK_CHECK));
         let timeout = self.timeouts.first().map(|(at, _)| *at);
         connection.into_iter().chain(timeout).min()

@@ -41,6 +41,9 @@ pub(super) struct Namespace {
     /// From the ids on the wire to the tokens of the emits.
     pub(super) acks: HashMap<u64, u64>,
     recovery: Option<Recovery>,
+    /// It was left in this session, and events of the connection before may still be on their way: until it is
+    /// connected again they are not heard.
+    deaf: bool,
     /// The application was asked about a refusal since it was last connected.
     asked: bool,
 }
@@ -56,8 +59,9 @@ pub(super) enum Phase {
     Authorizing { request: u64 },
     /// CONNECT was sent.
     Connecting,
-    /// CONNECT was sent, and before the reply the application changed its mind.
-    Leaving,
+    /// CONNECT was sent, and before the reply the application changed its mind; with `again`, once more: the
+    /// namespace is left first, for a second CONNECT before the reply would end the session.
+    Leaving { again: bool },
     /// The server refused, and the application is asked about it.
     Refused {
         request: u64,
@@ -87,14 +91,31 @@ impl Namespace {
             next_ack: 0,
             acks: HashMap::new(),
             recovery: None,
+            deaf: false,
             asked: false,
+        }
+    }
+
+    /// The reply that a namespace waits for before it leaves does not come any more.
+    pub(super) fn leave_session(&mut self) {
+        self.deaf = false;
+        match self.phase {
+            Phase::Leaving { again: false } => self.phase = Phase::Inactive,
+            Phase::Leaving { again: true } => self.phase = Phase::Waiting,
+            Phase::Inactive
+            | Phase::Waiting
+            | Phase::Authorizing { .. }
+            | Phase::Connecting
+            | Phase::Refused { .. }
+            | Phase::Connected => {}
         }
     }
 
     pub(super) fn is_active(&self) -> bool {
         match self.phase {
-            Phase::Inactive | Phase::Leaving => false,
-            Phase::Waiting
+            Phase::Inactive | Phase::Leaving { again: false } => false,
+            Phase::Leaving { again: true }
+            | Phase::Waiting
             | Phase::Authorizing { .. }
             | Phase::Connecting
             | Phase::Refused { .. }
@@ -109,7 +130,7 @@ impl Namespace {
             | Phase::Waiting
             | Phase::Authorizing { .. }
             | Phase::Connecting
-            | Phase::Leaving
+            | Phase::Leaving { .. }
             | Phase::Refused { .. } => false,
         }
     }
@@ -143,12 +164,10 @@ impl Client {
                     self.open(now, out);
                 }
             }
-            Phase::Leaving => self.namespaces[place].phase = Phase::Connecting,
-            Phase::Waiting
-            | Phase::Authorizing { .. }
-            | Phase::Connecting
-            | Phase::Refused { .. }
-            | Phase::Connected => {}
+            Phase::Leaving { .. } => self.namespaces[place].phase = Phase::Leaving { again: true },
+            // The connection may have been given up meanwhile.
+            Phase::Waiting => self.open(now, out),
+            Phase::Authorizing { .. } | Phase::Connecting | Phase::Refused { .. } | Phase::Connected => {}
         }
     }
 
@@ -177,18 +196,22 @@ impl Client {
         let namespace = &mut self.namespaces[place];
         let socket = namespace.socket;
         match namespace.phase {
-            Phase::Inactive | Phase::Leaving => {}
+            Phase::Inactive => {}
+            Phase::Leaving { .. } => namespace.phase = Phase::Leaving { again: false },
             Phase::Waiting | Phase::Authorizing { .. } | Phase::Refused { .. } => {
                 namespace.phase = Phase::Inactive
             }
-            Phase::Connecting => namespace.phase = Phase::Leaving,
+            Phase::Connecting => namespace.phase = Phase::Leaving { again: false },
             Phase::Connected => {
                 let frame = encode::disconnect(&namespace.options.namespace);
                 namespace.phase = Phase::Inactive;
+                namespace.deaf = true;
+                // A server recovers no socket that said goodbye.
+                namespace.recovery = None;
                 self.send(frame);
                 let reason = DisconnectReason::ClientDisconnect;
                 out.push(Output::Disconnected { socket, reason });
-                self.fail_acks(place, out);
+                self.fail_sent(place, out);
             }
         }
     }
@@ -197,9 +220,10 @@ impl Client {
     pub(super) fn lose_namespace(&mut self, place: usize, reason: &DisconnectReason, out: &mut Vec<Output>) {
         let namespace = &mut self.namespaces[place];
         let socket = namespace.socket;
+        namespace.deaf = false;
         match namespace.phase {
             Phase::Inactive | Phase::Waiting => {}
-            Phase::Leaving => namespace.phase = Phase::Inactive,
+            Phase::Leaving { .. } => namespace.leave_session(),
             Phase::Authorizing { .. } | Phase::Connecting => namespace.phase = Phase::Waiting,
             Phase::Refused { .. } => {
                 namespace.asked = false;
@@ -211,7 +235,7 @@ impl Client {
                     socket,
                     reason: reason.clone(),
                 });
-                self.fail_acks(place, out);
+                self.fail_written(place, out);
             }
         }
     }
@@ -235,7 +259,7 @@ impl Client {
             | Phase::Inactive
             | Phase::Waiting
             | Phase::Connecting
-            | Phase::Leaving
+            | Phase::Leaving { .. }
             | Phase::Refused { .. }
             | Phase::Connected => return,
         }
@@ -276,7 +300,7 @@ impl Client {
             | Phase::Inactive
             | Phase::Waiting
             | Phase::Connecting
-            | Phase::Leaving
+            | Phase::Leaving { .. }
             | Phase::Connected => {}
         }
     }
@@ -316,11 +340,12 @@ impl Client {
         let namespace = &mut self.namespaces[place];
         match namespace.phase {
             // What was missed comes before the reply to CONNECT, and counts for the connection that it makes.
+            Phase::Connecting if namespace.deaf => return,
             Phase::Connected | Phase::Connecting => {}
             Phase::Inactive
             | Phase::Waiting
             | Phase::Authorizing { .. }
-            | Phase::Leaving
+            | Phase::Leaving { .. }
             | Phase::Refused { .. } => return,
         }
         // Only events that want no answer carry an offset.
@@ -335,7 +360,7 @@ impl Client {
             | Phase::Inactive
             | Phase::Waiting
             | Phase::Authorizing { .. }
-            | Phase::Leaving
+            | Phase::Leaving { .. }
             | Phase::Refused { .. } => namespace.connection + 1,
         };
         out.push(Output::Event {
@@ -356,11 +381,10 @@ impl Client {
         let namespace = &mut self.namespaces[place];
         match namespace.phase {
             Phase::Connecting => {}
-            Phase::Leaving => {
-                namespace.phase = Phase::Inactive;
+            Phase::Leaving { .. } => {
                 let frame = encode::disconnect(&namespace.options.namespace);
                 self.send(frame);
-                return self.close_if_unused(now, out);
+                return self.left(now, place, out);
             }
             Phase::Inactive
             | Phase::Waiting
@@ -379,6 +403,7 @@ impl Client {
             namespace.recovery = pid.map(|pid| Recovery { pid, offset: None });
         }
         namespace.phase = Phase::Connected;
+        namespace.deaf = false;
         namespace.connection += 1;
         namespace.asked = false;
         let socket = namespace.socket;
@@ -425,10 +450,7 @@ impl Client {
                 });
             }
             Phase::Connecting => self.refuse(now, place, message, data, out),
-            Phase::Leaving => {
-                namespace.phase = Phase::Inactive;
-                self.close_if_unused(now, out);
-            }
+            Phase::Leaving { .. } => self.left(now, place, out),
             Phase::Inactive
             | Phase::Waiting
             | Phase::Authorizing { .. }
@@ -464,18 +486,30 @@ impl Client {
                 namespace.phase = Phase::Inactive;
                 let reason = DisconnectReason::ServerDisconnect;
                 out.push(Output::Disconnected { socket, reason });
-                self.fail_acks(place, out);
+                self.take_back(place, out);
+                self.fail_sent(place, out);
                 self.close_if_unused(now, out);
             }
+            // Meant for the connection before, whose end crossed with it.
+            Phase::Connecting | Phase::Leaving { .. } if namespace.deaf => {}
             Phase::Connecting => {
                 let message = DisconnectReason::ServerDisconnect.as_str().into();
                 self.refuse(now, place, message, None, out);
             }
-            Phase::Leaving => {
-                namespace.phase = Phase::Inactive;
-                self.close_if_unused(now, out);
-            }
+            Phase::Leaving { .. } => self.left(now, place, out),
             Phase::Inactive | Phase::Waiting | Phase::Authorizing { .. } | Phase::Refused { .. } => {}
+        }
+    }
+
+    /// A namespace that was to be left as soon as it was connected is left.
+    fn left(&mut self, now: Now, place: usize, out: &mut Vec<Output>) {
+        let namespace = &mut self.namespaces[place];
+        namespace.leave_session();
+        namespace.deaf = true;
+        if namespace.is_active() {
+            self.ask_auth(place, out);
+        } else {
+            self.close_if_unused(now, out);
         }
     }
 

@@ -38,6 +38,10 @@ impl Client {
         out: &mut Vec<Output>,
     ) {
         self.forget_ack(token);
+        // A try that still waits for the transport would otherwise go out beside the next one.
+        if let Some(engine) = self.connection.engine_mut() {
+            engine.cancel(token);
+        }
         if self.is_exhausted(place, token) {
             self.settle(token, outcome, out);
         } else if let Some(emission) = self.emissions.get_mut(&token) {

@@ -116,14 +116,16 @@ impl Polling {
 
     /// Sends what is left and ends the session, in the background. The GET goes on meanwhile: a server takes an
     /// aborted one for a lost connection.
-    pub(crate) fn farewell(self, http: Arc<Http>, sid: Arc<str>, mut frames: Vec<Frame>) {
+    pub(crate) fn farewell(self, http: Arc<Http>, sid: Arc<str>, batches: Vec<Vec<Frame>>) {
         let Self { get, post } = self;
-        frames.push(Frame::Text("1".into()));
         let last = async move {
-            if let Some(post) = post {
-                let _ = post.await;
+            if let Some(post) = post
+                && post.await.is_err()
+            {
+                return;
             }
-            for body in payloads(&frames) {
+            for batch in batches {
+                let body = payload::encode(&batch);
                 if http.clone().post(sid.clone(), body).await.is_err() {
                     return;
                 }
@@ -140,9 +142,4 @@ impl Polling {
             tokio::join!(last, drained);
         }));
     }
-}
-
-/// python-engineio refuses a payload of more than 16 packets.
-fn payloads(frames: &[Frame]) -> impl Iterator<Item = String> {
-    frames.chunks(16).map(payload::encode)
 }

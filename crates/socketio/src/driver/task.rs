@@ -368,8 +368,8 @@ impl Task {
                     && let Some(sid) = farewell.sid
                 {
                     match farewell.transport {
-                        Transport::WebSocket => websocket.farewell(farewell.frames),
-                        Transport::Polling => polling.farewell(self.http.clone(), sid, farewell.frames),
+                        Transport::WebSocket => websocket.farewell(farewell.batches.concat()),
+                        Transport::Polling => polling.farewell(self.http.clone(), sid, farewell.batches),
                     }
                 }
             }

@@ -147,8 +147,9 @@ pub struct Farewell {
     pub sid: Option<Arc<str>>,
     /// What carries it.
     pub transport: Transport,
-    /// What is still to be written before it is closed.
-    pub frames: Vec<Frame>,
+    /// What is still to be written before it is closed: for a WebSocket, one batch; for polling, one a POST, and
+    /// the packet that closes the session is the last.
+    pub batches: Vec<Vec<Frame>>,
 }
 
 impl Engine {
@@ -201,14 +202,27 @@ impl Engine {
                 Some(Farewell {
                     sid: None,
                     transport,
-                    frames: Vec::new(),
+                    batches: Vec::new(),
                 })
             }
-            State::Open(session) => Some(Farewell {
-                sid: Some(session.handshake.sid.clone()),
-                transport: session.carrier.transport(),
-                frames: self.outbox.take_frames(),
-            }),
+            State::Open(session) => {
+                let transport = session.carrier.transport();
+                let mut batches = Vec::new();
+                match transport {
+                    Transport::WebSocket => batches.push(self.outbox.take_all()),
+                    Transport::Polling => {
+                        self.outbox.push(Outgoing::control("1"));
+                        while !self.outbox.is_empty() {
+                            batches.push(self.outbox.take_payload(session.handshake.max_payload));
+                        }
+                    }
+                }
+                Some(Farewell {
+                    sid: Some(session.handshake.sid),
+                    transport,
+                    batches,
+                })
+            }
         }
     }
 

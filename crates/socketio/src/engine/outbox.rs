@@ -134,11 +134,6 @@ impl Outbox {
         whole
     }
 
-    /// The frames that were never given to the transport.
-    pub(super) fn take_frames(&mut self) -> Vec<Frame> {
-        self.take_all()
-    }
-
     /// The tokens of the packets no frame of which was given to the transport, and of the others.
     pub(super) fn take_tokens(&mut self) -> (Vec<u64>, Vec<u64>) {
         let mut unsent = Vec::new();
