@@ -35,33 +35,50 @@ mod child {
     /// Says that the process is the window of its parent.
     const VARIABLE: &str = "KHAYA_WINDOW";
 
+    /// This very program, also when another version stands in its place on the disk by now.
+    const PROGRAM: &str = "/proc/self/exe";
+
     /// Starts windows.
     #[derive(Debug)]
     pub(crate) struct Host {
-        program: PathBuf,
+        name: PathBuf,
         arguments: [OsString; 4],
+        /// One that was started ahead.
+        ready: Option<End<ToApp, ToWindow>>,
     }
 
     impl Host {
         pub(crate) fn new(profile: &Profile) -> io::Result<Self> {
             let root = profile.root().as_os_str().to_owned();
             Ok(Self {
-                program: env::current_exe()?,
+                name: env::current_exe()?,
                 arguments: [
                     "--profile".into(),
                     profile.name().into(),
                     "--data-dir".into(),
                     root,
                 ],
+                ready: None,
             })
         }
 
-        /// Starts a window, which shows nothing until it is told to. It ends when the line does. Must be called within
-        /// a runtime.
+        /// Starts a window ahead, so that GTK begins while the app does. Must be called within a runtime.
+        pub(crate) fn prepare(&mut self) -> io::Result<()> {
+            self.ready = Some(self.start()?);
+            Ok(())
+        }
+
+        /// A window, which shows nothing until it is told to. It ends when the line does. Must be called within a
+        /// runtime.
         pub(crate) fn open(&mut self) -> io::Result<End<ToApp, ToWindow>> {
+            self.ready.take().map_or_else(|| self.start(), Ok)
+        }
+
+        fn start(&self) -> io::Result<End<ToApp, ToWindow>> {
             let (ours, theirs) = StdStream::pair()?;
             ours.set_nonblocking(true)?;
-            let mut child = Command::new(&self.program)
+            let mut child = Command::new(PROGRAM)
+                .arg0(&self.name)
                 .args(&self.arguments)
                 .env(VARIABLE, "1")
                 .stdin(Stdio::from(OwnedFd::from(theirs)))

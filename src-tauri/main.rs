@@ -31,8 +31,8 @@ use std::{
 
 use anyhow::Context;
 use clap::Parser;
-use khaya_chat::{actor, shell::ShellRequest};
-use tokio::{runtime::Runtime, sync::mpsc};
+use khaya_chat::actor;
+use tokio::runtime::Runtime;
 
 use crate::{
     app::{App, Ask, Asks},
@@ -88,33 +88,23 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         profile = profile.name(),
         "starting"
     );
-    let runtime = runtime()?;
-    let (chat, requests) = runtime.block_on(actor::start(actor::Config {
-        data_dir: profile.root().to_owned(),
-        http: http_client()?,
-        secrets: Arc::new(Keyring::of_system(profile.name())),
-    }))?;
-    let parts = Parts {
-        settings: Settings::read(&profile),
-        profile,
-        instance,
-        chat,
-        requests,
-        sign_in,
-        server: arguments.server.clone(),
-        visible: !arguments.hidden,
-    };
-    run(&runtime, parts)?;
+    run(
+        &runtime()?,
+        Start {
+            profile,
+            instance,
+            sign_in,
+            server: arguments.server.clone(),
+            visible: !arguments.hidden,
+        },
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is ready before there is a window.
-struct Parts {
-    settings: Settings,
+/// What is known before anything runs.
+struct Start {
     profile: Profile,
     instance: Instance,
-    chat: actor::Handle,
-    requests: mpsc::Receiver<ShellRequest>,
     sign_in: Option<SignIn>,
     server: Option<String>,
     visible: bool,
@@ -122,9 +112,14 @@ struct Parts {
 
 /// The app, whose window is another process.
 #[cfg(target_os = "linux")]
-fn run(runtime: &Runtime, parts: Parts) -> anyhow::Result<()> {
-    let host = Host::new(&parts.profile).context("this program cannot be found")?;
-    runtime.block_on(serve(parts, host, ()))
+fn run(runtime: &Runtime, start: Start) -> anyhow::Result<()> {
+    runtime.block_on(async {
+        let mut host = Host::new(&start.profile).context("this program cannot be found")?;
+        if start.visible {
+            host.prepare().context("the window cannot be started")?;
+        }
+        serve(start, host, ()).await
+    })
 }
 
 /// The window of an app that is another process.
@@ -145,31 +140,35 @@ fn run_window(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// The app and its window in one process: the window has the main thread.
 #[cfg(not(target_os = "linux"))]
-fn run(runtime: &Runtime, parts: Parts) -> anyhow::Result<()> {
+fn run(runtime: &Runtime, start: Start) -> anyhow::Result<()> {
     let (line, ends) = link::within();
     tauri::async_runtime::set(runtime.handle().clone());
     let (ended, result) = std::sync::mpsc::channel();
-    window::run(parts.profile.clone(), ends, move |handle| {
+    window::run(start.profile.clone(), ends, move |handle| {
         let surface = handle.clone();
         tauri::async_runtime::spawn(async move {
             // The line to the window ends with this, and the window with the line.
-            let _ = ended.send(serve(parts, Host::new(line), surface).await);
+            let _ = ended.send(serve(start, Host::new(line), surface).await);
         });
     })?;
     result.recv().context("the app ended before it could say how")?
 }
 
-async fn serve(parts: Parts, host: Host, surface: Surface) -> anyhow::Result<()> {
-    let Parts {
-        settings,
+async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()> {
+    let Start {
         profile,
         mut instance,
-        chat,
-        requests,
         sign_in,
         server,
         visible,
-    } = parts;
+    } = start;
+    let settings = Settings::read(&profile);
+    let (chat, requests) = actor::start(actor::Config {
+        data_dir: profile.root().to_owned(),
+        http: http_client()?,
+        secrets: Arc::new(Keyring::of_system(profile.name())),
+    })
+    .await?;
     let (asks, asked) = Asks::channel();
     let from_second = asks.clone();
     instance.hear(move |knock| {
