@@ -60,7 +60,9 @@ impl Connection {
     pub(super) fn wake_at(&self, stalled: bool) -> Option<Instant> {
         match self {
             Self::Closed => None,
-            Self::Opening { deadline, .. } => Some(deadline.monotonic),
+            Self::Opening { engine, deadline, .. } => {
+                engine.wake_at().into_iter().chain([deadline.monotonic]).min()
+            }
             Self::Open { engine } => engine.wake_at(),
             Self::Waiting { until, .. } => (!stalled).then_some(until.monotonic),
         }
@@ -126,6 +128,7 @@ impl Client {
     }
 
     pub(super) fn network_changed(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.fallback = None;
         match &mut self.connection {
             Connection::Closed => {}
             Connection::Open { .. } => {
@@ -165,9 +168,12 @@ impl Client {
         });
         match &mut self.connection {
             Connection::Closed => {}
-            Connection::Opening { deadline, .. } => {
+            Connection::Opening { engine, deadline, .. } => {
                 if deadline.has_passed(now) {
                     self.abandon(now, DisconnectReason::TransportError("timeout".into()), out);
+                } else {
+                    engine.handle(now, engine::Input::Tick, &mut self.said);
+                    self.heed_engine(now, out);
                 }
             }
             Connection::Open { engine } => {
@@ -197,14 +203,12 @@ impl Client {
     fn begin(&mut self, now: Now, attempt: Option<u32>, out: &mut Vec<Output>) {
         self.end_session();
         let mut options = self.options.engine.clone();
-        let websocket = options
-            .transports
-            .iter()
-            .position(|transport| *transport == Transport::WebSocket);
-        if let (true, true, Some(place)) = (self.options.remember_upgrade, self.upgraded_before, websocket) {
+        let remembered = (self.options.remember_upgrade && self.upgraded_before).then_some(Transport::WebSocket);
+        let first = remembered.or(self.fallback);
+        if let Some(place) = options.transports.iter().position(|transport| Some(*transport) == first) {
             options.transports[..=place].rotate_right(1);
         }
-        let engine = Engine::open(options, &mut self.said);
+        let engine = Engine::open(now, options, &mut self.said);
         let deadline = Deadline::after(now, self.options.timeout);
         self.connection = Connection::Opening {
             engine,
@@ -224,6 +228,8 @@ impl Client {
         };
         self.connection = Connection::Open { engine };
         self.upgraded_before |= transport == Transport::WebSocket;
+        let others_failed = self.options.engine.transports.first() != Some(&transport);
+        self.fallback = others_failed.then_some(transport);
         self.backoff.reset();
         out.push(Output::Connection(ConnectionEvent::Opened { sid, transport }));
         if let Some(attempt) = attempt {
@@ -255,6 +261,7 @@ impl Client {
             Connection::Closed => {}
             waiting @ Connection::Waiting { .. } => self.connection = waiting,
             Connection::Opening { attempt, .. } => {
+                self.fallback = None;
                 out.push(Output::Leave(None));
                 let message: Arc<str> = reason.details().unwrap_or(reason.as_str()).into();
                 out.push(Output::Connection(ConnectionEvent::Error {

@@ -195,6 +195,8 @@ pub(crate) struct Client {
     backoff: Backoff,
     /// A WebSocket has worked before.
     upgraded_before: bool,
+    /// What carried the last session, if others were tried in vain before it.
+    fallback: Option<Transport>,
     stalled: bool,
     last: Option<Now>,
     /// Numbers the questions that are asked, so that an answer to an old one is known.
@@ -218,6 +220,7 @@ impl Client {
             decoder,
             backoff,
             upgraded_before: false,
+            fallback: None,
             stalled: false,
             last: None,
             requests: 0,
@@ -303,12 +306,14 @@ impl Client {
                     engine::Output::OpenWebSocket(sid) => out.push(Output::OpenWebSocket(sid)),
                     engine::Output::SendWebSocket(frames) => out.push(Output::SendWebSocket(frames)),
                     engine::Output::DropWebSocket => out.push(Output::DropWebSocket),
+                    engine::Output::Abandon => out.push(Output::Leave(None)),
                     engine::Output::Get(sid) => out.push(Output::Get(sid)),
                     engine::Output::Post { sid, body } => out.push(Output::Post { sid, body }),
                     engine::Output::Written(token) => self.written(now, token, out),
                     engine::Output::Pinged => out.push(Output::Connection(ConnectionEvent::Ping)),
                     engine::Output::Upgraded => {
                         self.upgraded_before = true;
+                        self.fallback = None;
                         let changed = ConnectionEvent::TransportChanged(Transport::WebSocket);
                         out.push(Output::Connection(changed));
                     }

@@ -506,6 +506,7 @@ impl Client {
         let namespace = &mut self.namespaces[place];
         namespace.leave_session();
         namespace.deaf = true;
+        namespace.recovery = None;
         if namespace.is_active() {
             self.ask_auth(place, out);
         } else {

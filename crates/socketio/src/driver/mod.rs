@@ -28,6 +28,7 @@ pub(crate) fn start(options: ClientBuilder, url: Url, headers: HeaderMap) -> Res
             transports: options.transports,
             try_all_transports: options.try_all_transports,
             upgrade: options.upgrade,
+            timeout: options.timeout,
         },
         remember_upgrade: options.remember_upgrade,
         reconnection: options.reconnection,

@@ -6,7 +6,7 @@
 mod outbox;
 mod upgrade;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -20,6 +20,9 @@ use crate::{
     event::{DisconnectReason, Transport},
     time::{Deadline, Now},
 };
+
+/// The longest that a transport may take while another waits for its chance.
+const SHARE: Duration = Duration::from_secs(6);
 
 /// What the engine is told.
 #[derive(Debug)]
@@ -59,6 +62,8 @@ pub enum Output {
     SendWebSocket(Vec<Frame>),
     /// Let go of the WebSocket: the probe failed.
     DropWebSocket,
+    /// Let go of what was tried: another transport is.
+    Abandon,
     /// Send a GET, for a new session or for the one with this id.
     Get(Option<Arc<str>>),
     /// Send a POST.
@@ -98,6 +103,8 @@ pub struct Options {
     pub try_all_transports: bool,
     /// Whether polling is upgraded.
     pub upgrade: bool,
+    /// How long all of it may take; the caller sees to that. No transport but the last gets all of it.
+    pub timeout: Duration,
 }
 
 /// One session.
@@ -113,6 +120,8 @@ enum State {
     /// Waits for the handshake over the transport at this place of the list.
     Opening {
         place: usize,
+        /// When the next one gets its chance: a proxy may take a WebSocket and never answer.
+        until: Option<Deadline>,
     },
     Open(Session),
     Closed,
@@ -154,13 +163,9 @@ pub struct Farewell {
 
 impl Engine {
     /// Begins a session.
-    pub fn open(options: Options, out: &mut Vec<Output>) -> Self {
-        let engine = Self {
-            options,
-            state: State::Opening { place: 0 },
-            outbox: Outbox::default(),
-        };
-        engine.try_transport(0, out);
+    pub fn open(now: Now, options: Options, out: &mut Vec<Output>) -> Self {
+        let mut engine = Self { options, state: State::Closed, outbox: Outbox::default() };
+        engine.try_transport(now, 0, out);
         engine
     }
 
@@ -197,7 +202,7 @@ impl Engine {
     pub fn close(&mut self) -> Option<Farewell> {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => None,
-            State::Opening { place } => {
+            State::Opening { place, .. } => {
                 let transport = self.options.transports.get(place).copied()?;
                 Some(Farewell {
                     sid: None,
@@ -234,8 +239,10 @@ impl Engine {
     /// When to be told [`Input::Tick`], at the latest.
     #[must_use]
     pub fn wake_at(&self) -> Option<std::time::Instant> {
-        let State::Open(session) = &self.state else {
-            return None;
+        let session = match &self.state {
+            State::Closed => return None,
+            State::Opening { until, .. } => return until.map(|until| until.monotonic),
+            State::Open(session) => session,
         };
         let mut wake = session.silence.monotonic;
         if let Some(answer) = session.answer {
@@ -253,21 +260,21 @@ impl Engine {
             Input::WebSocketFrame(frame) => match frame::decode(frame) {
                 Ok(packet) => self.packet(now, packet, Transport::WebSocket, out),
                 Err(error) if self.is_probing() => self.probe_failed(&error.to_string(), out),
-                Err(error) => self.fail(DisconnectReason::ParseError(error.to_string().into()), out),
+                Err(error) => self.fail(now, DisconnectReason::ParseError(error.to_string().into()), out),
             },
             Input::Polled(text) => match frame::decode_polled(text) {
                 Ok(packet) => self.packet(now, packet, Transport::Polling, out),
-                Err(error) => self.fail(DisconnectReason::ParseError(error.to_string().into()), out),
+                Err(error) => self.fail(now, DisconnectReason::ParseError(error.to_string().into()), out),
             },
             Input::WebSocketOpened => self.websocket_opened(out),
             Input::WebSocketWritten => self.websocket_written(out),
             Input::WebSocketFailed(details) if self.is_probing() => self.probe_failed(&details, out),
             Input::WebSocketClosed(details) if self.is_probing() => self.probe_failed(&details, out),
-            Input::WebSocketFailed(details) => self.fail(DisconnectReason::TransportError(details), out),
-            Input::WebSocketClosed(details) => self.fail(DisconnectReason::TransportClose(details), out),
-            Input::GetDone => self.get_done(out),
+            Input::WebSocketFailed(details) => self.fail(now, DisconnectReason::TransportError(details), out),
+            Input::WebSocketClosed(details) => self.fail(now, DisconnectReason::TransportClose(details), out),
+            Input::GetDone => self.get_done(now, out),
             Input::GetFailed(details) | Input::PostFailed(details) => {
-                self.fail(DisconnectReason::TransportError(details), out);
+                self.fail(now, DisconnectReason::TransportError(details), out);
             }
             Input::PostDone => self.post_done(out),
             Input::Stalled(stalled) => self.stalled(now, stalled),
@@ -278,20 +285,20 @@ impl Engine {
     fn packet(&mut self, now: Now, packet: Packet, via: Transport, out: &mut Vec<Output>) {
         match &mut self.state {
             State::Closed => {}
-            State::Opening { place } => match packet {
+            State::Opening { place, .. } => match packet {
                 Packet::Open(handshake) => {
                     let begun = self.options.transports.get(*place).copied();
                     if begun == Some(via) {
                         self.opened(now, handshake, via, out);
                     }
                 }
-                Packet::Close => self.fail(
+                Packet::Close => self.fail(now, 
                     DisconnectReason::TransportClose("closed by the server".into()),
                     out,
                 ),
                 Packet::Ping | Packet::Pong(_) | Packet::Text(_) | Packet::Binary(_) | Packet::Noop => {
                     let details = "the server's first packet is no handshake";
-                    self.fail(DisconnectReason::ParseError(details.into()), out);
+                    self.fail(now, DisconnectReason::ParseError(details.into()), out);
                 }
             },
             State::Open(session) => {
@@ -308,14 +315,14 @@ impl Engine {
                     }
                     Packet::Noop | Packet::Pong(_) => {}
                     Packet::Close => {
-                        self.fail(
+                        self.fail(now, 
                             DisconnectReason::TransportClose("closed by the server".into()),
                             out,
                         );
                     }
                     Packet::Open(_) => {
                         let details = "a second handshake";
-                        self.fail(DisconnectReason::ParseError(details.into()), out);
+                        self.fail(now, DisconnectReason::ParseError(details.into()), out);
                     }
                 }
             }
@@ -376,11 +383,11 @@ impl Engine {
         }
     }
 
-    fn get_done(&mut self, out: &mut Vec<Output>) {
+    fn get_done(&mut self, now: Now, out: &mut Vec<Output>) {
         match &mut self.state {
             State::Closed => {}
             State::Opening { .. } => {
-                self.fail(
+                self.fail(now, 
                     DisconnectReason::TransportError("the server sent no handshake".into()),
                     out,
                 );
@@ -455,11 +462,18 @@ impl Engine {
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
-        let State::Open(session) = &mut self.state else {
-            return;
+        let session = match &mut self.state {
+            State::Closed => return,
+            State::Opening { until, .. } => {
+                if until.is_some_and(|until| until.has_passed(now)) {
+                    self.fail(now, DisconnectReason::TransportError("timeout".into()), out);
+                }
+                return;
+            }
+            State::Open(session) => session,
         };
         match session.answer {
-            None if session.silence.has_passed(now) => return self.fail(DisconnectReason::PingTimeout, out),
+            None if session.silence.has_passed(now) => return self.fail(now, DisconnectReason::PingTimeout, out),
             Some(answer) if answer.has_passed(now) => {
                 session.answer = Some(Deadline::after(now, session.handshake.answer_interval()));
                 self.send(Outgoing::control("3"), out);
@@ -479,15 +493,14 @@ impl Engine {
     }
 
     /// The session ends; or the next transport is tried, if this one brought no session.
-    fn fail(&mut self, reason: DisconnectReason, out: &mut Vec<Output>) {
+    fn fail(&mut self, now: Now, reason: DisconnectReason, out: &mut Vec<Output>) {
         match self.state {
             State::Closed => {}
-            State::Opening { place }
+            State::Opening { place, .. }
                 if self.options.try_all_transports && place + 1 < self.options.transports.len() =>
             {
-                self.state = State::Opening { place: place + 1 };
-                out.push(Output::DropWebSocket);
-                self.try_transport(place + 1, out);
+                out.push(Output::Abandon);
+                self.try_transport(now, place + 1, out);
             }
             State::Opening { .. } | State::Open(_) => {
                 self.state = State::Closed;
@@ -496,13 +509,18 @@ impl Engine {
         }
     }
 
-    fn try_transport(&self, place: usize, out: &mut Vec<Output>) {
+    fn try_transport(&mut self, now: Now, place: usize, out: &mut Vec<Output>) {
+        let last = place + 1 >= self.options.transports.len() || !self.options.try_all_transports;
+        let share = (self.options.timeout / 3).min(SHARE);
+        let until = (!last).then(|| Deadline::after(now, share));
+        self.state = State::Opening { place, until };
         match self.options.transports.get(place) {
             Some(Transport::WebSocket) => out.push(Output::OpenWebSocket(None)),
             Some(Transport::Polling) => out.push(Output::Get(None)),
-            None => out.push(Output::Closed(DisconnectReason::TransportError(
-                "no transport".into(),
-            ))),
+            None => {
+                self.state = State::Closed;
+                out.push(Output::Closed(DisconnectReason::TransportError("no transport".into())));
+            }
         }
     }
 }

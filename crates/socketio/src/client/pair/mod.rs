@@ -53,6 +53,7 @@ fn options(random: &mut Random) -> Options {
             transports,
             try_all_transports: random.happens(500),
             upgrade: random.happens(900),
+            timeout: Duration::from_secs(3),
         },
         remember_upgrade: random.happens(300),
         reconnection: Reconnection {
