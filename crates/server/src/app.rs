@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use khaya_wire::User;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,10 @@ use crate::{
     Config, Error, http, listen,
     password::Passwords,
     realtime::Hub,
-    store::{Store, settings},
+    store::{
+        Store, settings,
+        users::{self, NewUser},
+    },
     token::Keys,
 };
 
@@ -133,6 +137,45 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Adds somebody who can sign in.
+    ///
+    /// # Errors
+    /// When the username is taken, or one of the texts is not what it has to be.
+    pub async fn add_user(
+        &self,
+        username: &str,
+        name: &str,
+        role: &str,
+        password: &str,
+    ) -> Result<User, Error> {
+        let new = NewUser {
+            username: username.to_owned(),
+            name: name.to_owned(),
+            role: role.to_owned(),
+            password_hash: self.app.passwords.hash(password.to_owned()).await?,
+        };
+        self.app
+            .store
+            .writer()
+            .write(move |tx| Box::pin(users::add(tx, new)))
+            .await
+    }
+
+    /// Gives somebody another role, which counts from their next request and event on.
+    ///
+    /// # Errors
+    /// When there is nobody of that username, or the role is none.
+    pub async fn set_role(&self, username: &str, role: &str) -> Result<(), Error> {
+        let (username, role) = (username.to_owned(), role.to_owned());
+        self.app
+            .store
+            .writer()
+            .write(move |tx| {
+                Box::pin(async move { users::set_role_of(tx, &username, &role).await.map(|_user| ()) })
+            })
+            .await
     }
 
     /// Takes no new requests, finishes those that run, stores what waits, and closes the database.

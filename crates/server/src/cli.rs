@@ -183,22 +183,14 @@ async fn add_user(username: String, name: String, role: String, data: DataArgs) 
 
 async fn set_role(username: String, role: String, data: DataArgs) -> Result<(), Error> {
     let app = open(data).await?;
+    let new_role = role.clone();
     let changed = app
         .store
         .writer()
-        .write(move |tx| {
-            Box::pin(async move {
-                let (user, _hash) = users::by_username(tx.read(), &username)
-                    .await?
-                    .ok_or(Error::NotFound("user"))?;
-                users::set_role(tx, &user.id, &role).await?;
-                Ok((user.username, role))
-            })
-        })
+        .write(move |tx| Box::pin(async move { users::set_role_of(tx, &username, &new_role).await }))
         .await;
     app.store.close().await;
-    let (username, role) = changed?;
-    print(&format!("{username} is now {role}"))
+    print(&format!("{} is now {role}", changed?.username))
 }
 
 async fn fill_demo(data: DataArgs) -> Result<(), Error> {

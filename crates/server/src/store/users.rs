@@ -51,6 +51,15 @@ pub(crate) async fn add(tx: &mut Tx<'_>, new: NewUser) -> Result<User, Error> {
     })
 }
 
+/// Gives somebody another role on the server, by username.
+pub(crate) async fn set_role_of(tx: &mut Tx<'_>, username: &str, role: &str) -> Result<User, Error> {
+    let (user, _hash) = by_username(tx.read(), username)
+        .await?
+        .ok_or(Error::NotFound("user"))?;
+    set_role(tx, &user.id, role).await?;
+    Ok(user)
+}
+
 /// Gives somebody another role on the server.
 pub(crate) async fn set_role(tx: &mut Tx<'_>, user: &UserId, role: &str) -> Result<(), Error> {
     let role = check_role(role)?;

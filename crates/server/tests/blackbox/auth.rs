@@ -1,0 +1,168 @@
+//! Signing in, refreshing, signing out.
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, PASSWORD, Person, Team, answer, code};
+
+async fn post(team: &Team, path: &str, body: Value) -> Answer {
+    answer(Client::new().post(format!("{}{path}", team.url)).json(&body)).await
+}
+
+async fn refresh(team: &Team, token: &str) -> Answer {
+    post(team, "/auth/refresh", json!({"refreshToken": token})).await
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {value}"))
+        .to_owned()
+}
+
+#[tokio::test]
+async fn signs_in_with_the_right_password_only() {
+    let team = Team::start().await;
+    let alice = team.join("alice", "member").await;
+    let (status, me) = alice.get("/auth/me").await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        (
+            me["username"].as_str(),
+            me["role"].as_str(),
+            me["privateSeq"].as_u64()
+        ),
+        (Some("alice"), Some("member"), Some(0))
+    );
+    assert!(me.get("passwordHash").is_none());
+
+    let login = |username: &str, password: &str| {
+        post(
+            &team,
+            "/auth/login",
+            json!({"username": username, "password": password}),
+        )
+    };
+    let wrong = login("alice", "wrong").await;
+    assert_eq!(code(&wrong), (401, "invalid_credentials"));
+    // Nothing tells a wrong password from a name that nobody has.
+    assert_eq!(wrong, login("nobody", "wrong").await);
+    assert_eq!(wrong, login("", "").await);
+    assert_eq!(login("ALICE", PASSWORD).await.0, 200);
+    let malformed = post(&team, "/auth/login", json!({"username": 1})).await;
+    assert_eq!(code(&malformed), (422, "invalid_request"));
+    assert_eq!(malformed.1["errors"][0]["field"], "username");
+}
+
+#[tokio::test]
+async fn refuses_calls_without_a_good_token() {
+    let team = Team::start().await;
+    let mut alice = team.join("alice", "member").await;
+    let bare = answer(Client::new().get(format!("{}/chat", team.url))).await;
+    assert_eq!(code(&bare), (401, "unauthorized"));
+    alice.token.push('x');
+    assert_eq!(code(&alice.get("/chat").await), (401, "unauthorized"));
+    let in_query = answer(Client::new().get(format!("{}/chat?token={}", team.url, alice.token))).await;
+    assert_eq!(code(&in_query), (401, "unauthorized"));
+}
+
+#[tokio::test]
+async fn an_access_token_ends_without_leeway() {
+    let team = Team::start_with(|config| config.token_ttl = std::time::Duration::from_secs(1)).await;
+    let alice = team.join("alice", "member").await;
+    loop {
+        let answer = alice.get("/auth/me").await;
+        if answer.0 != 200 {
+            assert_eq!(code(&answer), (401, "token_expired"));
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_refresh_locks_nobody_out() {
+    let team = Team::start().await;
+    let alice = team.join("alice", "member").await;
+    alice.get("/auth/me").await;
+    let (status, lost) = refresh(&team, &alice.refresh_token).await;
+    assert_eq!(status, 200, "{lost}");
+    let (status, again) = refresh(&team, &alice.refresh_token).await;
+    assert_eq!(status, 200, "{again}");
+
+    // The newest access token is used: the refresh token before it is dead, and whoever brings it is a thief.
+    let fresh = Person {
+        token: text(&again, "token"),
+        ..alice.clone()
+    };
+    assert_eq!(fresh.get("/auth/me").await.0, 200);
+    assert_eq!(
+        code(&refresh(&team, &alice.refresh_token).await),
+        (401, "unauthorized")
+    );
+    assert_eq!(
+        code(&refresh(&team, &text(&again, "refreshToken")).await),
+        (401, "unauthorized")
+    );
+    assert_eq!(code(&fresh.get("/auth/me").await), (401, "unauthorized"));
+}
+
+#[tokio::test]
+async fn an_old_refresh_token_ends_the_session_and_its_sockets() {
+    let team = Team::start().await;
+    let alice = team.join("alice", "member").await;
+    let other_device = Person::sign_in(&team.url, "alice").await;
+    let mut socket = alice.socket().await;
+    let (_, second) = refresh(&team, &alice.refresh_token).await;
+    let (status, third) = refresh(&team, &text(&second, "refreshToken")).await;
+    assert_eq!(status, 200, "{third}");
+    assert_eq!(
+        code(&refresh(&team, &alice.refresh_token).await),
+        (401, "unauthorized")
+    );
+    assert_eq!(
+        code(&refresh(&team, &text(&third, "refreshToken")).await),
+        (401, "unauthorized")
+    );
+    assert_eq!(socket.until_closed().await, ["session_revoked"]);
+    assert_eq!(other_device.get("/auth/me").await.0, 200);
+}
+
+#[tokio::test]
+async fn made_up_refresh_tokens_are_refused() {
+    let team = Team::start().await;
+    let alice = team.join("alice", "member").await;
+    let next = alice.refresh_token.replace(".1.", ".2.");
+    for bad in ["", "x", "a.1.b", &next, &alice.token] {
+        assert_eq!(code(&refresh(&team, bad).await), (401, "unauthorized"), "{bad}");
+    }
+    assert_eq!(refresh(&team, &alice.refresh_token).await.0, 200);
+    assert_eq!(
+        code(&post(&team, "/auth/refresh", json!({})).await),
+        (422, "invalid_request")
+    );
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_token_the_refresh_token_and_the_socket() {
+    let team = Team::start().await;
+    let alice = team.join("alice", "member").await;
+    let mut socket = alice.socket().await;
+    let (status, _) = answer(alice.request(Method::POST, "/auth/logout")).await;
+    assert_eq!(status, 204);
+    assert_eq!(socket.until_closed().await, ["session_revoked"]);
+    assert_eq!(code(&alice.get("/auth/me").await), (401, "unauthorized"));
+    assert_eq!(
+        code(&refresh(&team, &alice.refresh_token).await),
+        (401, "unauthorized")
+    );
+}
+
+#[tokio::test]
+async fn sessions_survive_a_restart() {
+    let team = Team::start().await;
+    let mut alice = team.join("alice", "member").await;
+    let team = team.restart().await;
+    alice.url.clone_from(&team.url);
+    assert_eq!(alice.get("/auth/me").await.0, 200);
+    assert_eq!(refresh(&team, &alice.refresh_token).await.0, 200);
+}

@@ -1,0 +1,216 @@
+//! The program: its command lines, its output, its exit codes.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use reqwest::Client;
+use serde_json::json;
+
+use crate::client::answer;
+
+fn program(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_khaya-server"));
+    command
+        .env("KHAYA_DATA", data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = program(data).args(arguments).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// A server in a process of its own, killed with this value.
+struct Serving {
+    child: Child,
+    url: String,
+}
+
+impl Serving {
+    fn start(data: &Path, arguments: &[&str]) -> Self {
+        let mut child = program(data).arg("serve").args(arguments).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("{line:?}"))
+            .trim()
+            .to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+async fn login(url: &str, username: &str, password: &str) -> (u16, serde_json::Value) {
+    let body = json!({"username": username, "password": password});
+    let (status, answer) = answer(Client::new().post(format!("{url}/auth/login")).json(&body)).await;
+    (status.as_u16(), answer)
+}
+
+#[tokio::test]
+async fn people_are_added_and_changed_beside_a_running_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let serving = Serving::start(dir.path(), &["--listen", "127.0.0.1:0"]);
+    let add = |name: &str| {
+        run(
+            dir.path(),
+            &[
+                "user",
+                "add",
+                "zoe",
+                "--name",
+                name,
+                "--role",
+                "member",
+                "--password-stdin",
+            ],
+            "öffne dich!\nrest",
+        )
+    };
+    let added = add("Zoë");
+    assert!(added.status.success(), "{added:?}");
+    let (status, signed_in) = login(&serving.url, "zoe", "öffne dich!").await;
+    assert_eq!((status, signed_in["user"]["name"].as_str()), (200, Some("Zoë")));
+    let again = add("Zoë");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&again.stderr).contains("this username is taken"),
+        "{again:?}"
+    );
+
+    let promoted = run(dir.path(), &["user", "role", "zoe", "admin"], "");
+    assert!(promoted.status.success(), "{promoted:?}");
+    let token = signed_in["token"].as_str().unwrap();
+    let me = answer(
+        Client::new()
+            .get(format!("{}/auth/me", serving.url))
+            .bearer_auth(token),
+    )
+    .await
+    .1;
+    assert_eq!(me["role"], "admin");
+    for bad in [
+        ["user", "role", "nobody", "admin"],
+        ["user", "role", "zoe", "two words"],
+    ] {
+        assert_eq!(run(dir.path(), &bad, "").status.code(), Some(1), "{bad:?}");
+    }
+    let empty = run(
+        dir.path(),
+        &[
+            "user",
+            "add",
+            "max",
+            "--name",
+            "Max",
+            "--role",
+            "member",
+            "--password-stdin",
+        ],
+        "\n",
+    );
+    assert_eq!(empty.status.code(), Some(1), "{empty:?}");
+    assert_eq!(
+        run(dir.path(), &["user", "add", "max"], "").status.code(),
+        Some(2)
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_it_keeps_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("deep").join("data");
+    let _serving = Serving::start(&data, &["--listen", "127.0.0.1:0"]);
+    assert_eq!(data.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    for entry in data.read_dir().unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{entry:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_demo_fills_an_empty_database_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let filled = run(dir.path(), &["demo"], "");
+    assert!(filled.status.success(), "{filled:?}");
+    let told = String::from_utf8(filled.stdout).unwrap();
+    let password = told
+        .lines()
+        .find_map(|line| line.strip_prefix("password of everyone: "))
+        .unwrap()
+        .to_owned();
+    let again = run(dir.path(), &["demo"], "");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&again.stderr).contains("has people in it already"),
+        "{again:?}"
+    );
+
+    let serving = Serving::start(dir.path(), &["--listen", "127.0.0.1:0"]);
+    let mut messages = 0;
+    for username in ["thandi", "amina"] {
+        let (status, signed_in) = login(&serving.url, username, &password).await;
+        assert_eq!(status, 200);
+        let token = signed_in["token"].as_str().unwrap();
+        let get = |path: String| {
+            answer(
+                Client::new()
+                    .get(format!("{}{path}", serving.url))
+                    .bearer_auth(token),
+            )
+        };
+        let chats = get("/chat".to_owned()).await.1;
+        assert_eq!(chats["items"].as_array().unwrap().len(), 4);
+        for chat in chats["items"].as_array().unwrap() {
+            let id = chat["id"].as_str().unwrap();
+            let page = get(format!("/chat/{id}/messages?limit=100")).await.1;
+            messages += page["items"].as_array().unwrap().len();
+        }
+    }
+    assert!(messages > 500, "{messages}");
+}
+
+#[test]
+fn a_file_of_options_is_read_and_a_bad_one_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("khaya.toml");
+    std::fs::write(
+        &file,
+        "listen = \"127.0.0.1:0\"\nname = \"From a file\"\ntoken-ttl = 60\n",
+    )
+    .unwrap();
+    let serving = Serving::start(&dir.path().join("data"), &["--config", file.to_str().unwrap()]);
+    assert!(!serving.url.ends_with(":4000"));
+    std::fs::write(&file, "listne = \"127.0.0.1:0\"\n").unwrap();
+    let refused = run(
+        &dir.path().join("data"),
+        &["serve", "--config", file.to_str().unwrap()],
+        "",
+    );
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("listne"),
+        "{refused:?}"
+    );
+}

@@ -1,0 +1,279 @@
+//! A small client: HTTP by reqwest, Socket.IO by hand over a WebSocket.
+
+use std::{collections::VecDeque, time::Duration};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use khaya_server::{Config, Server};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+
+pub(crate) const PASSWORD: &str = "correct horse";
+/// How long anything that must happen may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A server on a fresh database, which is deleted with it.
+pub(crate) struct Team {
+    pub(crate) server: Server,
+    pub(crate) url: String,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Team {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let server = serve(dir.path(), change).await;
+        let url = format!("http://{}", server.address());
+        Self { server, url, dir }
+    }
+
+    /// Stops the server and starts another on the same data.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { server, dir, .. } = self;
+        server.stop().await;
+        let server = serve(dir.path(), |_| {}).await;
+        let url = format!("http://{}", server.address());
+        Self { server, url, dir }
+    }
+
+    /// Adds somebody and signs them in.
+    pub(crate) async fn join(&self, username: &str, role: &str) -> Person {
+        let name = format!("{} Testperson", username.to_uppercase());
+        self.server
+            .add_user(username, &name, role, PASSWORD)
+            .await
+            .unwrap();
+        Person::sign_in(&self.url, username).await
+    }
+}
+
+async fn serve(dir: &std::path::Path, change: impl FnOnce(&mut Config)) -> Server {
+    let mut config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        data: dir.join("data"),
+        ..Config::default()
+    };
+    change(&mut config);
+    Server::start(config).await.unwrap()
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) token: String,
+    pub(crate) refresh_token: String,
+    pub(crate) url: String,
+    pub(crate) http: reqwest::Client,
+}
+
+/// An answer: its status and its JSON, `null` when it has none.
+pub(crate) type Answer = (StatusCode, Value);
+
+impl Person {
+    pub(crate) async fn sign_in(url: &str, username: &str) -> Self {
+        let http = reqwest::Client::new();
+        let (status, answer) = answer(
+            http.post(format!("{url}/auth/login"))
+                .json(&json!({"username": username, "password": PASSWORD})),
+        )
+        .await;
+        assert_eq!(status, 200, "{answer}");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self {
+            id: text(&answer["user"]["id"]),
+            token: text(&answer["token"]),
+            refresh_token: text(&answer["refreshToken"]),
+            url: url.to_owned(),
+            http,
+        }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        answer(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        answer(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        answer(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    /// Makes a group and gives its id.
+    pub(crate) async fn group(&self, others: &[&Person]) -> String {
+        let members: Vec<&str> = others.iter().map(|person| person.id.as_str()).collect();
+        let (status, chat) = self
+            .post(
+                "/chat",
+                json!({"kind": "group", "name": "Test", "memberIds": members}),
+            )
+            .await;
+        assert_eq!(status, 201, "{chat}");
+        chat["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a message and gives it.
+    pub(crate) async fn say(&self, chat: &str, body: Value) -> Value {
+        let (status, message) = self.post(&format!("/chat/{chat}/messages"), body).await;
+        assert_eq!(status, 201, "{message}");
+        message
+    }
+
+    pub(crate) async fn socket(&self) -> Socket {
+        let mut socket = Socket::open(&self.url, "").await;
+        let answer = socket.connect(json!({"token": self.token})).await;
+        assert!(answer.starts_with("40{"), "{answer}");
+        socket
+    }
+}
+
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+    let response = tokio::time::timeout(PATIENCE, request.send())
+        .await
+        .unwrap()
+        .unwrap();
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    let value = if text.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    };
+    (status, value)
+}
+
+/// Says what a refused call answered, after checking that it is a problem.
+pub(crate) fn code(answer: &Answer) -> (u16, &str) {
+    let (status, problem) = answer;
+    assert_eq!(problem["status"], status.as_u16(), "{problem}");
+    assert!(
+        problem["title"].is_string() && problem["type"].is_string(),
+        "{problem}"
+    );
+    (status.as_u16(), problem["code"].as_str().unwrap())
+}
+
+/// A Socket.IO connection.
+pub(crate) struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Events that came while something else was waited for.
+    events: VecDeque<(String, Value)>,
+    next_ack: u64,
+}
+
+impl Socket {
+    /// Opens the engine; `query` is added to the address.
+    pub(crate) async fn open(url: &str, query: &str) -> Self {
+        let url = format!(
+            "{}/socket.io/?EIO=4&transport=websocket{query}",
+            url.replace("http", "ws")
+        );
+        let (stream, _response) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let mut socket = Self {
+            stream,
+            events: VecDeque::new(),
+            next_ack: 0,
+        };
+        let open = socket.read().await.unwrap();
+        assert!(open.starts_with("0{"), "{open}");
+        socket
+    }
+
+    /// Sends CONNECT and gives the packet that answers it.
+    pub(crate) async fn connect(&mut self, auth: Value) -> String {
+        self.write(format!("40{auth}")).await;
+        self.read().await.unwrap()
+    }
+
+    pub(crate) async fn emit(&mut self, event: &str, data: Value) {
+        self.write(format!("42{}", json!([event, data]))).await;
+    }
+
+    /// Emits and gives the ack.
+    pub(crate) async fn ask(&mut self, event: &str, data: Value) -> Value {
+        let id = self.next_ack;
+        self.next_ack += 1;
+        self.write(format!("42{id}{}", json!([event, data]))).await;
+        let prefix = format!("43{id}[");
+        loop {
+            let packet = self
+                .read()
+                .await
+                .unwrap_or_else(|| panic!("closed before the ack of {event}"));
+            if packet.starts_with(&prefix) {
+                let mut ack: Value = serde_json::from_str(&packet[prefix.len() - 1..]).unwrap();
+                return ack[0].take();
+            }
+            self.keep(&packet);
+        }
+    }
+
+    /// The next event, whatever it is.
+    pub(crate) async fn next(&mut self) -> (String, Value) {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return event;
+            }
+            let packet = self.read().await.expect("closed while waiting for an event");
+            self.keep(&packet);
+        }
+    }
+
+    /// The next event, which has to be this one.
+    pub(crate) async fn expect(&mut self, event: &str) -> Value {
+        let (name, data) = self.next().await;
+        assert_eq!(name, event, "{data}");
+        data
+    }
+
+    /// Reads until the server ends the connection; gives the events that came before.
+    pub(crate) async fn until_closed(&mut self) -> Vec<String> {
+        while let Some(packet) = self.read().await {
+            if packet != "41" && packet != "1" {
+                self.keep(&packet);
+            }
+        }
+        self.events.drain(..).map(|(name, _)| name).collect()
+    }
+
+    pub(crate) async fn write(&mut self, packet: String) {
+        self.stream.send(Message::text(packet)).await.unwrap();
+    }
+
+    /// The next packet but pings, which are answered. `None` when the connection has ended.
+    async fn read(&mut self) -> Option<String> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.stream.next())
+                .await
+                .expect("nothing came");
+            match message {
+                Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.write("3".to_owned()).await,
+                Some(Ok(Message::Text(text))) => return Some(text.to_string()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    fn keep(&mut self, packet: &str) {
+        let body = packet
+            .strip_prefix("42")
+            .unwrap_or_else(|| panic!("not an event: {packet}"));
+        let mut event: Value = serde_json::from_str(body).unwrap();
+        let name = event[0].as_str().unwrap().to_owned();
+        self.events.push_back((name, event[1].take()));
+    }
+}

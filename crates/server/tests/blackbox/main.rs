@@ -1,0 +1,12 @@
+//! The server from outside: its calls and its sockets as a client meets them, over real connections to a server
+//! in this process.
+
+mod client;
+
+mod auth;
+mod chats;
+mod cli;
+mod general;
+mod messages;
+mod restricted;
+mod sockets;
