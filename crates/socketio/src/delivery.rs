@@ -70,6 +70,15 @@ impl Cell {
         self.changed.notify_waiters();
     }
 
+    /// The client has ended, and says nothing more.
+    pub(crate) fn abandon(&self) {
+        match self.status() {
+            DeliveryStatus::Queued => self.set(DeliveryStatus::Dropped),
+            DeliveryStatus::Written => self.set(DeliveryStatus::Unknown),
+            DeliveryStatus::Acknowledged | DeliveryStatus::Unknown | DeliveryStatus::Dropped => {}
+        }
+    }
+
     fn status(&self) -> DeliveryStatus {
         match self.status.load(Ordering::Acquire) {
             0 => DeliveryStatus::Queued,

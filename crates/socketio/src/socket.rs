@@ -28,6 +28,9 @@ pub(crate) enum Auth {
 /// Asked when the server refuses a CONNECT.
 pub(crate) type OnRefused = Arc<dyn Fn(Arc<str>, Option<Arc<str>>) -> BoxFuture<Refresh> + Send + Sync>;
 
+/// Told of each event that is handed to the transport.
+pub(crate) type OnOutgoing = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
 impl fmt::Debug for Auth {
     /// Without what it holds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,6 +100,14 @@ impl SocketBuilder {
         A: Future<Output = Refresh> + Send + 'static,
     {
         self.options.on_refused = Some(Arc::new(move |message, data| Box::pin(decide(message, data))));
+        self
+    }
+
+    /// Told the name and the arguments, as JSON without brackets, of each event at the moment when it is handed to
+    /// the transport. It runs in the client's own task and must not block. What comes in, all of it, is in
+    /// [`Events`].
+    pub fn on_outgoing(mut self, hear: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
+        self.options.on_outgoing = Some(Arc::new(hear));
         self
     }
 

@@ -150,7 +150,10 @@ impl Client {
             &emission.body,
         );
         let attachments = emission.body.attachments.clone();
-        out.push(Output::Sending { token });
+        if namespace.options.tells_sending {
+            let (name, json) = (emission.name.clone(), emission.body.json.clone());
+            out.push(Output::Sending { socket: emission.socket, name, json });
+        }
         self.send_packet(Outgoing {
             frame,
             attachments,

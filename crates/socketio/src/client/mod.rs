@@ -110,6 +110,8 @@ pub(crate) struct NamespaceOptions {
     pub(crate) ack_timeout: Option<Duration>,
     /// Whether a refusal is told as [`Output::Refused`] first.
     pub(crate) asks_when_refused: bool,
+    /// Whether what is sent is told as [`Output::Sending`].
+    pub(crate) tells_sending: bool,
 }
 
 /// The choices for the connection.
@@ -175,9 +177,11 @@ pub(crate) enum Output {
         token: u64,
         outcome: Outcome,
     },
-    /// An event is being handed to the transport.
+    /// An event is handed to the transport. Told only for namespaces that ask for it.
     Sending {
-        token: u64,
+        socket: u64,
+        name: Box<str>,
+        json: String,
     },
     Connection(ConnectionEvent),
 }

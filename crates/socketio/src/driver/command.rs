@@ -19,7 +19,7 @@ use crate::{
     events::Queue,
     metrics::Metrics,
     payload::Encoded,
-    socket::{Auth, OnRefused},
+    socket::{Auth, OnOutgoing, OnRefused},
 };
 
 /// What a handle asks for.
@@ -68,6 +68,7 @@ pub(crate) struct SocketOptions {
     pub(crate) namespace: String,
     pub(crate) auth: Auth,
     pub(crate) on_refused: Option<OnRefused>,
+    pub(crate) on_outgoing: Option<OnOutgoing>,
     pub(crate) retries: Option<u32>,
     pub(crate) ack_timeout: Option<Duration>,
 }

@@ -1,11 +1,15 @@
 //! The requests of a session: addresses, headers, clients.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::SystemTime,
+};
 
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::Response;
 use url::Url;
 
+use super::cookies::Cookies;
 use crate::event::Transport;
 
 /// How much of an answer that is no success is read for its message.
@@ -16,6 +20,7 @@ const ERROR_BODY: usize = 4096;
 pub(crate) struct Http {
     url: Url,
     headers: HeaderMap,
+    cookies: Option<Mutex<Cookies>>,
     polling: OnceLock<reqwest::Client>,
     websocket: OnceLock<reqwest::Client>,
 }
@@ -24,6 +29,7 @@ impl Http {
     pub(crate) fn new(
         url: Url,
         headers: HeaderMap,
+        cookies: bool,
         polling: Option<reqwest::Client>,
         websocket: Option<reqwest::Client>,
     ) -> Self {
@@ -31,6 +37,7 @@ impl Http {
         Self {
             url,
             headers,
+            cookies: cookies.then(Mutex::default),
             polling: filled(polling),
             websocket: filled(websocket),
         }
@@ -57,9 +64,9 @@ impl Http {
         let client = client(&self.polling, reqwest::Client::builder)?;
         let request = client
             .get(self.url(Transport::Polling, sid.as_deref()))
-            .headers(self.headers.clone())
+            .headers(self.headers())
             .header(header::ACCEPT_ENCODING, "identity");
-        success(request.send().await).await
+        self.success(request.send().await).await
     }
 
     /// A POST of a payload.
@@ -67,13 +74,41 @@ impl Http {
         let client = client(&self.polling, reqwest::Client::builder)?;
         let request = client
             .post(self.url(Transport::Polling, Some(&sid)))
-            .headers(self.headers.clone())
+            .headers(self.headers())
             .header(header::CONTENT_TYPE, "text/plain;charset=UTF-8")
             .body(body);
-        let response = success(request.send().await).await?;
+        let response = self.success(request.send().await).await?;
         // Read to its end, so that the connection can be used again.
         response.bytes().await.map_err(|error| details(&error))?;
         Ok(())
+    }
+
+    /// The headers of a request: those of the options, and the cookies.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        if let Some(cookies) = &self.cookies {
+            let cookies = cookies.lock().unwrap_or_else(PoisonError::into_inner);
+            let secure = self.url.scheme() == "https";
+            if let Some(cookie) = cookies.header(self.url.path(), secure, now()) {
+                headers.append(header::COOKIE, cookie);
+            }
+        }
+        headers
+    }
+
+    fn store(&self, response: &Response) {
+        if let Some(cookies) = &self.cookies {
+            cookies.lock().unwrap_or_else(PoisonError::into_inner).store(response.headers(), now());
+        }
+    }
+
+    async fn success(&self, response: reqwest::Result<Response>) -> Result<Response, Arc<str>> {
+        let response = response.map_err(|error| details(&error))?;
+        self.store(&response);
+        if response.status() == http::StatusCode::OK {
+            return Ok(response);
+        }
+        Err(refusal(response).await)
     }
 
     /// Asks for a WebSocket, of a session or of a new one.
@@ -86,17 +121,23 @@ impl Http {
         let key = HeaderValue::try_from(key).map_err(|_| Arc::from("no header value"))?;
         let request = client
             .get(self.url(Transport::WebSocket, sid.as_deref()))
-            .headers(self.headers.clone())
+            .headers(self.headers())
             .header(header::CONNECTION, "Upgrade")
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, key);
         let response = request.send().await.map_err(|error| details(&error))?;
+        self.store(&response);
         if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
         }
         Err(refusal(response).await)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Makes a client when it is first needed: reading the system's certificates takes its time.
@@ -109,14 +150,6 @@ fn client(
     }
     let client = builder().build().map_err(|error| details(&error))?;
     Ok(slot.get_or_init(|| client))
-}
-
-async fn success(response: reqwest::Result<Response>) -> Result<Response, Arc<str>> {
-    let response = response.map_err(|error| details(&error))?;
-    if response.status() == http::StatusCode::OK {
-        return Ok(response);
-    }
-    Err(refusal(response).await)
 }
 
 /// What a server says when it does not do what was asked: `{"code":1,"message":"Session ID unknown"}`.

@@ -1,6 +1,7 @@
 //! The tokio side: sockets, HTTP, the clock, and the task that joins them to the machines.
 
 pub(crate) mod command;
+mod cookies;
 mod http;
 mod outlets;
 mod polling;
@@ -13,6 +14,7 @@ use std::{
 };
 
 use ::http::HeaderMap;
+use tracing::Instrument;
 use url::Url;
 
 use self::{command::Handle, http::Http, task::Task};
@@ -22,7 +24,9 @@ use crate::{builder::ClientBuilder, client, engine, error::BuildError, handle::C
 pub(crate) fn start(options: ClientBuilder, url: Url, headers: HeaderMap) -> Result<Client, BuildError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
     let handle = Arc::new(Handle::new(options.queue_capacity));
-    let http = Http::new(url, headers, options.http_client, options.websocket_client);
+    // Without the query, which may hold what is nobody's business.
+    let server = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
+    let http = Http::new(url, headers, options.cookies, options.http_client, options.websocket_client);
     let machine = client::Client::new(client::Options {
         engine: engine::Options {
             transports: options.transports,
@@ -42,6 +46,6 @@ pub(crate) fn start(options: ClientBuilder, url: Url, headers: HeaderMap) -> Res
         options.max_packet,
         machine,
     );
-    runtime.spawn(task.run());
+    runtime.spawn(task.run().instrument(tracing::debug_span!("socketio", server)));
     Ok(Client { handle })
 }

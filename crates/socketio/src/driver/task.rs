@@ -15,6 +15,7 @@ use tokio::{
     sync::oneshot,
     time::{Instant, Sleep},
 };
+use tracing::debug;
 
 use super::{
     command::{Command, Emission, Shared, SocketOptions},
@@ -29,9 +30,9 @@ use crate::{
     delivery::{Cell, DeliveryStatus},
     engine,
     error::AckError,
-    event::{Event, SocketEvent, Transport},
+    event::{ConnectionEvent, Event, SocketEvent, Transport},
     metrics::Metrics,
-    socket::{Auth, OnRefused, Refresh},
+    socket::{Auth, OnOutgoing, OnRefused, Refresh},
     time::Now,
 };
 
@@ -63,6 +64,7 @@ struct Local {
     socket: u64,
     auth: Auth,
     on_refused: Option<OnRefused>,
+    on_outgoing: Option<OnOutgoing>,
 }
 
 /// An emit that is not settled.
@@ -95,7 +97,6 @@ impl Task {
     /// Runs until the last handle is dropped.
     pub(crate) async fn run(mut self) {
         std::future::poll_fn(|context| self.poll(context)).await;
-        self.outlets.close();
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -174,20 +175,24 @@ impl Task {
             namespace,
             auth,
             on_refused,
+            on_outgoing,
             retries,
             ack_timeout,
         } = options;
         let asks_when_refused = on_refused.is_some();
+        let tells_sending = on_outgoing.is_some();
         self.sockets.push(Local {
             socket,
             auth,
             on_refused,
+            on_outgoing,
         });
         let options = NamespaceOptions {
             namespace,
             retries,
             ack_timeout,
             asks_when_refused,
+            tells_sending,
         };
         self.tell(now, Input::Socket { socket, options });
     }
@@ -426,7 +431,11 @@ impl Task {
                 );
             }
             Output::Settled { token, outcome } => self.settle(token, outcome),
-            Output::Sending { .. } => {}
+            Output::Sending { socket, name, json } => {
+                if let Some(hear) = self.local(socket).and_then(|local| local.on_outgoing.clone()) {
+                    hear(&name, &json);
+                }
+            }
             Output::Connection(event) => {
                 self.note(&event);
                 self.outlets.say_all(&event);
@@ -434,19 +443,24 @@ impl Task {
         }
     }
 
-    fn note(&mut self, event: &crate::event::ConnectionEvent) {
-        use crate::event::ConnectionEvent as E;
+    /// Counts and traces; never a session's id, which is all that it takes to speak in its name.
+    fn note(&mut self, event: &ConnectionEvent) {
         match event {
-            E::Opened { .. } => self.metrics.sessions += 1,
-            E::ReconnectAttempt { .. } => self.metrics.reconnect_attempts += 1,
-            E::Reconnected { .. } => self.metrics.reconnects += 1,
-            E::TransportChanged(_)
-            | E::Closed { .. }
-            | E::Error { .. }
-            | E::ReconnectScheduled { .. }
-            | E::ReconnectError { .. }
-            | E::ReconnectFailed
-            | E::Ping => {}
+            ConnectionEvent::Opened { transport, .. } => {
+                self.metrics.sessions += 1;
+                debug!(?transport, "opened");
+            }
+            ConnectionEvent::TransportChanged(transport) => debug!(?transport, "upgraded"),
+            ConnectionEvent::Closed { reason } => debug!(?reason, "closed"),
+            ConnectionEvent::Error { message } => debug!(%message, "cannot connect"),
+            ConnectionEvent::ReconnectScheduled { attempt, delay } => debug!(attempt, ?delay, "reconnects later"),
+            ConnectionEvent::ReconnectAttempt { attempt } => {
+                self.metrics.reconnect_attempts += 1;
+                debug!(attempt, "reconnects");
+            }
+            ConnectionEvent::Reconnected { .. } => self.metrics.reconnects += 1,
+            ConnectionEvent::ReconnectFailed => debug!("gives up reconnecting"),
+            ConnectionEvent::ReconnectError { .. } | ConnectionEvent::Ping => {}
         }
     }
 
@@ -513,6 +527,17 @@ impl Task {
     fn publish(&mut self) {
         self.metrics.transport = self.client.transport();
         self.shared.publish(&self.metrics);
+    }
+}
+
+impl Drop for Task {
+    /// However it ends, also by a panic in a callback of the application: streams end and emits are refused.
+    fn drop(&mut self) {
+        self.shared.close();
+        self.outlets.close();
+        for pending in self.emits.values() {
+            pending.delivery.abandon();
+        }
     }
 }
 

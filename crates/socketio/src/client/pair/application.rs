@@ -92,6 +92,7 @@ impl Application {
             retries: (namespace == "/retry").then_some(RETRIES),
             ack_timeout: Some(Duration::from_secs(2)),
             asks_when_refused: namespace == "/plain",
+            tells_sending: false,
         };
         let sockets = NAMESPACES.iter().zip(0..);
         let made = sockets.clone().map(|(name, socket)| Input::Socket {
