@@ -131,7 +131,10 @@ function peopleFor(typed, people) {
   if (people.some(({ username }) => folded(username) === wanted)) return [];
   const found = people.filter(
     ({ name, username }) =>
-      folded(username).startsWith(wanted) || folded(name).split(/\s+/u).some((word) => word.startsWith(wanted)),
+      folded(username).startsWith(wanted) ||
+      folded(name)
+        .split(/\s+/u)
+        .some((word) => word.startsWith(wanted)),
   );
   return found.map(({ name, username }) => ({ shown: `${name} @${username}`, insert: `@${username}` }));
 }

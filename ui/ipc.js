@@ -85,10 +85,10 @@ export async function settings() {
   }
 }
 
-/** @param {Settings} settings all of them */
-export async function saveSettings(settings) {
+/** @param {Settings} chosen all of them */
+export async function saveSettings(chosen) {
   try {
-    await invoke("save_settings", { settings });
+    await invoke("save_settings", { settings: chosen });
   } catch (error) {
     window.dispatchEvent(new CustomEvent("failure", { detail: failureOf(error) }));
   }

@@ -23,7 +23,8 @@ import { clockTime, dayName, failureText, fullTime, hasText, nameList, sameDay, 
 /** Messages of one person within this time stand together. */
 const RUN = 5 * 60_000;
 /** Up to three emoji and nothing else are shown large. */
-const EMOJI_ONLY = /^(?:\p{Extended_Pictographic}(?:\u200d\p{Extended_Pictographic}|\ufe0f|\p{Emoji_Modifier})*\s*){1,3}$/u;
+const EMOJI_ONLY =
+  /^(?:\p{Extended_Pictographic}(?:\u200d\p{Extended_Pictographic}|\ufe0f|\p{Emoji_Modifier})*\s*){1,3}$/u;
 
 /**
  * @param {readonly TimelineItem[]} items oldest first

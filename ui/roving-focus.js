@@ -13,6 +13,7 @@ const KEYS = new Map([
 ]);
 
 export class RovingFocus {
+  #container;
   #items;
   /** @type {HTMLElement | null} */
   #stop = null;
@@ -22,6 +23,7 @@ export class RovingFocus {
    * @param {() => HTMLElement[]} items those that can have the focus, in their order
    */
   constructor(container, items) {
+    this.#container = container;
     this.#items = items;
     container.addEventListener("keydown", (event) => this.#onKey(event));
     container.addEventListener("focusin", (event) => {
@@ -31,19 +33,20 @@ export class RovingFocus {
   }
 
   /**
-   * To be called when the items changed: keeps the tab stop, or gives it to `fallback`, or to the first.
+   * To be called when the items changed, which begin as no tab stops: keeps the one there is, or gives it to
+   * `fallback`, or to the first.
    *
    * @param {HTMLElement | null} [fallback]
    */
   update(fallback) {
-    const items = this.#items();
-    const stop = this.#stop && items.includes(this.#stop) ? this.#stop : (fallback ?? items[0] ?? null);
-    for (const item of items) setTabIndex(item, item === stop ? 0 : -1);
-    this.#stop = stop;
+    if (this.#stop && this.#container.contains(this.#stop)) return;
+    const stop = fallback ?? this.#items()[0];
+    if (stop) this.#setStop(stop);
   }
 
   /** Forgets where the focus was, so that the next {@link update} chooses anew. */
   forget() {
+    if (this.#stop) setTabIndex(this.#stop, -1);
     this.#stop = null;
   }
 
@@ -86,7 +89,7 @@ export class RovingFocus {
  * @param {0 | -1} index
  */
 function setTabIndex(item, index) {
-  if (item.tabIndex !== index || !item.hasAttribute("tabindex")) item.tabIndex = index;
+  item.tabIndex = index;
   for (const link of item.querySelectorAll("a")) link.tabIndex = index;
 }
 

@@ -10,8 +10,9 @@ const NAMES = { Mod: "Ctrl", ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
 export function installShortcuts(actions) {
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open], :popover-open")) return;
-    const action = actions[combination(event)];
-    if (!action) return;
+    const keys = combination(event);
+    const action = actions[keys];
+    if (!action || (!keys.startsWith("Mod") && !keys.startsWith("Alt") && writes(event, keys))) return;
     event.preventDefault();
     action();
   });
@@ -19,13 +20,27 @@ export function installShortcuts(actions) {
 
 /** @param {string} keys as "Mod+K" @returns {string} as the system writes it */
 export function keyName(keys) {
-  const names = keys.split("+").map((key) => nameOf(isMac ? MAC_NAMES : {}, key) ?? nameOf(NAMES, key) ?? key);
+  const names = keys
+    .replace("Shift+?", "?")
+    .split("+")
+    .map((key) => nameOf(isMac ? MAC_NAMES : {}, key) ?? nameOf(NAMES, key) ?? key);
   return names.join(isMac ? "" : "+");
 }
 
 /** @param {Record<string, string>} names @param {string} key @returns {string | undefined} */
 function nameOf(names, key) {
   return Object.hasOwn(names, key) ? names[key] : undefined;
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {string} keys
+ * @returns {boolean} whether the key writes a letter where the focus is
+ */
+function writes(event, keys) {
+  return (
+    keys !== "Escape" && event.target instanceof Element && event.target.closest("input, textarea, select") !== null
+  );
 }
 
 /** @param {KeyboardEvent} event */

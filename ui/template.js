@@ -25,7 +25,8 @@ export function instantiate(id) {
 /** @param {Element} root sets the texts that are named in `data-t`, `data-label`, `data-placeholder` and `data-tip` */
 export function fillWords(root) {
   fillOwnWords(root);
-  for (const element of root.querySelectorAll("[data-t], [data-label], [data-placeholder], [data-tip]")) fillOwnWords(element);
+  for (const element of root.querySelectorAll("[data-t], [data-label], [data-placeholder], [data-tip]"))
+    fillOwnWords(element);
 }
 
 /**

@@ -129,7 +129,10 @@ export function sameDay(a, b) {
 
 /** @param {string} text @returns {string} for comparing what is typed with a name: without case and accents */
 export function folded(text) {
-  return text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLocaleLowerCase(locale);
+  return text
+    .normalize("NFKD")
+    .replace(/\p{Mn}/gu, "")
+    .toLocaleLowerCase(locale);
 }
 
 /** @param {Date} date @returns {number} days since some day, in local time */

@@ -52,7 +52,10 @@ export class AlertStack extends HTMLElement {
       this.#refusals = this.#refusals.filter((shown) => shown.key !== key);
       this.#show();
     };
-    this.#refusals = [...this.#refusals.filter((shown) => shown.failure.message !== failure.message), { key, failure, dismiss }];
+    this.#refusals = [
+      ...this.#refusals.filter((shown) => shown.failure.message !== failure.message),
+      { key, failure, dismiss },
+    ];
     setTimeout(dismiss, REFUSAL_SHOWN);
     this.#show();
   }

@@ -12,8 +12,8 @@ import { RovingFocus } from "../roving-focus.js";
 import { instantiate, part, setAttribute, setText } from "../template.js";
 import { folded, fullTime, shortTime, t, typingText } from "../words.js";
 
-/** How often times such as "Yesterday" are looked at anew. */
-const TIMES_EVERY = 60_000;
+/** How often it is checked whether it is tomorrow, and "Yesterday" another day. */
+const DAY_CHECKED_EVERY = 60_000;
 
 export class ChatList extends HTMLElement {
   #list = document.createElement("ul");
@@ -22,6 +22,9 @@ export class ChatList extends HTMLElement {
   #view = null;
   #query = "";
   #typed = "";
+  /** @type {HTMLElement | null | undefined} */
+  #current = null;
+  #day = new Date().getDate();
   #rows = new KeyedList(
     this.#list,
     (/** @type {ChatRow} */ chat) => chat.id,
@@ -40,7 +43,7 @@ export class ChatList extends HTMLElement {
       const row = event.target instanceof Element ? event.target.closest("li") : null;
       if (row?.dataset.chat) this.#open(row.dataset.chat);
     });
-    setInterval(() => this.#fill(() => false), TIMES_EVERY);
+    setInterval(() => this.#onMinute(), DAY_CHECKED_EVERY);
   }
 
   /** @param {View} view */
@@ -73,16 +76,23 @@ export class ChatList extends HTMLElement {
     if (next) this.#open(next.id);
   }
 
+  #onMinute() {
+    const day = new Date().getDate();
+    if (day === this.#day) return;
+    this.#day = day;
+    this.#fill(() => false);
+  }
+
   /** @param {(before: ChatRow, after: ChatRow) => boolean} isSame */
   #fill(isSame) {
     if (!this.#view) return;
     const chats = this.#matches();
     this.#rows.show(chats, fillRow, isSame);
-    for (const row of this.#list.querySelectorAll("li")) {
-      const current = row.dataset.chat === this.#view.open?.id;
-      setAttribute(part(row, "button"), "aria-current", current ? "true" : null);
-    }
-    this.#focus.update(this.#view.open ? this.#rows.get(this.#view.open.id)?.querySelector("button") : null);
+    const open = this.#view.open ? this.#rows.get(this.#view.open.id)?.querySelector("button") : null;
+    if (open !== this.#current) this.#current?.removeAttribute("aria-current");
+    open?.setAttribute("aria-current", "true");
+    this.#current = open;
+    this.#focus.update(open);
     this.#list.hidden = chats.length === 0;
     setText(this.#note, this.#noteText(chats.length, this.#view));
   }

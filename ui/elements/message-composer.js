@@ -186,7 +186,8 @@ export class MessageComposer extends HTMLElement {
     const isNear = -over < this.#limit * (1 - COUNT_FROM);
     this.#count.hidden = !isNear;
     this.#count.classList.toggle("over", over > 0);
-    if (isNear) setText(this.#count, over > 0 ? t("composer.count", { count: over }) : t("composer.left", { count: -over }));
+    if (isNear)
+      setText(this.#count, over > 0 ? t("composer.count", { count: over }) : t("composer.left", { count: -over }));
     this.#send.setAttribute("aria-disabled", String(this.#text.value.trim() === "" || over > 0));
   }
 

@@ -220,7 +220,11 @@ export class MessageTimeline extends HTMLElement {
     if (hasOlder && scrollTop < clientHeight * AHEAD && this.#askedBefore !== first) {
       this.#askedBefore = first;
       void wish({ type: "loadOlder" });
-    } else if (hasNewer && scrollHeight - scrollTop - clientHeight < clientHeight * AHEAD && this.#askedAfter !== last) {
+    } else if (
+      hasNewer &&
+      scrollHeight - scrollTop - clientHeight < clientHeight * AHEAD &&
+      this.#askedAfter !== last
+    ) {
       this.#askedAfter = last;
       void wish({ type: "loadNewer" });
     }

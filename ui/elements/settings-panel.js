@@ -20,6 +20,8 @@ const SHORTCUTS = [
   ["shortcut.search", "Mod+K"],
   ["shortcut.newChat", "Mod+N"],
   ["shortcut.settings", "Mod+,"],
+  ["shortcut.textSize", "Mod+=", "Mod+-"],
+  ["settings.shortcuts", "Shift+?"],
   ["shortcut.chat", "Alt+ArrowDown", "Alt+ArrowUp"],
   ["shortcut.send", "Enter"],
   ["shortcut.line", "Shift+Enter"],
@@ -70,10 +72,21 @@ export class SettingsPanel extends HTMLElement {
     choose(this.#dialog.querySelector("[name=density]"), settings.density ?? "roomy");
   }
 
-  open() {
+  /** @param {string} [section] the part to begin with; else the first */
+  open(section) {
     if (this.#dialog.open || document.body.dataset.screen !== "rooms") return;
     this.#showConfirm(false);
     this.#dialog.showModal();
+    if (section) part(this.#dialog, section).parentElement?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {1 | -1} direction makes the text larger or smaller by one step */
+  stepTextSize(direction) {
+    const select = /** @type {HTMLSelectElement} */ (this.#dialog.querySelector("[name=textSize]"));
+    const next = select.options[select.selectedIndex + direction];
+    if (!next) return;
+    select.value = next.value;
+    this.dispatchEvent(new Event("change"));
   }
 
   /** @param {View} view */
@@ -82,12 +95,17 @@ export class SettingsPanel extends HTMLElement {
       this.#dialog.close();
       return;
     }
-    this.#hasUnsent = chats.some(({ preview }) => preview?.state?.state === "sending" || preview?.state?.state === "failed");
+    this.#hasUnsent = chats.some(
+      ({ preview }) => preview?.state?.state === "sending" || preview?.state?.state === "failed",
+    );
     const { me, server, kept } = session;
     showAvatar(part(this.#dialog, "avatar"), me.id, me.name);
     setText(part(this.#dialog, "name"), me.name);
     setText(part(this.#dialog, "address"), `@${me.username} · ${server}`);
-    setText(part(this.#dialog, "kept"), t(kept.state === "inKeyring" ? "settings.keptInKeyring" : "settings.keptThisRun"));
+    setText(
+      part(this.#dialog, "kept"),
+      t(kept.state === "inKeyring" ? "settings.keptInKeyring" : "settings.keptThisRun"),
+    );
     this.#showConnection(connection);
   }
 
