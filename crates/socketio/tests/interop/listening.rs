@@ -107,7 +107,7 @@ impl Listener {
         self.until(|event| match event {
             SocketEvent::Connected { id, recovered, .. } => Some((id.to_string(), recovered)),
             SocketEvent::ConnectError { message, .. } => panic!("cannot connect: {message}"),
-            SocketEvent::Event(_) | SocketEvent::Disconnected { .. } | SocketEvent::Connection(_) => None,
+            _ => None,
         })
         .await
     }
@@ -116,10 +116,7 @@ impl Listener {
     pub(crate) async fn disconnected(&mut self) -> DisconnectReason {
         self.until(|event| match event {
             SocketEvent::Disconnected { reason } => Some(reason),
-            SocketEvent::Event(_)
-            | SocketEvent::Connected { .. }
-            | SocketEvent::ConnectError { .. }
-            | SocketEvent::Connection(_) => None,
+            _ => None,
         })
         .await
     }
@@ -133,7 +130,7 @@ impl Listener {
                 active,
             } => Some((message.to_string(), data.map(|data| data.to_string()), active)),
             SocketEvent::Connected { .. } => panic!("it is connected"),
-            SocketEvent::Event(_) | SocketEvent::Disconnected { .. } | SocketEvent::Connection(_) => None,
+            _ => None,
         })
         .await
     }
@@ -142,11 +139,7 @@ impl Listener {
     pub(crate) async fn event(&mut self, name: &str) -> Event {
         self.until(|event| match event {
             SocketEvent::Event(event) if event.name() == name => Some(event),
-            SocketEvent::Event(_)
-            | SocketEvent::Connected { .. }
-            | SocketEvent::Disconnected { .. }
-            | SocketEvent::ConnectError { .. }
-            | SocketEvent::Connection(_) => None,
+            _ => None,
         })
         .await
     }
@@ -163,10 +156,7 @@ impl Listener {
     pub(crate) async fn connection<T>(&mut self, wanted: impl Fn(ConnectionEvent) -> Option<T>) -> T {
         self.until(|event| match event {
             SocketEvent::Connection(event) => wanted(event),
-            SocketEvent::Event(_)
-            | SocketEvent::Connected { .. }
-            | SocketEvent::Disconnected { .. }
-            | SocketEvent::ConnectError { .. } => None,
+            _ => None,
         })
         .await
     }

@@ -3,6 +3,12 @@
 //!
 //! `docs/scenarios.md` tells which scenario of the official suites each test stands for. What needs virtual
 //! time, a hostile server or a million seeds is tested on the pure machines, not here.
+#![expect(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test panics where it fails, and picks the one event that it waits for"
+)]
 
 mod acks;
 mod addresses;

@@ -25,7 +25,7 @@ async fn bodies_are_filled_up_to_what_the_server_takes() {
         "c".repeat(30),
         "€".repeat(26),
         "d".repeat(70),
-        "e".repeat(1),
+        "e".to_owned(),
     ];
     for text in &texts {
         socket.emit("t", text).unwrap();
