@@ -7,7 +7,6 @@ use std::{future, io, ops::ControlFlow, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use khaya_chat::{Intent, View, actor, view::Failure};
-use khaya_wire::ChatId;
 use tokio::{
     sync::{mpsc, watch},
     time::{self, Instant},
@@ -15,6 +14,8 @@ use tokio::{
 
 use crate::{
     arguments::DEFAULT_PROFILE,
+    ask::Ask,
+    deep_link::DeepLink,
     host::Host,
     link::{Answer, EventName, Question, ToApp, ToWindow},
     profile::Profile,
@@ -26,9 +27,6 @@ use crate::{
 
 /// What the window is called.
 const NAME: &str = "Khaya";
-
-/// How many asks may wait. More are dropped: a person does not click that fast.
-const ASKS: usize = 32;
 
 /// How many questions of the page may be worked on. More wait in the line, and the page with them.
 const QUESTIONS: usize = 64;
@@ -45,34 +43,8 @@ const SOON: Duration = Duration::from_secs(10);
 /// How often in a row that may happen.
 const FAILURES: u32 = 2;
 
-/// What somebody outside of the page wants of the app.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// Show the window.
-    Open,
-    /// Show the window, and in it this chat.
-    OpenChat(ChatId),
-    /// End the app.
-    Quit,
-}
-
-/// How to ask. Cheap to clone; fine from any thread.
-#[derive(Debug, Clone)]
-pub(crate) struct Asks(mpsc::Sender<Ask>);
-
-impl Asks {
-    /// The sender, and the end that [`App`] hears.
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<Ask>) {
-        let (sender, receiver) = mpsc::channel(ASKS);
-        (Self(sender), receiver)
-    }
-
-    pub(crate) fn send(&self, ask: Ask) {
-        if let Err(error) = self.0.try_send(ask) {
-            tracing::warn!(%error, "the app is too busy for what was asked");
-        }
-    }
-}
+/// A page in a focused window that has not said for this long that it lives, hangs. It says so every five seconds.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Why the app ended although nobody wanted that.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +68,8 @@ pub(crate) struct App {
     /// How many windows in a row have failed at once.
     failures: u32,
     views: watch::Receiver<Arc<View>>,
+    /// A link that the next page is to follow.
+    link: Option<String>,
     /// What is told as unread in tray and title.
     unread: u64,
     focus: watch::Sender<bool>,
@@ -131,6 +105,9 @@ struct Line {
     to_window: mpsc::Sender<ToWindow>,
     hears: mpsc::Receiver<ToApp>,
     since: Instant,
+    /// When the page last said that it lives. None until it has said so with the focus: systems let a page sleep that
+    /// nobody sees.
+    alive: Option<Instant>,
 }
 
 /// What happened next.
@@ -144,6 +121,8 @@ enum Event {
     ViewChanged,
     /// The page has saved, or had its time for that.
     Left,
+    /// The page has been silent for too long.
+    Hangs,
     /// The chat actor has ended, or nobody can ask any more.
     Over,
 }
@@ -173,6 +152,7 @@ impl App {
             host,
             window: Window::Gone,
             failures: 0,
+            link: None,
             unread: 0,
             focus,
             requests,
@@ -209,10 +189,14 @@ impl App {
     }
 
     async fn next(&mut self) -> Event {
-        let (hears, until) = match &mut self.window {
-            Window::Gone => (None, None),
-            Window::Open(line) => (Some(&mut line.hears), None),
-            Window::Leaving { line, until, .. } => (Some(&mut line.hears), Some(*until)),
+        let (hears, until, silent) = match &mut self.window {
+            Window::Gone => (None, None, None),
+            Window::Open(line) => (
+                Some(&mut line.hears),
+                None,
+                line.alive.map(|alive| alive + SILENCE),
+            ),
+            Window::Leaving { line, until, .. } => (Some(&mut line.hears), Some(*until), None),
         };
         let busy = self.pending.len() >= QUESTIONS;
         tokio::select! {
@@ -222,6 +206,7 @@ impl App {
             update = self.updates.recv() => update.map_or(Event::Over, Event::Update),
             changed = self.views.changed() => changed.map_or(Event::Over, |()| Event::ViewChanged),
             () = sleep_until(until) => Event::Left,
+            () = sleep_until(silent) => Event::Hangs,
         }
     }
 
@@ -231,10 +216,8 @@ impl App {
                 tracing::debug!(?ask, "asked");
                 match ask {
                     Ask::Open => self.show()?,
-                    Ask::OpenChat(chat_id) => {
-                        log_failure(self.chat.dispatch(Intent::OpenChat { chat_id }).await);
-                        self.show()?;
-                    }
+                    Ask::OpenChat(chat_id) => self.follow(DeepLink::Chat { chat_id }).await?,
+                    Ask::Follow(link) => self.follow(link).await?,
                     Ask::Quit => return Ok(self.leave(Then::Quit)),
                 }
             }
@@ -250,21 +233,70 @@ impl App {
                 self.say(ToWindow::End);
                 return Ok(after(self.forget_window().await));
             }
+            Event::Hangs => {
+                tracing::error!("the page hangs and begins anew");
+                self.say(ToWindow::End);
+                self.forget_window().await;
+                self.show()?;
+            }
             Event::Over => return Ok(ControlFlow::Break(())),
         }
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Shows where a link leads: the app opens chats, the page what else there is.
+    async fn follow(&mut self, link: DeepLink) -> io::Result<()> {
+        match link {
+            DeepLink::Chat { chat_id } => log_failure(self.chat.dispatch(Intent::OpenChat { chat_id }).await),
+            DeepLink::Invite { .. } => match serde_json::to_string(&link) {
+                Ok(payload) if matches!(self.window, Window::Open(_)) => {
+                    self.say(ToWindow::Event {
+                        name: EventName::Link,
+                        payload,
+                    });
+                }
+                Ok(payload) => self.link = Some(payload),
+                Err(error) => tracing::error!(%error, "a link cannot be told"),
+            },
+        }
+        self.show()
+    }
+
     fn hear(&mut self, message: ToApp) -> ControlFlow<()> {
         match message {
             ToApp::Ask { number, question } => {
-                if let (Question::Flushed(_), Window::Leaving { until, .. }) = (&question, &mut self.window) {
-                    *until = Instant::now();
+                // The page hears events before it asks for the snapshot.
+                if matches!(question, Question::Snapshot)
+                    && let Some(payload) = self.link.take()
+                {
+                    self.say(ToWindow::Event {
+                        name: EventName::Link,
+                        payload,
+                    });
+                }
+                match (&question, &mut self.window) {
+                    (Question::Flushed(_), Window::Leaving { until, .. }) => *until = Instant::now(),
+                    (Question::Alive(_), Window::Open(line)) if *self.focus.borrow() => {
+                        line.alive = Some(Instant::now());
+                    }
+                    (
+                        Question::Dispatch(_)
+                        | Question::Snapshot
+                        | Question::Alive(_)
+                        | Question::Flushed(_),
+                        Window::Gone | Window::Open(_) | Window::Leaving { .. },
+                    ) => {}
                 }
                 self.pending
                     .push(questions::work_on(&self.chat, &self.requests, number, question));
             }
-            ToApp::Focused(focused) => drop(self.focus.send_replace(focused)),
+            ToApp::Focused(focused) => {
+                if let Window::Open(line) = &mut self.window {
+                    // The next sign of life begins the watch anew.
+                    line.alive = None;
+                }
+                self.focus.send_replace(focused);
+            }
             ToApp::Settings(settings) => self.settings.replace(settings),
             ToApp::CloseRequested => {
                 let stay = self.tray.is_there() && self.settings.close_to_tray();
@@ -290,6 +322,7 @@ impl App {
                     to_window,
                     hears,
                     since: Instant::now(),
+                    alive: None,
                 })
             }
         };
@@ -357,10 +390,13 @@ impl App {
         self.pending.clear();
         // An error means that the app is ending.
         let _ = self.requests.send(updates::Request::Gone).await;
-        match std::mem::replace(&mut self.window, Window::Gone) {
-            Window::Leaving { then, .. } => Some(then),
-            Window::Open(_) | Window::Gone => None,
-        }
+        let (line, then) = match std::mem::replace(&mut self.window, Window::Gone) {
+            Window::Leaving { line, then, .. } => (line, Some(then)),
+            Window::Open(line) => (line, None),
+            Window::Gone => return None,
+        };
+        self.host.close((line.to_window, line.hears));
+        then
     }
 
     fn say(&self, message: ToWindow) {
@@ -412,30 +448,6 @@ async fn sleep_until(until: Option<Instant>) {
         Some(until) => time::sleep_until(until).await,
         None => future::pending().await,
     }
-}
-
-/// Ends the app in order when the system or a terminal wants it to end.
-pub(crate) async fn quit_on_signal(asks: Asks) {
-    if let Err(error) = ended_by_system().await {
-        return tracing::warn!(%error, "the system's wish to end will not be heard");
-    }
-    asks.send(Ask::Quit);
-}
-
-#[cfg(unix)]
-async fn ended_by_system() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = hang_up.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
-}
-
-#[cfg(not(unix))]
-async fn ended_by_system() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 fn title(profile: &str, unread: u64) -> String {

@@ -2,10 +2,12 @@
 //!
 //! Never holds a password: that comes by standard input.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::Parser;
 use url::Url;
+
+use crate::deep_link::DeepLink;
 
 /// The profile that is used when none is named.
 pub(crate) const DEFAULT_PROFILE: &str = "default";
@@ -40,6 +42,10 @@ pub(crate) struct Arguments {
     /// Read the password for --sign-in from standard input.
     #[arg(long, requires = "sign_in")]
     pub(crate) password_stdin: bool,
+
+    /// What to show: khaya://chat/… or khaya://invite/…
+    #[arg(value_name = "LINK", value_parser = DeepLink::from_str)]
+    pub(crate) link: Option<DeepLink>,
 }
 
 fn profile(text: &str) -> Result<String, String> {
@@ -54,7 +60,7 @@ fn profile(text: &str) -> Result<String, String> {
 }
 
 /// Accepts what a person may type for a server: `chat.example.org`, `127.0.0.1:4000`, `https://example.org/`.
-fn server(text: &str) -> Result<String, String> {
+pub(crate) fn server(text: &str) -> Result<String, String> {
     let text = text.trim();
     let address = if text.contains("://") {
         text.to_owned()
@@ -118,6 +124,7 @@ mod tests {
                 hidden: true,
                 sign_in: Some("bob".into()),
                 password_stdin: true,
+                link: None,
             }
         );
         assert_eq!(parse(&[]).unwrap().profile, DEFAULT_PROFILE);
@@ -143,6 +150,8 @@ mod tests {
                 ErrorKind::MissingRequiredArgument,
             ),
             (&["--password-stdin"], ErrorKind::MissingRequiredArgument),
+            (&["khaya://nowhere/x"], ErrorKind::ValueValidation),
+            (&["khaya://chat/a", "khaya://chat/b"], ErrorKind::UnknownArgument),
             (&["--what"], ErrorKind::UnknownArgument),
         ] {
             assert_eq!(parse(arguments).unwrap_err().kind(), kind, "{arguments:?}");

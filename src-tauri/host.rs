@@ -19,10 +19,15 @@ mod child {
             unix::net::UnixStream as StdStream,
         },
         path::PathBuf,
-        process::Stdio,
+        process::{ExitStatus, Stdio},
+        time::Duration,
     };
 
-    use tokio::{net::UnixStream, process::Command};
+    use tokio::{
+        net::UnixStream,
+        process::{Child, Command},
+        time,
+    };
 
     use crate::{
         link::{self, End, ToApp, ToWindow},
@@ -37,6 +42,9 @@ mod child {
 
     /// This very program, also when another version stands in its place on the disk by now.
     const PROGRAM: &str = "/proc/self/exe";
+
+    /// How long a window may take to end after the line has.
+    const END_TIME: Duration = Duration::from_secs(3);
 
     /// Starts windows.
     #[derive(Debug)]
@@ -74,6 +82,12 @@ mod child {
             self.ready.take().map_or_else(|| self.start(), Ok)
         }
 
+        /// The window is not wanted any more: it ends when it sees that the line has.
+        #[expect(clippy::unused_self, reason = "a window in the same process lives on")]
+        pub(crate) fn close(&mut self, line: End<ToApp, ToWindow>) {
+            drop(line);
+        }
+
         fn start(&self) -> io::Result<End<ToApp, ToWindow>> {
             let (ours, theirs) = StdStream::pair()?;
             ours.set_nonblocking(true)?;
@@ -86,14 +100,31 @@ mod child {
                 .process_group(0)
                 .spawn()?;
             tracing::debug!(process = child.id(), "a window starts");
+            let (reader, writer) = UnixStream::from_std(ours)?.into_split();
+            let (line, said) = link::over(reader, writer);
             tokio::spawn(async move {
-                match child.wait().await {
+                let status = tokio::select! {
+                    status = child.wait() => status,
+                    _ = said => end(&mut child).await,
+                };
+                match status {
                     Ok(status) => tracing::debug!(%status, "a window has ended"),
                     Err(error) => tracing::warn!(%error, "it is not known how a window ended"),
                 }
             });
-            let (reader, writer) = UnixStream::from_std(ours)?.into_split();
-            Ok(link::over(reader, writer))
+            Ok(line)
+        }
+    }
+
+    /// Sees to it that a window ends to which nothing more is said, also one that hangs.
+    async fn end(child: &mut Child) -> io::Result<ExitStatus> {
+        match time::timeout(END_TIME, child.wait()).await {
+            Ok(status) => status,
+            Err(_) => {
+                tracing::error!("a window does not end by itself");
+                child.kill().await?;
+                child.wait().await
+            }
         }
     }
 
@@ -107,7 +138,8 @@ mod child {
         let stream = StdStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         stream.set_nonblocking(true)?;
         let (reader, writer) = UnixStream::from_std(stream)?.into_split();
-        Ok(link::over(reader, writer))
+        let (line, _) = link::over(reader, writer);
+        Ok(line)
     }
 }
 
@@ -120,7 +152,7 @@ mod here {
     /// What tray and notices need of the window system.
     pub(crate) type Surface = tauri::AppHandle;
 
-    /// Hands out the line to the one window of this process, which lives as long as the app.
+    /// Hands out the line to the one window system of this process, which lives as long as the app.
     #[derive(Debug)]
     pub(crate) struct Host {
         line: Option<End<ToApp, ToWindow>>,
@@ -134,6 +166,11 @@ mod here {
         /// The line to the window, which shows nothing until it is told to.
         pub(crate) fn open(&mut self) -> io::Result<End<ToApp, ToWindow>> {
             self.line.take().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+        }
+
+        /// The window is not wanted any more. It has been told so; the line serves the next one.
+        pub(crate) fn close(&mut self, line: End<ToApp, ToWindow>) {
+            self.line = Some(line);
         }
     }
 }

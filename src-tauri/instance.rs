@@ -8,6 +8,8 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
 };
@@ -33,6 +35,8 @@ const ADDRESS_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Knock {
     /// Show the window. False for a second start that wanted none.
     pub(crate) raise: bool,
+    /// The link that the second start was to open, as it was written.
+    pub(crate) link: Option<String>,
 }
 
 /// What asking for a profile led to.
@@ -48,7 +52,8 @@ pub(crate) enum Claim {
 #[derive(Debug)]
 pub(crate) struct Instance {
     listener: Option<Listener>,
-    address: PathBuf,
+    /// What to remove in the end: the socket, and the file that names it.
+    traces: [PathBuf; 2],
     _lock: File,
 }
 
@@ -86,15 +91,16 @@ pub(crate) fn claim(profile: &Profile, knock: &Knock) -> Result<Claim, InstanceE
 
 impl Instance {
     fn open(profile: &Profile, lock: File) -> Self {
-        let address = address_file(profile);
-        let listener = listen(&address, &profile.root().join("door"));
+        let traces = [socket_path(&profile.root().join("door")), address_file(profile)];
+        let [socket, address] = &traces;
+        let listener = listen(socket, address);
         if let Err(error) = &listener {
             // Not fatal: a second start then says that the app is open, and cannot raise it.
             tracing::warn!(%error, "a second start will not be heard");
         }
         Self {
             listener: listener.ok(),
-            address,
+            traces,
             _lock: lock,
         }
     }
@@ -121,7 +127,9 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         // Before the lock goes, so that nobody removes the address of who comes next.
-        let _ = fs::remove_file(&self.address);
+        for trace in &self.traces {
+            let _ = fs::remove_file(trace);
+        }
     }
 }
 
@@ -131,19 +139,23 @@ fn address_file(profile: &Profile) -> PathBuf {
     profile.root().join("instance")
 }
 
-fn listen(address_file: &Path, fallback: &Path) -> io::Result<Listener> {
-    let path = socket_path(fallback);
-    let _ = fs::remove_file(&path);
+fn listen(socket: &Path, address_file: &Path) -> io::Result<Listener> {
+    let _ = fs::remove_file(socket);
     let listener = ListenerOptions::new()
-        .name(path.as_path().to_fs_name::<GenericFilePath>()?)
+        .name(socket.to_fs_name::<GenericFilePath>()?)
         .create_sync()?;
-    fs::write(address_file, path.as_os_str().as_encoded_bytes())?;
+    fs::write(address_file, socket.as_os_str().as_encoded_bytes())?;
     Ok(listener)
 }
 
 /// A name that is short enough for a socket: the path of one is limited to about 100 bytes on Unix.
 fn socket_path(fallback: &Path) -> PathBuf {
-    let name = format!("khaya-{}", std::process::id());
+    static SOCKETS: AtomicU32 = AtomicU32::new(0);
+    let name = format!(
+        "khaya-{}-{}",
+        process::id(),
+        SOCKETS.fetch_add(1, Ordering::Relaxed)
+    );
     if cfg!(windows) {
         PathBuf::from(format!(r"\\.\pipe\{name}"))
     } else {
@@ -209,6 +221,13 @@ mod tests {
         .unwrap()
     }
 
+    fn knock(raise: bool) -> Knock {
+        Knock {
+            raise,
+            link: Some("khaya://chat/a".to_owned()),
+        }
+    }
+
     #[test]
     fn the_second_is_heard_by_the_first() {
         let directory = tempfile::tempdir().unwrap();
@@ -220,28 +239,16 @@ mod tests {
         instance.hear(move |knock| heard.send(knock).unwrap());
 
         for raise in [true, false] {
-            assert!(matches!(
-                claim(&profile, &Knock { raise }).unwrap(),
-                Claim::Second
-            ));
-            assert_eq!(
-                knocks.recv_timeout(Duration::from_secs(5)).unwrap(),
-                Knock { raise }
-            );
+            assert!(matches!(claim(&profile, &knock(raise)).unwrap(), Claim::Second));
+            assert_eq!(knocks.recv_timeout(Duration::from_secs(5)).unwrap(), knock(raise));
         }
 
         // Nonsense at the door neither ends the listener nor counts as a knock.
         let mut stream = connect(&address_file(&profile)).unwrap();
         stream.write_all(b"{\"raise\":7}\n").unwrap();
         drop(stream);
-        assert!(matches!(
-            claim(&profile, &Knock { raise: true }).unwrap(),
-            Claim::Second
-        ));
-        assert_eq!(
-            knocks.recv_timeout(Duration::from_secs(5)).unwrap(),
-            Knock { raise: true }
-        );
+        assert!(matches!(claim(&profile, &knock(true)).unwrap(), Claim::Second));
+        assert_eq!(knocks.recv_timeout(Duration::from_secs(5)).unwrap(), knock(true));
 
         drop(instance);
         assert!(matches!(

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, value::RawValue};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter},
     sync::mpsc,
+    task::JoinHandle,
 };
 
 /// How many messages may wait on either side. The feed stops long before at a page that does not follow.
@@ -125,18 +126,19 @@ pub(crate) fn within() -> (End<ToApp, ToWindow>, End<ToWindow, ToApp>) {
     ((to_window, app_hears), (to_app, window_hears))
 }
 
-/// A line over a stream between two processes: one message a line, as JSON. Needs a runtime.
+/// A line over a stream between two processes: one message a line, as JSON. Needs a runtime. The task ends when
+/// there is nothing more to say, or nobody to hear it.
 pub(crate) fn over<In, Out>(
     reader: impl AsyncRead + Send + Unpin + 'static,
     writer: impl AsyncWrite + Send + Unpin + 'static,
-) -> End<In, Out>
+) -> (End<In, Out>, JoinHandle<()>)
 where
     In: DeserializeOwned + Send + 'static,
     Out: Serialize + Send + 'static,
 {
     let (say, mut to_say) = mpsc::channel::<Out>(CAPACITY);
     let (heard, hear) = mpsc::channel(CAPACITY);
-    tokio::spawn(async move {
+    let saying = tokio::spawn(async move {
         let mut writer = BufWriter::new(writer);
         while let Some(message) = to_say.recv().await {
             let line = serde_json::to_vec(&message);
@@ -161,7 +163,7 @@ where
             }
         }
     });
-    (say, hear)
+    ((say, hear), saying)
 }
 
 async fn write(
@@ -183,8 +185,8 @@ mod tests {
         let (one, two) = tokio::io::duplex(64);
         let (one_reads, one_writes) = tokio::io::split(one);
         let (two_reads, two_writes) = tokio::io::split(two);
-        let (to_window, mut app_hears) = over::<ToApp, ToWindow>(one_reads, one_writes);
-        let (to_app, mut window_hears) = over::<ToWindow, ToApp>(two_reads, two_writes);
+        let ((to_window, mut app_hears), _) = over::<ToApp, ToWindow>(one_reads, one_writes);
+        let ((to_app, mut window_hears), _) = over::<ToWindow, ToApp>(two_reads, two_writes);
 
         let payload = "{\"text\":\"two\\nlines\"}";
         let answer = RawValue::from_string(payload.to_owned()).unwrap();

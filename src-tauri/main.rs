@@ -9,6 +9,8 @@
 
 mod app;
 mod arguments;
+mod ask;
+mod deep_link;
 mod host;
 mod instance;
 mod link;
@@ -35,8 +37,10 @@ use khaya_chat::actor;
 use tokio::runtime::Runtime;
 
 use crate::{
-    app::{App, Ask, Asks},
+    app::App,
     arguments::Arguments,
+    ask::{Ask, Asks},
+    deep_link::DeepLink,
     host::{Host, Surface},
     instance::{Claim, Instance, Knock},
     profile::Profile,
@@ -67,12 +71,11 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let sign_in = SignIn::read(arguments, io::stdin().lock())?;
     let profile = Profile::open(arguments)?;
     logs::start(&profile.logs(), "khaya")?;
-    let instance = match instance::claim(
-        &profile,
-        &Knock {
-            raise: !arguments.hidden,
-        },
-    )? {
+    let knock = Knock {
+        raise: !arguments.hidden,
+        link: arguments.link.as_ref().map(ToString::to_string),
+    };
+    let instance = match instance::claim(&profile, &knock)? {
         Claim::First(instance) => instance,
         Claim::Second => {
             writeln!(
@@ -96,6 +99,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             sign_in,
             server: arguments.server.clone(),
             visible: !arguments.hidden,
+            link: arguments.link.clone(),
         },
     )?;
     Ok(ExitCode::SUCCESS)
@@ -108,6 +112,7 @@ struct Start {
     sign_in: Option<SignIn>,
     server: Option<String>,
     visible: bool,
+    link: Option<DeepLink>,
 }
 
 /// The app, whose window is another process.
@@ -161,6 +166,7 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()>
         sign_in,
         server,
         visible,
+        link,
     } = start;
     let settings = Settings::read(&profile);
     let (chat, requests) = actor::start(actor::Config {
@@ -171,10 +177,11 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()>
     .await?;
     let (asks, asked) = Asks::channel();
     let from_second = asks.clone();
-    instance.hear(move |knock| {
-        if knock.raise {
-            from_second.send(Ask::Open);
-        }
+    instance.hear(move |knock| match knock.link.map(|link| link.parse()) {
+        Some(Ok(link)) => from_second.send(Ask::Follow(link)),
+        Some(Err(error)) => tracing::warn!(%error, "a second start brought a link that is none"),
+        None if knock.raise => from_second.send(Ask::Open),
+        None => {}
     });
     let tray = Tray::start(&surface, profile.name(), asks.clone()).await;
     tokio::spawn(notifications::serve(
@@ -183,7 +190,10 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()>
         requests,
         asks.clone(),
     ));
-    tokio::spawn(app::quit_on_signal(asks));
+    if let Some(link) = link {
+        asks.send(Ask::Follow(link));
+    }
+    tokio::spawn(ask::quit_on_signal(asks));
     if let Some(sign_in) = sign_in {
         tokio::spawn(sign_in.run(chat.clone()));
     }

@@ -1,12 +1,12 @@
 //! Native notifications: shows what the chat machine decided to tell, once for each request, and takes away what has
 //! been read.
 //!
-//! Never decides whether to notify. A click comes back as [`Ask::OpenChat`].
+//! Never decides whether to notify. A click comes back as [`crate::ask::Ask::OpenChat`].
 
 use khaya_chat::shell::{Notice, ShellRequest};
 use tokio::sync::mpsc;
 
-use crate::{app::Asks, host::Surface, settings::Settings};
+use crate::{ask::Asks, host::Surface, settings::Settings};
 
 #[cfg(target_os = "linux")]
 #[path = "notifications/bus.rs"]

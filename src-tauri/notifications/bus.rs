@@ -17,7 +17,7 @@ use zbus::{Connection, zvariant::Value};
 
 use super::{Shown, prepare};
 use crate::{
-    app::{Ask, Asks},
+    ask::{Ask, Asks},
     host::Surface,
     settings::Settings,
 };

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::prepare;
 use crate::{
-    app::{Ask, Asks},
+    ask::{Ask, Asks},
     host::Surface,
     settings::Settings,
 };

@@ -7,7 +7,7 @@ use tauri::{
 
 use super::{OPEN, QUIT, icon, unread_line};
 use crate::{
-    app::{Ask, Asks},
+    ask::{Ask, Asks},
     host::Surface,
 };
 

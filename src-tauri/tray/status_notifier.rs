@@ -13,7 +13,7 @@ use ksni::{
 
 use super::{OPEN, QUIT, icon, unread_line};
 use crate::{
-    app::{Ask, Asks},
+    ask::{Ask, Asks},
     host::Surface,
 };
 

@@ -117,25 +117,31 @@ fn end(handle: &AppHandle) {
 
 /// Takes the window off the screen. Its place is saved now: later it has none.
 fn hide(handle: &AppHandle) {
-    if let Err(error) = handle.save_window_state(REMEMBERED) {
-        tracing::warn!(%error, "the place of the window is not saved");
-    }
-    with_window(handle, WebviewWindow::hide);
+    on_main_thread(handle, |handle| {
+        // Elsewhere this would wait for the main thread with a lock that the main thread takes at every move.
+        if let Err(error) = handle.save_window_state(REMEMBERED) {
+            tracing::warn!(%error, "the place of the window is not saved");
+        }
+        with_window(handle, WebviewWindow::hide);
+    });
 }
 
 /// Shows the window above others, with the focus; makes it first if it is gone.
 fn show(handle: &AppHandle, title: String) {
-    let on_main = handle.clone();
-    let done = handle.run_on_main_thread(move || {
-        let shown = match on_main.get_webview_window(MAIN) {
+    on_main_thread(handle, move |handle| {
+        let shown = match handle.get_webview_window(MAIN) {
             Some(window) => raise(&window),
-            None => build(&on_main, &title),
+            None => build(handle, &title),
         };
         if let Err(error) = shown {
             tracing::error!(%error, "the window cannot be shown");
         }
     });
-    if let Err(error) = done {
+}
+
+fn on_main_thread(handle: &AppHandle, action: impl FnOnce(&AppHandle) + Send + 'static) {
+    let on_main = handle.clone();
+    if let Err(error) = handle.run_on_main_thread(move || action(&on_main)) {
         tracing::error!(%error, "the main thread is gone");
     }
 }
