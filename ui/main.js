@@ -18,6 +18,7 @@ import { MessageComposer } from "./elements/message-composer.js";
 import { MessageMenu } from "./elements/message-menu.js";
 import { MessageTimeline } from "./elements/message-timeline.js";
 import { NewChat } from "./elements/new-chat.js";
+import { PeopleFound } from "./elements/people-found.js";
 import { SettingsPanel } from "./elements/settings-panel.js";
 import { SignIn } from "./elements/sign-in.js";
 import { TypingLine } from "./elements/typing-line.js";
@@ -44,6 +45,7 @@ const welcome = part(body, "welcome");
 const search = /** @type {HTMLInputElement} */ (part(body, "search"));
 const signIn = element(SignIn, "sign-in");
 const chatList = element(ChatList, "chat-list");
+const peopleFound = element(PeopleFound, "people-found");
 const timeline = element(MessageTimeline, "message-timeline");
 const composer = element(MessageComposer, "message-composer");
 const chatHeader = element(ChatHeader, "chat-header");
@@ -60,6 +62,7 @@ const readers = [
   [element(ConnectionStatus, "connection-status"), ["connection"]],
   [signIn, ["session"]],
   [chatList, ["chats", "chatsLoading", "open", "session"]],
+  [peopleFound, ["people", "session", "chats"]],
   [chatHeader, ["open", "session"]],
   [chatDetails, ["open", "session"]],
   [timeline, ["open", "timeline", "chats"]],
@@ -79,17 +82,16 @@ part(body, "new-chat").addEventListener("click", () => newChat.open());
 part(body, "settings").addEventListener("click", () => settingsPanel.open());
 part(body, "search-keys").textContent = keyName("Mod+K");
 part(body, "welcome-text").textContent = t("welcome.text", { keys: keyName("Mod+K") });
-search.addEventListener("input", () => chatList.filter(search.value));
+search.addEventListener("input", () => lookFor(search.value));
 search.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown" || event.key === "Enter") {
     event.preventDefault();
-    if (event.key === "ArrowDown") chatList.focusFirst();
-    else chatList.openFirst();
+    const found = event.key === "ArrowDown" ? chatList.focusFirst() : chatList.openFirst();
+    if (!found) peopleFound.focusFirst();
   } else if (event.key === "Escape" && search.value !== "") {
     event.preventDefault();
     event.stopPropagation();
-    search.value = "";
-    chatList.filter("");
+    lookFor("");
   }
 });
 chatHeader.addEventListener("details", () => chatDetails.open());
@@ -140,6 +142,7 @@ function defineElements() {
   customElements.define("message-menu", MessageMenu);
   customElements.define("message-timeline", MessageTimeline);
   customElements.define("new-chat", NewChat);
+  customElements.define("people-found", PeopleFound);
   customElements.define("settings-panel", SettingsPanel);
   customElements.define("sign-in", SignIn);
   customElements.define("typing-line", TypingLine);
@@ -177,6 +180,7 @@ function showScreen(view) {
   }
   const name = open ? `${open.name} · Khaya` : "Khaya";
   document.title = view.unread > 0 ? t("title.unread", { count: view.unread, name }) : name;
+  if (moved) lookFor("");
   if (moved && open && !document.querySelector("dialog[open]")) composer.focusText();
 }
 
@@ -203,6 +207,13 @@ async function changeSettings(settings) {
   // Another language is another page.
   await composer.save();
   location.reload();
+}
+
+/** @param {string} text */
+function lookFor(text) {
+  search.value = text;
+  chatList.filter(text);
+  peopleFound.find(text);
 }
 
 function focusSearch() {

@@ -2,6 +2,7 @@
  * One message of the timeline as an element: what it shows, and what it is called.
  *
  * @typedef {import("./types").TimelineItem} TimelineItem
+ * @typedef {import("./message-text.js").Mentionable} Mentionable
  */
 
 import { showAvatar } from "./avatar.js";
@@ -18,6 +19,7 @@ import { clockTime, dayName, failureText, fullTime, hasText, nameList, sameDay, 
  * @property {boolean} isFirst of a run of messages of one person
  * @property {boolean} isLast of such a run
  * @property {boolean} isFirstUnread
+ * @property {Mentionable} people
  */
 
 /** Messages of one person within this time stand together. */
@@ -29,9 +31,10 @@ const EMOJI_ONLY =
 /**
  * @param {readonly TimelineItem[]} items oldest first
  * @param {string | null} firstUnread
+ * @param {Mentionable} people
  * @returns {Row[]}
  */
-export function rowsOf(items, firstUnread) {
+export function rowsOf(items, firstUnread, people) {
   return items.map((item, index) => {
     const before = items[index - 1];
     const after = items[index + 1];
@@ -41,6 +44,7 @@ export function rowsOf(items, firstUnread) {
       isFirst: !before || item.key === firstUnread || !isRun(before, item),
       isLast: !after || after.key === firstUnread || !isRun(item, after),
       isFirstUnread: item.key === firstUnread,
+      people,
     };
   });
 }
@@ -67,7 +71,7 @@ export function createRow({ item }) {
  * @param {HTMLElement} element
  * @param {Row} row
  */
-export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread }) {
+export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, people }) {
   const kind = item.system !== null ? "system" : item.own ? "own" : "other";
   element.dataset.kind = kind;
   element.dataset.state = item.state?.state ?? "";
@@ -87,7 +91,7 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread }) 
 
   part(element, "audience").hidden = item.audience === null;
   setText(part(element, "audience-text"), audienceText(item));
-  showText(part(element, "text"), bodyText(item));
+  showText(part(element, "text"), bodyText(item), people);
   part(element, "edited").hidden = !item.edited || item.deleted;
   const time = part(element, "time");
   setText(time, clockTime(item.at));

@@ -59,13 +59,17 @@ export class ChatList extends HTMLElement {
     this.#fill(Object.is);
   }
 
+  /** @returns {boolean} whether there is one */
   focusFirst() {
     this.#focus.first();
+    return this.#matches().length > 0;
   }
 
+  /** @returns {boolean} whether there is one */
   openFirst() {
     const first = this.#matches()[0];
     if (first) this.#open(first.id);
+    return first !== undefined;
   }
 
   /** @param {1 | -1} direction opens the chat below or above the one that is open */

@@ -44,6 +44,8 @@ export class MessageTimeline extends HTMLElement {
   /** @type {TimelineItem[]} */
   #items = [];
   #unread = 0;
+  /** @type {import("../message-text.js").Mentionable} */
+  #people = { usernames: new Set(), me: "" };
   /** Until the messages are there, or the person scrolls: where to begin is not settled. */
   #isPlacing = true;
   /** Where the page before this one was reading. @type {Place | "end" | null} */
@@ -77,14 +79,18 @@ export class MessageTimeline extends HTMLElement {
   }
 
   /** @param {View} view */
-  render({ open, timeline, chats }) {
+  render({ open, timeline, chats, session }) {
     const isOther = open?.id !== this.#open?.id;
     const before = isOther ? [] : this.#items;
     this.#open = open;
     this.#items = timeline;
     this.#unread = chats.find((chat) => chat.id === open?.id)?.unread ?? 0;
-    if (isOther) this.#begin();
-    else if (this.#anchor.notice()) this.#isPlacing = false;
+    if (isOther) {
+      const me = session.state === "signedIn" ? session.me.username.toLowerCase() : "";
+      this.#people = { usernames: new Set(open?.members.map(({ username }) => username.toLowerCase())), me };
+      this.#begin();
+    }
+    if (!isOther && this.#anchor.notice()) this.#isPlacing = false;
     this.#fill();
     if (!open) return;
     this.#place();
@@ -122,7 +128,7 @@ export class MessageTimeline extends HTMLElement {
   }
 
   #fill() {
-    this.#rows.show(rowsOf(this.#items, this.#open?.firstUnread ?? null), fillRow, isSameRow);
+    this.#rows.show(rowsOf(this.#items, this.#open?.firstUnread ?? null, this.#people), fillRow, isSameRow);
     if (!this.#open) return;
     const { hasOlder, isLoading, failure, kind } = this.#open;
     this.#focus.update(/** @type {HTMLElement | null} */ (this.#list.lastElementChild));
