@@ -147,7 +147,7 @@ async fn told(notices: &mut Notices, app: &App, sender: &str, text: &str) -> Res
         "not {sender}'s “{text}”: {notice:?}"
     );
     ensure!(
-        notice.process == app.process(),
+        notice.process == Some(app.process()),
         "of another app, not {}: {notice:?}",
         app.process()
     );

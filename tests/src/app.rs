@@ -143,13 +143,18 @@ impl App {
         Ok(String::from_utf8_lossy(&log).into_owned())
     }
 
-    /// The X id of its window.
+    /// The X id of its window, which may belong to a process that the app started.
     ///
     /// # Errors
     /// When none can be seen.
     pub async fn window(&self, desktop: &Desktop) -> Result<String> {
         eventually("the app's window", async || {
-            Ok(desktop.windows_of(self.0.process).await?.into_iter().next())
+            for process in family(self.0.process)? {
+                if let Some(window) = desktop.windows_of(process).await?.into_iter().next() {
+                    return Ok(Some(window));
+                }
+            }
+            Ok(None)
         })
         .await
     }
@@ -225,27 +230,51 @@ async fn free_port() -> Result<u16> {
 
 /// The child of `parent` that runs the program `name`.
 fn child_named(parent: u32, name: &str) -> Result<Option<u32>> {
+    let all = processes()?;
+    Ok(all
+        .into_iter()
+        .find(|it| it.parent == parent && it.name == name)
+        .map(|it| it.id))
+}
+
+/// A process, those that it started, and those that they started.
+fn family(process: u32) -> Result<Vec<u32>> {
+    let all = processes()?;
+    let mut family = vec![process];
+    let mut next = 0;
+    while let Some(&parent) = family.get(next) {
+        family.extend(all.iter().filter(|it| it.parent == parent).map(|it| it.id));
+        next += 1;
+    }
+    Ok(family)
+}
+
+/// One line of proc_pid_stat(5).
+struct Stat {
+    id: u32,
+    name: String,
+    parent: u32,
+}
+
+fn processes() -> Result<Vec<Stat>> {
+    let mut all = Vec::new();
     for entry in fs::read_dir("/proc")? {
-        let Some(process) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
+        let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        // A process may end while the list is read. Its name stands in parentheses, its parent two fields on.
-        let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else {
+        // A process may end while the list is read.
+        let text = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // The name stands in parentheses and may hold any of its own; the parent is the second field after it.
+        let Some((start, rest)) = text.rsplit_once(") ") else {
             continue;
         };
-        let Some((start, rest)) = stat.rsplit_once(')') else {
-            continue;
-        };
-        let is_child = rest.split_whitespace().nth(1) == Some(&parent.to_string());
-        if is_child && start.ends_with(&format!("({name}")) {
-            return Ok(Some(process));
+        let name = start.split_once('(').map(|(_, name)| name.to_owned());
+        let parent = rest.split(' ').nth(1).and_then(|parent| parent.parse().ok());
+        if let (Some(name), Some(parent)) = (name, parent) {
+            all.push(Stat { id, name, parent });
         }
     }
-    Ok(None)
+    Ok(all)
 }
 
 fn kill(process: u32) {

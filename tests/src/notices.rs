@@ -25,8 +25,8 @@ pub struct Notices {
 /// One call of `Notify` (Desktop Notifications Specification 1.2, section 9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// The process that asks for it.
-    pub process: u32,
+    /// The process that asks for it, unless it has gone by now.
+    pub process: Option<u32>,
     pub app: String,
     /// The notice that this one takes the place of; 0 is none.
     pub replaces: u32,
@@ -85,7 +85,11 @@ impl Notices {
             return Ok(None);
         }
         let sender = header.sender().context("a call has a sender")?.to_owned();
-        let process = self.names.get_connection_unix_process_id(sender.into()).await?;
+        let process = self
+            .names
+            .get_connection_unix_process_id(sender.into())
+            .await
+            .ok();
         let body = message.body();
         let fields: zvariant::Structure<'_> = body.deserialize()?;
         let fields = fields.into_fields();
