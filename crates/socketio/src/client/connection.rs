@@ -87,7 +87,9 @@ impl Client {
     }
 
     /// Closes the connection; no namespace is active any more.
-    pub(super) fn close_connection(&mut self, _now: Now, out: &mut Vec<Output>) {
+    pub(super) fn close_connection(&mut self, now: Now, out: &mut Vec<Output>) {
+        // What the engine has said goes before its farewell: the last DISCONNECT is among it.
+        self.heed_engine(now, out);
         self.backoff.reset();
         for namespace in &mut self.namespaces {
             namespace.leave_session();
