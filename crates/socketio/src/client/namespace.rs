@@ -24,7 +24,7 @@ use crate::{
 
 /// What the official client says to a server of another major version.
 const OTHER_VERSION: &str =
-    "the server sent no session id: it speaks Socket.IO 2, and this client Socket.IO 3 and later";
+    "the server sent no session id: it seems to speak Socket.IO v2, and this client speaks v3 and later";
 
 #[derive(Debug)]
 pub(super) struct Namespace {
@@ -378,22 +378,27 @@ impl Client {
             pid: Option<String>,
         }
         let transport = self.transport().unwrap_or(Transport::Polling);
+        let reply = serde_json::from_str(data);
         let namespace = &mut self.namespaces[place];
-        match namespace.phase {
-            Phase::Connecting => {}
-            Phase::Leaving { .. } => {
+        let Reply { sid, pid } = match (&namespace.phase, reply) {
+            (Phase::Connecting, Ok(reply)) => reply,
+            (Phase::Leaving { .. }, _) => {
                 let frame = encode::disconnect(&namespace.options.namespace);
                 self.send(frame);
                 return self.left(now, place, out);
             }
-            Phase::Inactive
-            | Phase::Waiting
-            | Phase::Authorizing { .. }
-            | Phase::Refused { .. }
-            | Phase::Connected => return debug!("a reply to a CONNECT that was not sent"),
-        }
-        let Ok(Reply { sid, pid }) = serde_json::from_str(data) else {
-            return self.refuse(now, place, OTHER_VERSION.into(), None, out);
+            // A server of that version says it unasked.
+            (Phase::Connecting | Phase::Authorizing { .. }, Err(_)) => {
+                return self.refuse(now, place, OTHER_VERSION.into(), None, out);
+            }
+            (
+                Phase::Inactive
+                | Phase::Waiting
+                | Phase::Authorizing { .. }
+                | Phase::Refused { .. }
+                | Phase::Connected,
+                _,
+            ) => return debug!("a reply to a CONNECT that was not sent"),
         };
         let recovered = match (&namespace.recovery, &pid) {
             (Some(recovery), Some(pid)) => recovery.pid == *pid,
