@@ -30,7 +30,7 @@ impl BaseServer {
                 { "kind": "group", "name": "Garden", "members": ["ada", "bob"] },
             ],
         });
-        let mut process = node::start("base-server", "base-server", &[config.to_string()], artifacts)?;
+        let mut process = node::start("base-server", "base-server.mjs", &[config.to_string()], artifacts)?;
         let address = process
             .line("`listening on http://…`", |line| {
                 line.strip_prefix("listening on ").map(str::to_owned)

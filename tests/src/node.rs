@@ -8,7 +8,10 @@ use crate::{
     process::{Process, command},
 };
 
-/// Starts `PROGRAM.mjs` with one argument.
+/// Where the programs and packages are.
+pub use crate::artifacts::node_folder as folder;
+
+/// Starts a program of the folder.
 ///
 /// # Errors
 /// When the packages are not installed or Node cannot be started.
@@ -20,9 +23,7 @@ pub fn start(name: &str, program: &str, arguments: &[String], artifacts: &Artifa
         folder.display()
     );
     let mut node = command("node");
-    node.arg(format!("{program}.mjs"))
-        .args(arguments)
-        .current_dir(folder);
+    node.arg(program).args(arguments).current_dir(folder);
     Process::spawn(name, &mut node, artifacts)
 }
 
@@ -53,7 +54,7 @@ impl Socket {
     /// When Node cannot be started.
     pub fn start(name: &str, artifacts: &Artifacts) -> Result<Self> {
         Ok(Self {
-            process: start(name, "client", &[], artifacts)?,
+            process: start(name, "client.mjs", &[], artifacts)?,
             acks: 0,
             passed: Vec::new(),
         })
