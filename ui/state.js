@@ -48,6 +48,7 @@ export class State {
     try {
       const { number, view } = await this.#fetch();
       this.#number = number;
+      if (this.#view) keepSame(this.#view, view);
       this.#view = view;
       this.#tell(view, new Set(/** @type {Part[]} */ (Object.keys(view))));
     } finally {
@@ -87,6 +88,33 @@ export class State {
     this.#view = view;
     this.#tell(view, parts);
   }
+}
+
+/**
+ * Gives the items of a snapshot that are as they were their old identity, by which elements know that there is
+ * nothing to do.
+ *
+ * @param {View} before
+ * @param {View} after
+ */
+function keepSame(before, after) {
+  after.chats = withOld(before.chats, after.chats, (chat) => chat.id);
+  after.timeline = withOld(before.timeline, after.timeline, (item) => item.key);
+}
+
+/**
+ * @template T
+ * @param {T[]} before
+ * @param {T[]} after
+ * @param {(item: T) => string} keyOf
+ * @returns {T[]}
+ */
+function withOld(before, after, keyOf) {
+  const old = new Map(before.map((item) => [keyOf(item), item]));
+  return after.map((item) => {
+    const same = old.get(keyOf(item));
+    return same && JSON.stringify(same) === JSON.stringify(item) ? same : item;
+  });
 }
 
 /**
