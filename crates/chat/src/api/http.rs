@@ -177,7 +177,10 @@ fn classify(error: &reqwest::Error) -> ApiError {
     tracing::debug!(?causes, "a call failed");
     let is_tls = causes.iter().any(|cause| {
         let cause = cause.to_ascii_lowercase();
-        cause.contains("certificate") || cause.contains("tls") || cause.contains("handshake")
+        cause.contains("certificate")
+            || cause.contains("corrupt message")
+            || cause.contains("tls")
+            || cause.contains("handshake")
     });
     if is_tls {
         ApiError::Tls

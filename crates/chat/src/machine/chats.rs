@@ -49,7 +49,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 struct Fetch {
     chats: Vec<WireChat>,
-    /// In which something happened since it began, so that its counts are not to be believed.
+    /// In which something was read since it began, so that its counts are not to be believed.
     overtaken: HashSet<ChatId>,
     incarnation: u64,
 }
@@ -73,7 +73,7 @@ impl Chats {
         self.rows.get(chat).is_some_and(|row| row.is_live)
     }
 
-    /// Something happened in a chat: what a fetch on its way says of its counts is older.
+    /// Something was read in a chat: what a fetch on its way says of its counts may be older.
     pub(super) fn overtake(&mut self, chat: &ChatId) {
         if let Some(fetch) = &mut self.fetch {
             fetch.overtaken.insert(chat.clone());
@@ -204,6 +204,7 @@ impl Chat {
         }
         let mut is_behind = false;
         for stored in chats {
+            self.outbox.confirm(&stored.told);
             let id = stored.chat.id.clone();
             let before = self.chats.get(&id).map(|before| before.unread);
             if stored.newest_is_new && self.is_open(&id) {
@@ -240,6 +241,7 @@ impl Chat {
 
     pub(super) fn chat_is_stored(&mut self, chats: Vec<StoredChat>, open: bool) {
         for stored in chats {
+            self.outbox.confirm(&stored.told);
             let id = stored.chat.id.clone();
             self.chats.put(stored);
             if open {

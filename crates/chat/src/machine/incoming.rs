@@ -79,7 +79,6 @@ impl Chat {
             return;
         }
         tracing::trace!(chat = %chat_id, message = %message.id, "a message came in");
-        self.chats.overtake(&chat_id);
         let message = self.take_for_own(message);
         let place = if self.chats.is_live(&chat_id) {
             Place::Live
@@ -98,7 +97,7 @@ impl Chat {
 
     /// The store has a message that came in by itself.
     pub(super) fn live_is_stored(&mut self, put: Put) {
-        self.outbox.confirm(&put);
+        self.outbox.confirm(&put.messages);
         self.row_follows(&put);
         for message in &put.messages {
             if put.new.contains(&message.id) {
@@ -163,7 +162,6 @@ impl Chat {
 
     fn take_chat(&mut self, chat: WireChat) {
         let is_new = self.chats.get(&chat.id).is_none();
-        self.chats.overtake(&chat.id);
         self.put_chat(chat, false);
         if is_new {
             // Its count and its last message come with the list.

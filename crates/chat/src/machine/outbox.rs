@@ -8,6 +8,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -94,10 +95,9 @@ impl Outbox {
     }
 
     /// Lets go of what the store has as messages of the server.
-    pub(super) fn confirm(&mut self, put: &Put) {
-        let confirmed: HashSet<_> = put
-            .messages
-            .iter()
+    pub(super) fn confirm<'a>(&mut self, messages: impl IntoIterator<Item = &'a Arc<Message>>) {
+        let confirmed: HashSet<_> = messages
+            .into_iter()
             .filter_map(|message| message.client_id.as_ref())
             .collect();
         if !confirmed.is_empty() {
@@ -319,7 +319,7 @@ impl Chat {
     }
 
     pub(super) fn sent_is_stored(&mut self, client_id: &ClientId, put: Put) {
-        self.outbox.confirm(&put);
+        self.outbox.confirm(&put.messages);
         let taken = self.outbox.lane_of(client_id).and_then(|lane| {
             lane.failures = 0;
             lane.flight.take().and_then(|flight| flight.taken)
@@ -437,7 +437,6 @@ impl Chat {
 
     fn store_sent(&mut self, client_id: ClientId, message: Message) {
         tracing::trace!(chat = %message.chat_id, %client_id, message = %message.id, "sent");
-        self.chats.overtake(&message.chat_id);
         let place = if self.chats.is_live(&message.chat_id) {
             Place::Live
         } else {

@@ -219,6 +219,8 @@ impl Chat {
             self.leave(None);
         }
         self.drop_calls();
+        // An attempt before this one may be on its way to the disk; it is not this one.
+        self.stores.retain(|_, then| !matches!(then, Then::SignIn(_)));
         let typed = server.trim().to_owned();
         match Server::from_typed(&typed) {
             Ok(server) => {

@@ -311,7 +311,7 @@ impl Chat {
 
     /// The store has a page.
     pub(super) fn page_is_stored(&mut self, why: Why, put: Put) {
-        self.outbox.confirm(&put);
+        self.outbox.confirm(&put.messages);
         self.row_follows(&put);
         let incarnation = self.connection.incarnation();
         if let Why::Newest { incarnation: asked } = why

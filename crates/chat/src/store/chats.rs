@@ -162,12 +162,12 @@ pub(super) fn number_of(
         .optional()?)
 }
 
-/// Counts messages that just came in from others.
+/// Counts messages of others that were not stored before.
 pub(super) fn add_unread(db: &Connection, number: i64, messages: &[Position]) -> Result<u64, StoreError> {
     let before = counts(db, number)?;
     let more = messages
         .iter()
-        .filter(|position| before.marker.as_ref().is_none_or(|marker| marker < *position))
+        .filter(|position| before.is_unread(position))
         .count() as u64;
     if more == 0 {
         return Ok(before.unread);
@@ -185,13 +185,40 @@ pub(super) fn add_unread(db: &Connection, number: i64, messages: &[Position]) ->
     Ok(unread)
 }
 
+/// A message of somebody else is gone: it is no longer counted, if it was.
+pub(super) fn take_unread(db: &Connection, number: i64, message: &Position) -> Result<(), StoreError> {
+    let before = counts(db, number)?;
+    if before.marker.as_ref().is_none_or(|marker| marker < message) {
+        set_counts(
+            db,
+            number,
+            &Counts {
+                unread: before.unread.saturating_sub(1),
+                server_unread: before.server_unread.saturating_sub(1),
+                ..before
+            },
+        )?;
+    }
+    Ok(())
+}
+
 /// What a chat's row has of counts.
 struct Counts {
     unread: u64,
+    /// The last message that the server's count covered.
+    covered: Option<Position>,
     server_unread: u64,
     read_here: u64,
     marker: Option<Position>,
     marker_is_confirmed: bool,
+}
+
+impl Counts {
+    /// Whether a message that was not stored before is unread and not counted yet.
+    fn is_unread(&self, message: &Position) -> bool {
+        let is_behind = |place: &Option<Position>| place.as_ref().is_none_or(|place| place < message);
+        is_behind(&self.covered) && is_behind(&self.marker)
+    }
 }
 
 fn put_one(db: &Connection, account: &Account, facts: ChatFacts) -> Result<StoredChat, StoreError> {
@@ -211,47 +238,70 @@ fn put_one(db: &Connection, account: &Account, facts: ChatFacts) -> Result<Store
         )?
         .query_row(params![account.number, chat.id.as_str(), json], |row| row.get(0))?;
     let last_position = last.as_ref().map(|last| (last.created_at, last.id.clone()));
-    let mut newest_is_new = false;
+    let (mut newest_is_new, mut told) = (false, None);
     if let Some(last) = last
         && last.chat_id == chat.id
     {
         let put = messages::put(db, account, &chat.id, vec![last], &Place::Alone)?;
         if let Answer::Put(put) = put {
             newest_is_new = put.newest.is_some_and(|newest| put.new.contains(&newest.id));
+            told = put.messages.into_iter().next();
         }
     }
     if counted || is_new {
-        let before = counts(db, number)?;
-        set_counts(db, number, &recounted(before, chat.unread_count, last_position))?;
+        recount(db, account, number, chat.unread_count, last_position)?;
     }
     if let Some(told) = told_reads {
         put_reads(db, account, number, &chat.id, told)?;
     }
     let mut stored = read(db, number)?;
     stored.newest_is_new = newest_is_new;
+    stored.told = told;
     Ok(stored)
 }
 
-/// Joins the server's count with what has been read here and the server may not know.
-fn recounted(before: Counts, told: u64, last: Option<Position>) -> Counts {
+/// Joins the server's count with what has been read here, and what came in here, and the server may not know.
+fn recount(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    told: u64,
+    last: Option<Position>,
+) -> Result<(), StoreError> {
+    let before = counts(db, number)?;
+    let later = match &last {
+        Some(last) => messages::count_of_others_after(db, account, number, last)?,
+        None => 0,
+    };
     let has_read_all = match (&before.marker, &last) {
         (Some(marker), Some(last)) => marker >= last,
         (_, None) => true,
         (None, Some(_)) => false,
     };
-    let read_here = if has_read_all {
-        told
-    } else if before.marker_is_confirmed || told < before.read_here {
+    let left = if has_read_all {
         0
+    } else if before.marker_is_confirmed || told < before.read_here {
+        told
     } else {
-        before.read_here
+        told - before.read_here
     };
-    Counts {
-        unread: told - read_here,
-        server_unread: told,
-        read_here,
-        ..before
-    }
+    // Where the marker is behind the last message that was told, it says what is unread of those after it.
+    let unread_later = match &before.marker {
+        Some(marker) if has_read_all => messages::count_of_others_after(db, account, number, marker)?,
+        Some(_) | None => later,
+    };
+    let (server_unread, unread) = (told + later, left + unread_later);
+    set_counts(
+        db,
+        number,
+        &Counts {
+            unread,
+            server_unread,
+            read_here: server_unread.saturating_sub(unread),
+            covered: last,
+            ..before
+        },
+    )
 }
 
 fn put_reads(
@@ -314,6 +364,7 @@ fn read(db: &Connection, number: i64) -> Result<StoredChat, StoreError> {
     Ok(StoredChat {
         chat: from_json::<Chat>(&facts)?,
         newest: messages::newest_of(db, number)?,
+        told: None,
         newest_is_new: false,
         unread: counts.unread,
         marker: counts.marker,
@@ -359,35 +410,40 @@ fn unread_of_none(chat: &ChatId) -> Answer {
 }
 
 fn counts(db: &Connection, number: i64) -> Result<Counts, StoreError> {
-    let (counts, marker_id) = db
+    let (mut counts, marker, covered) = db
         .prepare_cached(
-            "SELECT unread, server_unread, read_here, marker_at, marker_id, marker_is_confirmed
+            "SELECT unread, server_unread, read_here, marker_is_confirmed, marker_at, marker_id, covered_at, covered_id
              FROM chats WHERE number = ?1",
         )?
         .query_row([number], |row| {
-            let at: Option<i64> = row.get(3)?;
-            Ok((
-                (row.get(0)?, row.get(1)?, row.get(2)?, at, row.get(5)?),
-                row.get::<_, Option<String>>(4)?,
-            ))
+            let counts = Counts {
+                unread: row.get(0)?,
+                covered: None,
+                server_unread: row.get(1)?,
+                read_here: row.get(2)?,
+                marker: None,
+                marker_is_confirmed: row.get(3)?,
+            };
+            Ok((counts, (row.get(4)?, row.get(5)?), (row.get(6)?, row.get(7)?)))
         })?;
-    let (unread, server_unread, read_here, marker_at, marker_is_confirmed) = counts;
-    Ok(Counts {
-        unread,
-        server_unread,
-        read_here,
-        marker: match (marker_at, marker_id) {
-            (Some(at), Some(message)) => Some((Timestamp::from_millis(at), id(&message)?)),
-            (_, _) => None,
-        },
-        marker_is_confirmed,
-    })
+    counts.marker = position(marker)?;
+    counts.covered = position(covered)?;
+    Ok(counts)
+}
+
+fn position((at, message): (Option<i64>, Option<String>)) -> Result<Option<Position>, StoreError> {
+    match (at, message) {
+        (Some(at), Some(message)) => Ok(Some((Timestamp::from_millis(at), id(&message)?))),
+        (_, _) => Ok(None),
+    }
 }
 
 fn set_counts(db: &Connection, number: i64, counts: &Counts) -> Result<(), StoreError> {
+    let at = |place: &Option<Position>| place.as_ref().map(|(at, _)| at.as_millis());
+    let message = |place: &Option<Position>| place.as_ref().map(|(_, id)| id.to_string());
     db.prepare_cached(
-        "UPDATE chats SET unread = ?2, server_unread = ?3, read_here = ?4, marker_at = ?5, marker_id = ?6,
-             marker_is_confirmed = ?7
+        "UPDATE chats SET unread = ?2, server_unread = ?3, read_here = ?4, marker_is_confirmed = ?5, marker_at = ?6,
+             marker_id = ?7, covered_at = ?8, covered_id = ?9
          WHERE number = ?1",
     )?
     .execute(params![
@@ -395,9 +451,11 @@ fn set_counts(db: &Connection, number: i64, counts: &Counts) -> Result<(), Store
         counts.unread,
         counts.server_unread,
         counts.read_here,
-        counts.marker.as_ref().map(|(at, _)| at.as_millis()),
-        counts.marker.as_ref().map(|(_, id)| id.as_str()),
         counts.marker_is_confirmed,
+        at(&counts.marker),
+        message(&counts.marker),
+        at(&counts.covered),
+        message(&counts.covered),
     ])?;
     Ok(())
 }

@@ -48,12 +48,7 @@ pub(super) fn put(
         db.prepare_cached("UPDATE messages SET gap = 0 WHERE chat = ?1 AND id = ?2")?
             .execute(params![number, message.as_str()])?;
     }
-    let unread = match place {
-        Place::Live => chats::add_unread(db, number, &from_others)?,
-        Place::Alone | Place::NewestPage { .. } | Place::PageBefore { .. } | Place::PageAfter { .. } => {
-            chats::add_unread(db, number, &[])?
-        }
-    };
+    let unread = chats::add_unread(db, number, &from_others)?;
     let edge = match stored.first() {
         Some(first) => edge_before(db, number, &(first.created_at, first.id.clone()))?,
         None => Edge::End,
@@ -78,10 +73,16 @@ pub(super) fn edit(
     let Some(number) = chats::number_of(db, account, chat)? else {
         return Ok(nothing(chat));
     };
-    let messages = match row(db, number, &message.id)? {
-        Some(_) => vec![put_one(db, account, number, message, true)?.0],
-        None => Vec::new(),
-    };
+    let mut messages = Vec::new();
+    if let Some(known) = row(db, number, &message.id)? {
+        if known.message.deleted_at.is_none()
+            && message.deleted_at.is_some()
+            && message.sender_id != account.user
+        {
+            chats::take_unread(db, number, &(message.created_at, message.id.clone()))?;
+        }
+        messages.push(put_one(db, account, number, message, true)?.0);
+    }
     Ok(Answer::Put(Put {
         chat: chat.clone(),
         messages,

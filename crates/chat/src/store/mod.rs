@@ -114,14 +114,14 @@ pub struct SignedIn {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatFacts {
     pub chat: Chat,
-    /// Whether its unread count is to be believed: not, when something happened here since it was asked for.
+    /// Whether its unread count is to be believed: not, when something was read here since it was asked for.
     pub counts: bool,
 }
 
 /// What is known of the place of messages that are to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// They came in as they were sent: each follows the one that was newest. Counted as unread.
+    /// They came in as they were sent: each follows the one that was newest.
     Live,
     /// Nothing is known of what is before or after.
     Alone,
@@ -196,7 +196,9 @@ pub struct StoredChat {
     /// Without its last message.
     pub chat: Chat,
     pub newest: Option<Arc<Message>>,
-    /// Whether [`StoredChat::newest`] was not stored before.
+    /// The last message that came with what was just stored of the chat.
+    pub told: Option<Arc<Message>>,
+    /// Whether [`StoredChat::newest`] is that message, and was not stored before.
     pub newest_is_new: bool,
     pub unread: u64,
     pub marker: Option<Position>,

@@ -1,0 +1,13 @@
+//! Tables of inputs and outputs for the rules of the machine, one by one.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that is surprised fails"
+)]
+
+mod desk;
+mod notices;
+mod sending;
+mod session;
+mod typing;

@@ -1,0 +1,221 @@
+//! From the text to the message.
+
+use std::time::Duration;
+
+use khaya_chat::{
+    Intent,
+    api::{ApiError, Part, Request, Response},
+    view::SendState,
+};
+use khaya_wire::{Code, Message};
+
+use crate::desk::{Desk, is_page, is_send, message, page, refused};
+
+fn states(desk: &Desk) -> Vec<(String, Option<SendState>)> {
+    desk.view()
+        .timeline
+        .iter()
+        .map(|item| (item.text.to_string(), item.state.clone()))
+        .collect()
+}
+
+fn open(is_full: bool) -> Desk {
+    let mut desk = Desk::connected(is_full);
+    desk.open("g", vec![message("g", 1, "ana")]);
+    desk
+}
+
+fn sent(desk: &Desk, number: i64) -> Message {
+    let first = desk.sends().remove(0);
+    Message {
+        content: first.content,
+        client_id: first.client_id,
+        ..message("g", number, "me")
+    }
+}
+
+#[test]
+fn a_message_keeps_its_key_from_echo_to_read() {
+    let mut desk = open(true);
+    desk.send("g", "  hello \n").unwrap();
+    let echo = desk.view().timeline[1].clone();
+    assert_eq!((&*echo.text, &echo.state), ("hello", &Some(SendState::Sending)));
+    let answer = sent(&desk, 2);
+    desk.answer_where(is_send, Ok(Response::Sent(Box::new(answer.clone()))));
+    desk.comes_in(&answer);
+    let item = desk.view().timeline[1].clone();
+    assert_eq!((&item.key, &item.state), (&echo.key, &Some(SendState::Sent)));
+    desk.event(
+        "read_updated",
+        serde_json::json!({"chatId": "g", "userId": "ana", "messageId": "m0002"}),
+    );
+    assert_eq!(desk.view().timeline[1].state, Some(SendState::Read));
+    assert_eq!(desk.view().timeline.len(), 2);
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_with_a_sentence() {
+    let mut desk = open(true);
+    let code = |result: Result<(), khaya_chat::view::Failure>| result.unwrap_err().code;
+    assert_eq!(code(desk.send("g", " \n ")), "message_empty");
+    assert_eq!(code(desk.send("g", "twenty-one bytes, and")), "message_too_long");
+    assert_eq!(code(desk.send("gone", "text")), "not_found");
+    desk.disk_is_full = true;
+    assert_eq!(code(desk.send("g", "text")), "disk_full");
+    assert_eq!(states(&desk).len(), 1, "no echo of what is not on disk");
+    desk.disk_is_full = false;
+    desk.send("g", "twenty bytes, really").unwrap();
+}
+
+#[test]
+fn messages_of_a_chat_go_one_after_the_other() {
+    let mut desk = open(true);
+    for text in ["one", "two", "three"] {
+        desk.send("g", text).unwrap();
+    }
+    desk.send("d", "elsewhere").unwrap();
+    let texts: Vec<_> = desk
+        .sends()
+        .into_iter()
+        .map(|send| send.content.to_string())
+        .collect();
+    assert_eq!(texts, ["one", "elsewhere"]);
+    // The first meets an error that passes: the second does not overtake it.
+    desk.answer_where(is_send, Err(ApiError::Unreachable));
+    assert_eq!(desk.sends().len(), 1);
+    desk.wait(Duration::from_secs(2));
+    assert_eq!(*desk.sends()[1].content, *"one");
+}
+
+#[test]
+fn what_the_server_will_not_have_waits_for_the_person() {
+    let mut desk = open(true);
+    desk.send("g", "bad").unwrap();
+    desk.send("g", "good").unwrap();
+    desk.answer_where(is_send, Err(refused(Code::InvalidRequest)));
+    let failed = desk.view().timeline[1].clone();
+    let Some(SendState::Failed { failure }) = &failed.state else {
+        panic!("{failed:?}");
+    };
+    assert_eq!(failure.code, "invalid_request");
+    assert_eq!(*desk.sends()[0].content, *"good", "the others go on");
+    desk.restart();
+    desk.open("g", Vec::new());
+    let key = failed.key.clone();
+    desk.want(Intent::Retry { key: key.clone() }).unwrap();
+    assert_eq!(desk.view().timeline.last().unwrap().key, key);
+    let code = desk.want(Intent::DeleteUnsent { key }).unwrap_err().code;
+    assert_eq!(code, "unknown_item", "what is on its way cannot be taken back");
+}
+
+#[test]
+fn full_sends_the_same_again_and_base_looks_first() {
+    for is_full in [true, false] {
+        let mut desk = open(is_full);
+        desk.send("g", "hello").unwrap();
+        let first = desk.sends().remove(0);
+        desk.answer_where(is_send, Err(ApiError::Timeout));
+        desk.calls.clear();
+        desk.wait(Duration::from_secs(2));
+        if is_full {
+            assert_eq!(desk.sends(), [first]);
+            continue;
+        }
+        assert!(desk.sends().is_empty());
+        let asked = desk
+            .calls
+            .iter()
+            .find(|(_, call)| is_page(&call.request))
+            .unwrap();
+        let Request::Messages { part, .. } = &asked.1.request else {
+            panic!()
+        };
+        assert_eq!(*part, Part::After(message("g", 1, "ana").id));
+        // Somebody else wrote the same; and then it is there.
+        let of_other = Message {
+            content: "hello".into(),
+            ..message("g", 2, "ana")
+        };
+        let own = Message {
+            content: "hello".into(),
+            ..message("g", 3, "me")
+        };
+        desk.answer_where(is_page, page(vec![of_other, own]));
+        assert!(desk.sends().is_empty(), "it is not sent twice");
+        let states = states(&desk);
+        assert_eq!(states[2], ("hello".to_owned(), Some(SendState::Sent)));
+        assert_eq!(states.len(), 3);
+    }
+}
+
+#[test]
+fn base_sends_again_what_is_not_there() {
+    let mut desk = open(false);
+    desk.send("g", "hello").unwrap();
+    desk.answer_where(is_send, Err(ApiError::Timeout));
+    desk.calls.clear();
+    desk.wait(Duration::from_secs(2));
+    desk.answer_where(is_page, page(Vec::new()));
+    assert_eq!(desk.sends().len(), 1);
+}
+
+#[test]
+fn on_base_the_event_before_the_answer_shows_no_second_message() {
+    let mut desk = open(false);
+    desk.send("g", "hello").unwrap();
+    let key = desk.view().timeline[1].key.clone();
+    let event = Message {
+        content: "hello".into(),
+        ..message("g", 2, "me")
+    };
+    desk.comes_in(&event);
+    assert_eq!(states(&desk)[1], ("hello".to_owned(), Some(SendState::Sent)));
+    desk.answer_where(is_send, Ok(Response::Sent(Box::new(event))));
+    assert_eq!(desk.view().timeline.len(), 2);
+    assert_eq!(desk.view().timeline[1].key, key);
+}
+
+#[test]
+fn on_base_the_same_text_from_another_device_is_told_apart_by_the_answer() {
+    let mut desk = open(false);
+    desk.send("g", "hello").unwrap();
+    let of = |number| Message {
+        content: "hello".into(),
+        ..message("g", number, "me")
+    };
+    desk.comes_in(&of(2));
+    desk.answer_where(is_send, Ok(Response::Sent(Box::new(of(3)))));
+    let view = desk.view();
+    let ids: Vec<_> = view
+        .timeline
+        .iter()
+        .map(|item| item.id.clone().unwrap().to_string())
+        .collect();
+    assert_eq!(ids, ["m0001", "m0002", "m0003"]);
+    assert_ne!(view.timeline[1].key, view.timeline[2].key);
+    // The one that was taken for it, refused after all: it is not lost.
+    desk.send("g", "again").unwrap();
+    let again = Message {
+        content: "again".into(),
+        ..message("g", 4, "me")
+    };
+    desk.comes_in(&again);
+    desk.answer_where(is_send, Err(refused(Code::Forbidden)));
+    let last = desk.view().timeline.last().unwrap().clone();
+    assert!(matches!(last.state, Some(SendState::Failed { .. })), "{last:?}");
+}
+
+#[test]
+fn unsent_messages_come_back_after_a_restart_without_a_network() {
+    let mut desk = open(true);
+    desk.go_down();
+    desk.send("g", "hello").unwrap();
+    desk.restart();
+    desk.want(Intent::OpenChat {
+        chat_id: crate::desk::chat_id("g"),
+    })
+    .unwrap();
+    let states = states(&desk);
+    assert_eq!(states[0].0, "text 1", "cached history is there too");
+    assert_eq!(states[1], ("hello".to_owned(), Some(SendState::Sending)));
+}

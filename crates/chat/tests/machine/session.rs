@@ -1,0 +1,220 @@
+//! Signing in, staying so, and signing out.
+
+use std::time::Duration;
+
+use khaya_chat::{
+    Intent,
+    api::{ApiError, Response},
+    machine::SocketEvent,
+    view::{ConnectionState, Kept, Session},
+};
+use khaya_wire::{Code, Timestamp, rest};
+
+use crate::desk::{Desk, WALL, discovery, is_list, is_refresh, is_send, message, refused, sign_in};
+
+fn failure(desk: &Desk) -> Option<String> {
+    match desk.view().session {
+        Session::SignedOut { failure, .. } => Some(failure.map_or_else(String::new, |failure| failure.code)),
+        Session::SigningIn { .. } | Session::SignedIn { .. } => None,
+    }
+}
+
+fn kept(desk: &Desk) -> Kept {
+    match desk.view().session {
+        Session::SignedIn { kept, .. } => kept,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fresh(number: u8) -> Response {
+    Response::Refreshed(rest::Refreshed {
+        token: format!("access-{number}"),
+        refresh_token: format!("refresh-{number}"),
+        expires_at: Timestamp::from_millis(WALL + 2_000_000),
+    })
+}
+
+#[test]
+fn a_failed_sign_in_says_why_and_keeps_what_was_typed() {
+    let mut desk = Desk::new();
+    desk.want(sign_in("not an address")).unwrap();
+    assert_eq!(failure(&desk).unwrap(), "invalid_address");
+    for (error, code) in [
+        (ApiError::Unreachable, "unreachable"),
+        (ApiError::NotKhaya, "not_khaya"),
+        (ApiError::Tls, "tls"),
+    ] {
+        desk.want(sign_in("chat.example.org")).unwrap();
+        desk.answer_where(|_| true, Err(error));
+        assert_eq!(failure(&desk).unwrap(), code);
+    }
+    desk.want(sign_in("chat.example.org")).unwrap();
+    desk.answer(Response::Discovered(None));
+    desk.answer_where(|_| true, Err(refused(Code::InvalidCredentials)));
+    let Session::SignedOut {
+        server,
+        username,
+        failure,
+    } = desk.view().session
+    else {
+        panic!()
+    };
+    assert_eq!(failure.unwrap().code, "invalid_credentials");
+    assert_eq!(server.as_deref(), Some("https://chat.example.org"));
+    assert_eq!(username.as_deref(), Some("me"));
+    let code = desk.send("g", "text").unwrap_err().code;
+    assert_eq!(code, "not_signed_in");
+}
+
+#[test]
+fn a_keyring_that_will_not_have_it_leaves_the_choice() {
+    let mut desk = Desk::new();
+    desk.keyring_is_locked = true;
+    desk.sign_in(true);
+    assert!(matches!(kept(&desk), Kept::Undecided { .. }));
+    desk.want(Intent::RetryKeyring).unwrap();
+    assert!(matches!(kept(&desk), Kept::Undecided { .. }));
+    desk.want(Intent::KeepForThisRun).unwrap();
+    assert_eq!(kept(&desk), Kept::ThisRunOnly);
+    assert_eq!(desk.keyring, None);
+    desk.keyring_is_locked = false;
+    desk.want(Intent::RetryKeyring).unwrap();
+    assert_eq!(kept(&desk), Kept::InKeyring);
+    assert!(desk.keyring.is_some());
+}
+
+#[test]
+fn the_next_start_shows_what_is_on_disk_before_there_is_a_network() {
+    let mut desk = Desk::connected(true);
+    desk.comes_in(&message("g", 1, "ana"));
+    desk.restart();
+    let view = desk.view();
+    assert!(matches!(view.session, Session::SignedIn { .. }));
+    assert_eq!((view.chats.len(), view.unread), (2, 1));
+    assert_eq!(view.connection.state, ConnectionState::Connecting);
+    assert_eq!(desk.connects[0].expose(), "access-1");
+}
+
+#[test]
+fn a_locked_keyring_at_the_start_loses_nothing() {
+    let mut desk = Desk::connected(true);
+    desk.send("g", "hello").unwrap();
+    desk.keyring_is_locked = true;
+    desk.restart();
+    assert_eq!(failure(&desk).unwrap(), "keyring_unavailable");
+    desk.keyring_is_locked = false;
+    desk.restart();
+    assert!(matches!(desk.view().session, Session::SignedIn { .. }));
+    assert_eq!(desk.sends().len(), 1);
+}
+
+#[test]
+fn one_refresh_serves_all_and_is_kept_before_it_is_used() {
+    let mut desk = Desk::connected(true);
+    desk.send("g", "hello").unwrap();
+    desk.want(Intent::Refresh).unwrap();
+    desk.wait(Duration::from_secs(1));
+    desk.answer_where(is_send, Err(refused(Code::TokenExpired)));
+    desk.answer_where(is_list, Err(refused(Code::TokenExpired)));
+    assert_eq!(desk.count(is_refresh), 1);
+    assert_eq!(desk.count(is_send), 0, "nothing is asked with the old one");
+    desk.answer_where(is_refresh, Ok(fresh(2)));
+    assert!(desk.keyring.as_ref().unwrap().expose().contains("refresh-2"));
+    assert_eq!((desk.count(is_send), desk.count(is_list)), (1, 1));
+    for (_, call) in &desk.calls {
+        if let Some(token) = &call.token {
+            assert_eq!(token.expose(), "access-2");
+        }
+    }
+    let (name, data) = desk.emitted.last().unwrap();
+    assert_eq!((*name, &data["token"]), ("authenticate", &"access-2".into()));
+}
+
+#[test]
+fn is_renewed_before_it_ends() {
+    let mut desk = Desk::connected(true);
+    desk.wait(Duration::from_secs(800));
+    assert_eq!(desk.count(is_refresh), 0);
+    desk.wait(Duration::from_secs(60));
+    assert_eq!(desk.count(is_refresh), 1);
+}
+
+#[test]
+fn what_ends_a_session_says_so_and_loses_nothing() {
+    let ends: [(fn(&mut Desk), &str); 4] = [
+        (
+            |desk| desk.event("session_revoked", serde_json::json!({})),
+            "session_revoked",
+        ),
+        (
+            |desk| {
+                let token_expired = true;
+                desk.socket(SocketEvent::Refused { token_expired });
+                desk.answer_where(is_refresh, Err(refused(Code::Unauthorized)));
+            },
+            "signed_out",
+        ),
+        (
+            |desk| {
+                desk.answer_where(is_send, Err(refused(Code::Unauthorized)));
+                desk.answer_where(is_refresh, Ok(fresh(2)));
+                desk.answer_where(is_send, Err(refused(Code::Unauthorized)));
+            },
+            "signed_out",
+        ),
+        (|desk| desk.want(Intent::SignOut).unwrap(), ""),
+    ];
+    for (number, (end, code)) in ends.into_iter().enumerate() {
+        let mut desk = Desk::connected(true);
+        desk.send("g", "hello").unwrap();
+        end(&mut desk);
+        assert_eq!(failure(&desk).as_deref(), Some(code), "{number}");
+        assert_eq!(desk.keyring, None, "{number}");
+        assert!(desk.view().chats.is_empty(), "{number}");
+        desk.calls.clear();
+        desk.sign_in(true);
+        assert_eq!(desk.sends().len(), 1, "{number}: what was not sent is sent now");
+    }
+}
+
+#[test]
+fn on_base_a_refused_connection_leads_to_the_sign_in() {
+    let mut desk = Desk::connected(false);
+    let token_expired = false;
+    desk.socket(SocketEvent::Refused { token_expired });
+    assert_eq!(failure(&desk).as_deref(), Some("signed_out"));
+}
+
+#[test]
+fn the_connection_is_told_as_it_is() {
+    let mut desk = Desk::new();
+    let state = |desk: &Desk| desk.view().connection.state;
+    assert_eq!(state(&desk), ConnectionState::SignedOut);
+    desk.sign_in(true);
+    assert_eq!(state(&desk), ConnectionState::Connecting);
+    desk.go_down();
+    desk.go_down();
+    assert_eq!(state(&desk), ConnectionState::Connecting);
+    desk.go_down();
+    assert_eq!(state(&desk), ConnectionState::Offline, "three attempts failed");
+    desk.come_up();
+    assert_eq!(state(&desk), ConnectionState::Connected);
+    desk.go_down();
+    assert_eq!(state(&desk), ConnectionState::Reconnecting);
+    desk.want(Intent::Network { online: false }).unwrap();
+    assert_eq!(state(&desk), ConnectionState::Offline);
+    desk.want(Intent::Network { online: true }).unwrap();
+    assert_eq!(state(&desk), ConnectionState::Reconnecting);
+}
+
+#[test]
+fn a_later_start_learns_what_the_server_has_become() {
+    let mut desk = Desk::connected(false);
+    desk.restart();
+    let is_discovery = |request: &khaya_chat::api::Request| *request == khaya_chat::api::Request::Discover;
+    desk.answer_where(is_discovery, Ok(Response::Discovered(Some(discovery()))));
+    let Session::SignedIn { features, .. } = desk.view().session else {
+        panic!()
+    };
+    assert!(features.contains(&"receipts".to_owned()), "{features:?}");
+}
