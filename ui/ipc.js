@@ -36,6 +36,8 @@ export async function wish(intent) {
     await dispatch(intent);
     return true;
   } catch (failure) {
+    // The page is on its way to the sign-in, and what was wished is of no more use.
+    if (/** @type {Failure} */ (failure).code === "not_signed_in") return false;
     window.dispatchEvent(new CustomEvent("failure", { detail: failure }));
     return false;
   }

@@ -117,6 +117,13 @@ installShortcuts({
   Escape: leaveChat,
 });
 
+// What is typed with the focus on a message, say, is meant for the composer.
+window.addEventListener("keydown", (event) => {
+  if (event.key.length !== 1 || event.key === " " || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isElsewhere = document.activeElement?.closest("input, textarea, select, button, dialog, [popover]");
+  if (!event.defaultPrevented && !isElsewhere && body.dataset.openChat) composer.focusText();
+});
+
 await onUpdate((update) => {
   state.apply(update);
   if (state.number % ALIVE_UPDATES === 0) alive(state.number);

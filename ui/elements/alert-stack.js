@@ -21,7 +21,8 @@ export class AlertStack extends HTMLElement {
   #alerts = [];
   /** @type {Shown[]} */
   #refusals = [];
-  #refused = 0;
+  /** @type {Map<string, number>} */
+  #timers = new Map();
   #list = new KeyedList(
     this,
     (/** @type {Shown} */ shown) => shown.key,
@@ -46,22 +47,24 @@ export class AlertStack extends HTMLElement {
 
   /** @param {Failure} failure */
   #refuse(failure) {
-    this.#refused += 1;
-    const key = `refusal-${this.#refused}`;
+    // The same one again is not said again, as when each letter of a draft meets a full disk.
+    const key = `refusal-${failure.code}-${failure.message}`;
     const dismiss = () => {
+      clearTimeout(this.#timers.get(key));
+      this.#timers.delete(key);
       this.#refusals = this.#refusals.filter((shown) => shown.key !== key);
       this.#show();
     };
-    this.#refusals = [
-      ...this.#refusals.filter((shown) => shown.failure.message !== failure.message),
-      { key, failure, dismiss },
-    ];
-    setTimeout(dismiss, REFUSAL_SHOWN);
+    if (!this.#timers.has(key)) this.#refusals = [...this.#refusals, { key, failure, dismiss }];
+    clearTimeout(this.#timers.get(key));
+    this.#timers.set(key, setTimeout(dismiss, REFUSAL_SHOWN));
     this.#show();
   }
 
   #show() {
-    this.#list.show([...this.#alerts, ...this.#refusals], (element, { failure }) => {
+    const told = new Set(this.#alerts.map(({ failure }) => failure.message));
+    const refusals = this.#refusals.filter(({ failure }) => !told.has(failure.message));
+    this.#list.show([...this.#alerts, ...refusals], (element, { failure }) => {
       setText(part(element, "text"), failureText(failure));
     });
   }

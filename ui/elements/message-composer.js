@@ -30,6 +30,7 @@ export class MessageComposer extends HTMLElement {
   #completion = new Completion(this.#text);
   #chatId = "";
   #limit = Infinity;
+  /** What is on disk, as far as is known. @type {string | null} */
   #savedDraft = "";
   #draftTimer = 0;
   #typingToldAt = -Infinity;
@@ -62,8 +63,7 @@ export class MessageComposer extends HTMLElement {
     this.#completion.close();
     this.#onLeave();
     this.#chatId = open?.id ?? "";
-    this.#savedDraft = open?.draft ?? "";
-    this.#text.value = this.#savedDraft;
+    this.#text.value = this.#savedDraft = open?.draft ?? "";
     showFailure(this.#alert, null);
     this.#showText();
   }
@@ -151,10 +151,12 @@ export class MessageComposer extends HTMLElement {
   async #saveDraft() {
     clearTimeout(this.#draftTimer);
     this.#draftTimer = 0;
+    const chatId = this.#chatId;
     const text = this.#text.value;
-    if (!this.#chatId || text === this.#savedDraft) return;
+    if (!chatId || text === this.#savedDraft) return;
     this.#savedDraft = text;
-    await wish({ type: "saveDraft", chatId: this.#chatId, text });
+    const isSaved = await wish({ type: "saveDraft", chatId, text });
+    if (!isSaved && chatId === this.#chatId) this.#savedDraft = null;
   }
 
   #tellTyping() {
