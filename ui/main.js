@@ -74,10 +74,10 @@ const readers = [
 ];
 
 const state = new State(takeSnapshot, (view, parts) => {
-  for (const [reader, wanted] of readers) if (wanted.some((name) => parts.has(name))) reader.render(view);
+  for (const [reader, wanted] of readers) if (wanted.some((name) => parts.has(name))) show(reader, view);
 });
 
-part(body, "refresh").addEventListener("click", () => wish({ type: "refresh" }));
+part(body, "refresh").addEventListener("click", refresh);
 part(body, "new-chat").addEventListener("click", () => newChat.open());
 part(body, "settings").addEventListener("click", () => settingsPanel.open());
 part(body, "search-keys").textContent = keyName("Mod+K");
@@ -110,6 +110,8 @@ installShortcuts({
   "Mod+,": () => settingsPanel.open(),
   "Mod+N": () => newChat.open(),
   "Mod+=": () => settingsPanel.stepTextSize(1),
+  "Mod+Shift++": () => settingsPanel.stepTextSize(1),
+  "Mod++": () => settingsPanel.stepTextSize(1),
   "Mod+-": () => settingsPanel.stepTextSize(-1),
   "Shift+?": () => settingsPanel.open("shortcuts"),
   "Alt+ArrowDown": () => chatList.step(1),
@@ -153,6 +155,20 @@ function defineElements() {
   customElements.define("settings-panel", SettingsPanel);
   customElements.define("sign-in", SignIn);
   customElements.define("typing-line", TypingLine);
+}
+
+/**
+ * One element that fails does not keep the others from what is new.
+ *
+ * @param {{ render(view: View): void }} reader
+ * @param {View} view
+ */
+function show(reader, view) {
+  try {
+    reader.render(view);
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 /**
@@ -214,6 +230,15 @@ async function changeSettings(settings) {
   // Another language is another page.
   await composer.save();
   location.reload();
+}
+
+async function refresh() {
+  const button = part(body, "refresh");
+  button.classList.remove("turning");
+  // Begins the turn anew where it was not over.
+  void button.offsetWidth;
+  button.classList.add("turning");
+  await wish({ type: "refresh" });
 }
 
 /** @param {string} text */
