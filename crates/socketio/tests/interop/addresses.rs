@@ -125,6 +125,56 @@ fn parts(target: &str) -> (&str, Vec<&str>) {
 }
 
 #[tokio::test]
+async fn hosts_and_default_ports_are_those_of_the_scheme() {
+    use Transport::{Polling, WebSocket};
+    // A proxy is told where the client wants to go, and a tunnel names the port.
+    let cases = [
+        ("http://example.org", Polling, "GET http://example.org/socket.io/"),
+        (
+            "http://example.org:80/",
+            Polling,
+            "GET http://example.org/socket.io/",
+        ),
+        ("ws://example.org", WebSocket, "GET http://example.org/socket.io/"),
+        (
+            "http://example.org:8080",
+            WebSocket,
+            "GET http://example.org:8080/socket.io/",
+        ),
+        ("https://example.org", Polling, "CONNECT example.org:443 "),
+        ("wss://example.org", WebSocket, "CONNECT example.org:443 "),
+        ("wss://example.org:2020", WebSocket, "CONNECT example.org:2020 "),
+        ("https://example.org:80", Polling, "CONNECT example.org:80 "),
+        ("https://[::1]", Polling, "CONNECT [::1]:443 "),
+        (
+            "http://[2001:db8::7334]:8080",
+            Polling,
+            "GET http://[2001:db8::7334]:8080/socket.io/",
+        ),
+    ];
+    for (url, transport, expected) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("http://{}", listener.local_addr().unwrap());
+        let http = reqwest::Client::builder()
+            .http1_only()
+            .proxy(reqwest::Proxy::all(proxy).unwrap())
+            .build()
+            .unwrap();
+        let client = Client::builder(url)
+            .transports([transport])
+            .http_client(http.clone())
+            .websocket_client(http)
+            .build()
+            .unwrap();
+        let (socket, _told) = socket(&client, "/");
+        socket.connect();
+        let (stream, _) = listener.accept().await.unwrap();
+        let head = head(stream).await;
+        assert!(head.starts_with(expected), "{url}: {head}");
+    }
+}
+
+#[tokio::test]
 async fn a_url_of_another_kind_is_refused() {
     for url in [
         "",

@@ -1,8 +1,8 @@
 //! Connecting, and the plainest traffic.
 
-use khaya_socketio::{Client, ConnectionEvent, DeliveryStatus, SocketEvent, Transport};
+use khaya_socketio::{Binary, Client, ConnectionEvent, DeliveryStatus, SocketEvent, Transport};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_tungstenite::accept_async;
 
 use crate::{
@@ -201,6 +201,34 @@ async fn the_stream_has_every_event_with_its_name_and_arguments() {
             ("123".to_owned(), vec![4])
         );
     }
+}
+
+#[tokio::test]
+async fn what_goes_out_is_told_as_it_goes() {
+    let server = Server::start().await;
+    let client = server.client().build().unwrap();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (socket, _events) = client
+        .socket("/")
+        .on_outgoing(move |name, json| drop(tell.send((name.to_owned(), json.to_owned()))))
+        .build()
+        .unwrap();
+    // What is dropped never goes.
+    socket.volatile().emit("dropped", &()).unwrap();
+    socket.emit("my-event", &"123").unwrap();
+    socket.connect();
+    let bytes = Binary(vec![1, 2, 3].into());
+    socket.emit_args_with_ack("echo", &(1, bytes)).await.unwrap();
+    let heard = (told.recv().await.unwrap(), told.recv().await.unwrap());
+    let pair = |name: &str, json: &str| (name.to_owned(), json.to_owned());
+    assert_eq!(
+        heard,
+        (
+            pair("my-event", "\"123\""),
+            pair("echo", r#"1,{"_placeholder":true,"num":0}"#)
+        )
+    );
+    assert!(told.try_recv().is_err());
 }
 
 #[tokio::test]

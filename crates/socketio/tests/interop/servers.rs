@@ -56,11 +56,12 @@ async fn agree_over(link: Link, url: &str) {
     assert_eq!(echoed.payload::<Binary>().unwrap(), bytes);
 
     // Another namespace, and one that is refused.
-    let (foo, mut foo_told) = socket(&it.client, "/foo");
-    foo.connect();
-    foo_told.connected().await;
+    let (second, mut second_told) = socket(&it.client, "/foo");
+    second.connect();
+    second_told.connected().await;
     assert_eq!(
-        foo.emit_with_ack("echo", &"foo")
+        second
+            .emit_with_ack("echo", &"foo")
             .await
             .unwrap()
             .payload::<String>()
@@ -79,8 +80,11 @@ async fn agree_over(link: Link, url: &str) {
 
     // The end, and coming back.
     it.told.ran_over(link).await;
-    foo.emit("leave me", &()).unwrap();
-    assert_eq!(foo_told.disconnected().await, DisconnectReason::ServerDisconnect);
+    second.emit("leave me", &()).unwrap();
+    assert_eq!(
+        second_told.disconnected().await,
+        DisconnectReason::ServerDisconnect
+    );
     it.client.network_changed();
     it.told.disconnected().await;
     it.told.connected().await;

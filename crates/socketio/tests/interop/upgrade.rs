@@ -155,6 +155,35 @@ async fn what_was_emitted_before_a_disconnect_in_the_middle_arrives() {
 }
 
 #[tokio::test]
+async fn a_close_while_the_upgrade_fails_is_a_close() {
+    let server = Server::with(json!({ "deny": "websocket" })).await;
+    let observer = connected(Link::Polling.client(&server.url)).await;
+    for _ in 0..5 {
+        let client = Link::Upgrade.client(&server.url).build().unwrap();
+        let (socket, mut told) = socket(&client, "/");
+        socket.connect();
+        told.connection(|event| matches!(event, ConnectionEvent::Opened { .. }).then_some(()))
+            .await;
+        client.close();
+        let reason = told
+            .connection(|event| match event {
+                ConnectionEvent::Closed { reason } => Some(reason),
+                _ => None,
+            })
+            .await;
+        assert_eq!(reason.as_str(), "io client disconnect");
+    }
+    loop {
+        let count = observer.socket.emit_with_ack("count", &()).await.unwrap();
+        let (ever, open): (u32, u32) = count.args().unwrap();
+        assert_eq!(ever, 6);
+        if open == 1 {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_remembered_upgrade_begins_with_the_websocket() {
     let server = Server::start().await;
     for (remember, expected) in [(true, Transport::WebSocket), (false, Transport::Polling)] {
