@@ -33,7 +33,11 @@ async fn ask(server: &Server, request: Request) -> Result<Response, ApiError> {
         token: request.needs_token().then(|| Secret::new("token")),
         request,
     };
-    api::perform(&reqwest::Client::new(), call).await
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    api::perform(&client, call).await
 }
 
 fn chat() -> ChatId {
@@ -183,6 +187,18 @@ async fn a_busy_server_says_when_to_come_back() {
             ..
         }
     ));
+}
+
+#[tokio::test]
+async fn a_proxy_without_its_server_is_not_taken_for_the_server() {
+    let away = || async { (StatusCode::NOT_FOUND, "404 page not found") };
+    let server = serve(Router::new().fallback(any(away))).await;
+    let refresh = Request::Refresh(rest::Refresh {
+        refresh_token: "refresh".into(),
+    });
+    for request in [refresh, Request::Chat { chat: chat() }, list()] {
+        assert_eq!(ask(&server, request).await, Err(ApiError::NotKhaya));
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,10 @@ impl Errands {
         self.begin();
     }
 
+    pub(super) fn is_done(&self) -> bool {
+        self.under_way.is_none()
+    }
+
     /// The next answer; never, where nothing is under way.
     pub(super) async fn answer(&mut self) -> SecretsAnswer {
         let Some(errand) = &mut self.under_way else {

@@ -10,7 +10,7 @@ use std::{
 use khaya_wire::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::JoinSet,
+    task::{self, JoinSet},
     time::Instant,
 };
 
@@ -27,6 +27,9 @@ use crate::{
 /// Views follow each other no faster than this: half a frame.
 const BETWEEN_VIEWS: Duration = Duration::from_millis(8);
 
+/// How long an app that ends waits for the keyring to forget, and for the server to hear of a sign-out.
+const PARTING: Duration = Duration::from_secs(2);
+
 /// The machine, and all that it works with.
 pub(super) struct Actor {
     machine: Chat,
@@ -37,6 +40,8 @@ pub(super) struct Actor {
     held_back: VecDeque<(u64, Op)>,
     http: reqwest::Client,
     calls: JoinSet<(u64, Result<Response, ApiError>)>,
+    /// Which call each task of [`Actor::calls`] performs.
+    tokens: HashMap<task::Id, u64>,
     link: Link,
     errands: Errands,
     inbox: mpsc::Receiver<Message>,
@@ -80,6 +85,7 @@ impl Actor {
             link: Link::new(http.clone()),
             http,
             calls: JoinSet::new(),
+            tokens: HashMap::new(),
             errands: Errands::new(secrets),
             inbox,
             next_intent: 0,
@@ -143,11 +149,20 @@ impl Actor {
                 Some(Message::ShutDown(done)) => Next::End(Some(done)),
                 None => Next::End(None),
             },
-            Some(done) = self.calls.join_next(), if has_room => match done {
-                Ok((token, result)) => Next::Input(Input::Call { token, result }),
+            Some(done) = self.calls.join_next_with_id(), if has_room => match done {
+                Ok((id, (token, result))) => {
+                    self.tokens.remove(&id);
+                    Next::Input(Input::Call { token, result })
+                }
                 Err(error) => {
                     tracing::error!(%error, "a call's task ended without an answer");
-                    Next::Show
+                    match self.tokens.remove(&error.id()) {
+                        Some(token) => Next::Input(Input::Call {
+                            token,
+                            result: Err(ApiError::Interrupted),
+                        }),
+                        None => Next::Show,
+                    }
                 }
             },
             answer = self.errands.answer() => Next::Input(Input::Secrets(answer)),
@@ -172,8 +187,10 @@ impl Actor {
             Output::Store { token, op } => self.held_back.push_back((token, op)),
             Output::Call { token, call } => {
                 let http = self.http.clone();
-                self.calls
+                let task = self
+                    .calls
                     .spawn(async move { (token, api::perform(&http, call).await) });
+                self.tokens.insert(task.id(), token);
             }
             Output::Socket(command) => self.link.execute(command),
             Output::Secrets(request) => self.errands.add(request),
@@ -213,7 +230,25 @@ impl Actor {
         });
     }
 
+    /// Finishes what a sign-out began.
+    async fn part(&mut self) {
+        while !self.errands.is_done() {
+            let answer = self.errands.answer().await;
+            self.take(Input::Secrets(answer));
+        }
+        while self.machine.is_saying_farewell()
+            && let Some(done) = self.calls.join_next().await
+        {
+            if let Ok((token, result)) = done {
+                self.take(Input::Call { token, result });
+            }
+        }
+    }
+
     async fn end(mut self) {
+        if tokio::time::timeout(PARTING, self.part()).await.is_err() {
+            tracing::warn!("the keyring or the server did not answer in time at the end");
+        }
         while let Some((token, op)) = self.held_back.pop_front() {
             if !self.store.has_room() && self.store.answer().await.is_none() {
                 break;

@@ -3,11 +3,8 @@
 use std::{error::Error as _, time::Duration};
 
 use khaya_wire::{Code, Problem, rest};
-use reqwest::{
-    Client, Method, RequestBuilder, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
-};
-use serde::de::DeserializeOwned;
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{ApiError, Call, PAGE, Part, Request, Response};
 
@@ -33,11 +30,6 @@ pub async fn perform(client: &Client, call: Call) -> Result<Response, ApiError> 
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
-    let is_html = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.contains("html"));
     if status == StatusCode::NOT_FOUND && call.request == Request::Discover {
         return Ok(Response::Discovered(None));
     }
@@ -45,7 +37,7 @@ pub async fn perform(client: &Client, call: Call) -> Result<Response, ApiError> 
     if status.is_success() {
         understand(&call.request, &body)
     } else {
-        Err(refusal(&call.request, status, is_html, retry_after, &body))
+        Err(refusal(&call.request, status, retry_after, &body))
     }
 }
 
@@ -125,15 +117,10 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
     })
 }
 
-fn refusal(
-    request: &Request,
-    status: StatusCode,
-    is_html: bool,
-    retry_after: Option<Duration>,
-    body: &[u8],
-) -> ApiError {
+fn refusal(request: &Request, status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> ApiError {
     let stated: Option<Problem> = serde_json::from_slice(body).ok();
-    if stated.is_none() && is_html && !status.is_server_error() {
+    let is_json = stated.is_some() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    if !is_json && !says_enough(status, request) {
         return ApiError::NotKhaya;
     }
     let (code, detail) = match stated {
@@ -146,6 +133,16 @@ fn refusal(
         code,
         detail,
         retry_after,
+    }
+}
+
+/// Whether a status is to be believed without a word of the server itself. Most are not: a proxy whose server is
+/// away, or a login page of the network, may answer anything.
+fn says_enough(status: StatusCode, request: &Request) -> bool {
+    match status.as_u16() {
+        401 | 408 | 413 | 425 | 429 | 500..=599 => true,
+        400 | 403 => matches!(request, Request::Login(_)),
+        _ => false,
     }
 }
 

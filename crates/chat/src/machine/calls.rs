@@ -27,7 +27,6 @@ pub(super) enum Purpose {
     Rediscover,
     Login,
     Refresh,
-    Logout,
     /// The list of chats.
     List,
     Join {
@@ -75,6 +74,9 @@ impl Chat {
     }
 
     pub(super) fn take_answer(&mut self, token: u64, result: Result<Response, ApiError>) {
+        if let Some(farewell) = self.farewells.remove(&token) {
+            return self.take_farewell(farewell, result);
+        }
         // A call of a session that is over is no longer there.
         let Some(pending) = self.calls.remove(&token) else {
             return;
@@ -162,7 +164,6 @@ impl Chat {
             Purpose::Rediscover => self.take_discovery(result),
             Purpose::Login => self.take_login(result),
             Purpose::Refresh => self.take_refreshed(result),
-            Purpose::Logout => {}
             Purpose::List => self.take_list(result),
             Purpose::Join { chat } => self.take_joined(&chat, result),
             Purpose::IsThere { chat } => self.take_whether_there(chat, result),

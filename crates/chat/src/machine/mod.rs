@@ -9,6 +9,7 @@
 mod calls;
 mod chats;
 mod connection;
+mod farewell;
 mod incoming;
 mod intents;
 mod io;
@@ -44,6 +45,8 @@ pub struct Chat {
     stores: HashMap<u64, stored::Then>,
     /// What to do with the server's answers.
     calls: HashMap<u64, calls::Pending>,
+    /// Sessions that are to end at their servers, by the call that is on its way for each.
+    farewells: HashMap<u64, farewell::Farewell>,
     is_focused: bool,
     session: session::Session,
     connection: connection::Connection,
@@ -71,6 +74,7 @@ impl Chat {
             wake_at: None,
             stores: HashMap::new(),
             calls: HashMap::new(),
+            farewells: HashMap::new(),
             is_focused: false,
             session: session::Session::default(),
             connection: connection::Connection::default(),

@@ -339,9 +339,13 @@ impl Chat {
 
     /// Ends the session because the person wants so.
     pub(super) fn sign_out(&mut self) {
-        if self.is_full() && self.can_ask() {
-            // Nobody waits for the answer: without a network the session ends here all the same.
-            self.call(Request::Logout, Purpose::Logout);
+        if let Session::SignedIn(session) = &self.session
+            && session.discovery.is_some()
+            && let Some(tokens) = &session.tokens
+        {
+            let server = session.server.clone();
+            let (access, refresh) = (tokens.access.clone(), tokens.refresh.clone());
+            self.say_farewell(server, access, refresh);
         }
         self.leave(None);
     }
@@ -415,7 +419,8 @@ impl Chat {
                     self.use_fresh(tokens);
                 }
             }
-            Err(error) if !error.is_retryable() || error.requires_sign_in() => self.end_session_for_good(),
+            // Any other refusal may be of something in front of the server, and pass.
+            Err(error) if error.requires_sign_in() => self.end_session_for_good(),
             Ok(_) | Err(_) => {
                 session.renewal = Renewal::Idle {
                     not_before: now + RENEW_AGAIN,
@@ -453,7 +458,8 @@ impl Chat {
         if let (Session::SignedIn(session), Ok(Response::Discovered(discovery))) = (&mut self.session, result)
         {
             session.has_rediscovered = true;
-            if session.discovery != discovery {
+            // A server that had more than Base does not lose it: something in front of it answers for it.
+            if discovery.is_some() && session.discovery != discovery {
                 session.discovery.clone_from(&discovery);
                 self.store(Op::PutServer { discovery }, Then::Nothing);
             }

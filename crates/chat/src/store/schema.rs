@@ -58,9 +58,24 @@ pub fn open_in_memory() -> Result<Store, StoreError> {
 }
 
 fn open_file(path: &Path) -> Result<Store, StoreError> {
+    keep_private(path).map_err(|error| unusable(&error))?;
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     prepare(connection)
+}
+
+/// Makes a file that only its owner can read. SQLite gives the files beside it the same permissions.
+fn keep_private(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        let file = options.mode(0o600).open(path)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))
+    }
+    #[cfg(not(unix))]
+    options.open(path).map(drop)
 }
 
 fn prepare(mut connection: Connection) -> Result<Store, StoreError> {

@@ -3,7 +3,10 @@
 //! A commit costs a wait for the disk. So all operations that wait are run in one transaction, each in a
 //! savepoint of its own, and are answered after the commit.
 
-use std::thread::{self, JoinHandle};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    thread::{self, JoinHandle},
+};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -86,7 +89,17 @@ fn work(
 ) {
     let mut batch = Vec::with_capacity(WAITING);
     while to_do.blocking_recv_many(&mut batch, WAITING) > 0 {
-        for reply in run_together(&mut store, batch.drain(..)) {
+        let tokens: Vec<_> = batch.iter().map(|(token, _)| *token).collect();
+        // A panic ends the transaction, and none of it was done; those who asked are told, and the rest goes on.
+        let replies = panic::catch_unwind(AssertUnwindSafe(|| run_together(&mut store, batch.drain(..))))
+            .unwrap_or_else(|_| {
+                let error = StoreError::Unusable("an error of Khaya's own".to_owned());
+                tokens
+                    .into_iter()
+                    .map(|token| (token, Err(error.clone())))
+                    .collect()
+            });
+        for reply in replies {
             if answer.try_send(reply).is_err() {
                 // Nobody listens any more; what was asked for is done all the same.
                 tracing::debug!("an answer of the store was not wanted");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use khaya_chat::{
     Intent,
-    api::{ApiError, Response},
+    api::{ApiError, Request, Response},
     machine::SocketEvent,
     view::{ConnectionState, Kept, Session},
 };
@@ -175,6 +175,31 @@ fn what_ends_a_session_says_so_and_loses_nothing() {
         desk.sign_in(true);
         assert_eq!(desk.sends().len(), 1, "{number}: what was not sent is sent now");
     }
+}
+
+#[test]
+fn a_sign_out_with_a_token_that_has_ended_still_reaches_the_server() {
+    let mut desk = Desk::connected(true);
+    desk.calls.clear();
+    desk.want(Intent::SignOut).unwrap();
+    assert!(desk.machine.is_saying_farewell());
+    let is_logout = |request: &Request| *request == Request::Logout;
+    desk.answer_where(is_logout, Err(refused(Code::TokenExpired)));
+    desk.answer_where(is_refresh, Ok(fresh(2)));
+    assert_eq!(desk.calls[0].1.token.as_ref().unwrap().expose(), "access-2");
+    desk.answer_where(is_logout, Ok(Response::Done));
+    assert!(!desk.machine.is_saying_farewell() && desk.calls.is_empty());
+}
+
+#[test]
+fn a_refresh_that_something_else_refuses_ends_nothing() {
+    let mut desk = Desk::connected(true);
+    desk.wait(Duration::from_secs(860));
+    desk.answer_where(is_refresh, Err(refused(Code::NotFound)));
+    assert_eq!(failure(&desk), None);
+    desk.wait(Duration::from_secs(16));
+    desk.answer_where(is_refresh, Ok(fresh(2)));
+    assert!(desk.keyring.as_ref().unwrap().expose().contains("access-2"));
 }
 
 #[test]
