@@ -50,10 +50,12 @@ const SILENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppError {
     /// The window could not be started.
-    #[error("the window cannot be opened: {0}")]
+    #[error("the window cannot be opened")]
     Open(#[from] io::Error),
     /// The window ended by itself, soon after it began.
-    #[error("the window closes as soon as it opens; see the log in the profile's directory")]
+    #[error(
+        "the window closes as soon as it opens: is there a desktop for it? The log in the profile's directory says more"
+    )]
     Window,
 }
 

@@ -4,7 +4,7 @@
 //! child has as its standard input. Elsewhere on the main thread of this process.
 
 #[cfg(target_os = "linux")]
-pub(crate) use child::{Host, Surface, is_window, line_to_parent};
+pub(crate) use child::{Host, Surface, is_window, line_to_parent, restore_umask};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use here::{Host, Surface};
 
@@ -23,6 +23,7 @@ mod child {
         time::Duration,
     };
 
+    use rustix::{fs::Mode, process::umask};
     use tokio::{
         net::UnixStream,
         process::{Child, Command},
@@ -37,7 +38,7 @@ mod child {
     /// What tray and notices need of the window system: nothing.
     pub(crate) type Surface = ();
 
-    /// Says that the process is the window of its parent.
+    /// Says that the process is the window of its parent, and which rights new files of programs have that it starts.
     const VARIABLE: &str = "KHAYA_WINDOW";
 
     /// This very program, also when another version stands in its place on the disk by now.
@@ -50,16 +51,19 @@ mod child {
     #[derive(Debug)]
     pub(crate) struct Host {
         name: PathBuf,
+        umask: Mode,
         arguments: [OsString; 4],
         /// One that was started ahead.
         ready: Option<End<ToApp, ToWindow>>,
     }
 
     impl Host {
-        pub(crate) fn new(profile: &Profile) -> io::Result<Self> {
+        /// `umask`: what the window gives to programs that it starts.
+        pub(crate) fn new(profile: &Profile, umask: Mode) -> io::Result<Self> {
             let root = profile.root().as_os_str().to_owned();
             Ok(Self {
                 name: env::current_exe()?,
+                umask,
                 arguments: [
                     "--profile".into(),
                     profile.name().into(),
@@ -94,7 +98,7 @@ mod child {
             let mut child = Command::new(PROGRAM)
                 .arg0(&self.name)
                 .args(&self.arguments)
-                .env(VARIABLE, "1")
+                .env(VARIABLE, format!("{:o}", self.umask.bits()))
                 .stdin(Stdio::from(OwnedFd::from(theirs)))
                 // A terminal's Ctrl-C is for the app, which then lets the window save what is typed.
                 .process_group(0)
@@ -131,6 +135,17 @@ mod child {
     /// Whether this process is the window of another.
     pub(crate) fn is_window() -> bool {
         env::var_os(VARIABLE).is_some()
+    }
+
+    /// Programs that the window starts, such as a browser, make files with the rights that the person chose. What the
+    /// window itself writes stands in a private directory, or is made private.
+    pub(crate) fn restore_umask() {
+        let given = env::var(VARIABLE)
+            .ok()
+            .and_then(|text| u32::from_str_radix(&text, 8).ok());
+        if let Some(bits) = given {
+            umask(Mode::from_bits_truncate(bits));
+        }
     }
 
     /// The line to the app of which this process is the window. Must be called within a runtime.

@@ -60,10 +60,10 @@ pub(crate) struct Instance {
 /// Why it is not known whether the profile is free, or why its holder cannot be reached.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstanceError {
-    #[error("the file {path} cannot be locked: {source}")]
+    #[error("the file {path} cannot be locked")]
     Lock { path: PathBuf, source: io::Error },
-    #[error("the app is open already for this profile, but it does not answer: {0}")]
-    Silent(io::Error),
+    #[error("the app is open already for this profile, but it does not answer")]
+    Silent(#[source] io::Error),
 }
 
 /// Takes the profile, or knocks at who has it.

@@ -3,11 +3,15 @@
 //! Ids only: no text of a message, no name, no password, no token is ever logged; the types that hold
 //! them do not print them.
 
-use std::{io, panic, path::Path};
+use std::{io, panic, path::Path, sync::Mutex};
 
 use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::ParseError, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+    EnvFilter,
+    filter::{LevelFilter, ParseError, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
 /// The variable that chooses what is logged, in `tracing`'s language of directives: `debug`, `khaya_chat=trace`.
@@ -22,11 +26,17 @@ const KEPT_FILES: usize = 7;
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogsError {
-    #[error("{VARIABLE} cannot be understood: {0}")]
+    #[error("{VARIABLE} cannot be understood")]
     Directive(#[from] ParseError),
-    #[error("the log cannot be written: {0}")]
+    #[error("the log cannot be written")]
     File(#[from] InitError),
 }
+
+/// What the names of those begin with whose lines may say more than [`FOREIGN`]. Other crates log what passes through them, tokens and messages too.
+const OURS: &str = "khaya";
+
+/// The most that the lines of others may say, whatever is asked for.
+const FOREIGN: LevelFilter = LevelFilter::INFO;
 
 /// Starts logging, for the whole process, until it ends. Each process has files of its own, which begin with `name`.
 pub(crate) fn start(directory: &Path, name: &str) -> Result<(), LogsError> {
@@ -37,23 +47,22 @@ pub(crate) fn start(directory: &Path, name: &str) -> Result<(), LogsError> {
         .filename_suffix("log")
         .max_log_files(KEPT_FILES)
         .build(directory)?;
-    let filter = || EnvFilter::builder().parse(&directives);
+    let chosen = EnvFilter::builder().parse(&directives)?;
     tracing_subscriber::registry()
-        .with(
-            fmt::layer()
-                .with_writer(io::stderr)
-                .with_ansi(false)
-                .with_filter(filter()?),
-        )
-        .with(
-            fmt::layer()
-                .with_writer(std::sync::Mutex::new(file))
-                .with_ansi(false)
-                .with_filter(filter()?),
-        )
+        .with(fmt::layer().with_writer(io::stderr).with_ansi(false))
+        .with(fmt::layer().with_writer(Mutex::new(file)).with_ansi(false))
+        .with(chosen)
+        .with(capped())
         .init();
     log_panics();
     Ok(())
+}
+
+/// Lets through what is ours at any level, and of the rest what cannot tell a secret.
+fn capped() -> Targets {
+    Targets::new()
+        .with_default(FOREIGN)
+        .with_target(OURS, LevelFilter::TRACE)
 }
 
 /// A panic says where it was, not what it held: its message may contain what must not be logged.
@@ -66,4 +75,28 @@ fn log_panics() {
             default(panic);
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn others_never_say_more_than_they_may() {
+        let capped = capped();
+        for foreign in [
+            "tungstenite::protocol",
+            "hyper::proto",
+            "reqwest::connect",
+            "zbus::connection",
+        ] {
+            assert!(!capped.would_enable(foreign, &Level::DEBUG), "{foreign}");
+            assert!(capped.would_enable(foreign, &Level::INFO), "{foreign}");
+        }
+        for ours in ["khaya::app", "khaya_chat::machine", "khaya_socketio::driver"] {
+            assert!(capped.would_enable(ours, &Level::TRACE), "{ours}");
+        }
+    }
 }

@@ -34,6 +34,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use khaya_chat::actor;
+use reqwest::redirect::Policy;
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -68,6 +69,10 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if host::is_window() {
         return run_window(arguments);
     }
+    #[cfg(target_os = "linux")]
+    let umask = profile::keep_files_private();
+    #[cfg(target_os = "macos")]
+    profile::keep_files_private();
     let sign_in = SignIn::read(arguments, io::stdin().lock())?;
     let profile = Profile::open(arguments)?;
     logs::start(&profile.logs(), "khaya")?;
@@ -77,14 +82,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let instance = match instance::claim(&profile, &knock)? {
         Claim::First(instance) => instance,
-        Claim::Second => {
-            writeln!(
-                io::stdout(),
-                "Khaya is open already for the profile {}; its window comes to the front.",
-                profile.name()
-            )?;
-            return Ok(ExitCode::SUCCESS);
-        }
+        Claim::Second => return second_start(&profile, sign_in.is_some()),
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -100,7 +98,27 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             server: arguments.server.clone(),
             visible: !arguments.hidden,
             link: arguments.link.clone(),
+            #[cfg(target_os = "linux")]
+            umask,
         },
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Another process has the profile, and has heard of this one.
+fn second_start(profile: &Profile, signs_in: bool) -> anyhow::Result<ExitCode> {
+    let name = profile.name();
+    if signs_in {
+        writeln!(
+            io::stderr(),
+            "khaya: nobody was signed in: Khaya is open already for the profile {name}. Sign in in its window, or quit \
+             it first."
+        )?;
+        return Ok(ExitCode::FAILURE);
+    }
+    writeln!(
+        io::stdout(),
+        "Khaya is open already for the profile {name}; its window comes to the front."
     )?;
     Ok(ExitCode::SUCCESS)
 }
@@ -113,13 +131,16 @@ struct Start {
     server: Option<String>,
     visible: bool,
     link: Option<DeepLink>,
+    /// The rights of new files before they were made private: for programs that the app starts, such as a browser.
+    #[cfg(target_os = "linux")]
+    umask: rustix::fs::Mode,
 }
 
 /// The app, whose window is another process.
 #[cfg(target_os = "linux")]
 fn run(runtime: &Runtime, start: Start) -> anyhow::Result<()> {
     runtime.block_on(async {
-        let mut host = Host::new(&start.profile).context("this program cannot be found")?;
+        let mut host = Host::new(&start.profile, start.umask).context("this program cannot be found")?;
         if start.visible {
             host.prepare().context("the window cannot be started")?;
         }
@@ -130,6 +151,7 @@ fn run(runtime: &Runtime, start: Start) -> anyhow::Result<()> {
 /// The window of an app that is another process.
 #[cfg(target_os = "linux")]
 fn run_window(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    host::restore_umask();
     // Before anything starts a thread.
     webkit2gtk_nvidia_quirk::apply_workaround_with_options(Default::default());
     let profile = Profile::open(arguments)?;
@@ -167,6 +189,7 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()>
         server,
         visible,
         link,
+        ..
     } = start;
     let settings = Settings::read(&profile);
     let (chat, requests) = actor::start(actor::Config {
@@ -214,6 +237,8 @@ fn runtime() -> anyhow::Result<Runtime> {
 fn http_client() -> anyhow::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("Khaya/", env!("CARGO_PKG_VERSION")))
+        // A redirect would carry a password or a token to whatever address a server names.
+        .redirect(Policy::none())
         .build()
         .context("no secure connection can be made")
 }

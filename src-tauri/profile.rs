@@ -7,6 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(unix)]
+use rustix::{fs::Mode, process::umask};
+
 use crate::arguments::Arguments;
 
 /// The name of the app's directory among the data of all apps.
@@ -26,7 +29,7 @@ pub(crate) enum ProfileError {
     #[error("there is no place for the app's data; name one with --data-dir")]
     NoDataDir,
     /// A directory cannot be made: no right, a file in its place, a full disk.
-    #[error("the directory {path} cannot be used: {source}")]
+    #[error("the directory {path} cannot be used")]
     Directory { path: PathBuf, source: io::Error },
 }
 
@@ -88,6 +91,12 @@ impl Profile {
     pub(crate) fn lock(&self) -> PathBuf {
         self.root.join("lock")
     }
+}
+
+/// Whatever file this process makes from now on, only its owner may read. Answers what held before.
+#[cfg(unix)]
+pub(crate) fn keep_files_private() -> Mode {
+    umask(Mode::RWXG.union(Mode::RWXO))
 }
 
 fn private_directory(path: &Path) -> io::Result<()> {

@@ -18,8 +18,14 @@ use tokio::task;
 /// The service under which all entries of the app stand.
 const SERVICE: &str = "khaya";
 
-/// Finds the system's keyring. Asked anew after a failure, since a keyring may start later or be restarted.
-type Open = fn() -> keyring_core::Result<Arc<CredentialStore>>;
+/// Finds the system's keyring, for the first time in this process or once more.
+type Open = fn(Time) -> keyring_core::Result<Arc<CredentialStore>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Time {
+    First,
+    Again,
+}
 
 /// The entry of one profile's session.
 pub(crate) struct Keyring {
@@ -29,7 +35,17 @@ pub(crate) struct Keyring {
 struct Place {
     user: String,
     open: Open,
-    store: Mutex<Option<Arc<CredentialStore>>>,
+    store: Mutex<Store>,
+}
+
+/// What is known of the keyring.
+#[derive(Default)]
+enum Store {
+    #[default]
+    NeverOpened,
+    Open(Arc<CredentialStore>),
+    /// It could not be opened, or has failed since: it may start later, or be restarted.
+    Failed,
 }
 
 impl Keyring {
@@ -104,15 +120,16 @@ impl Place {
         action: impl FnOnce(&Entry) -> keyring_core::Result<T>,
     ) -> keyring_core::Result<T> {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = match store.take() {
-            Some(open) => open,
-            None => (self.open)()?,
+        let open = match std::mem::replace(&mut *store, Store::Failed) {
+            Store::Open(open) => open,
+            Store::NeverOpened => (self.open)(Time::First)?,
+            Store::Failed => (self.open)(Time::Again)?,
         };
         let result = open
             .build(SERVICE, &self.user, None)
             .and_then(|entry| action(&entry));
         if !matches!(result, Err(Error::PlatformFailure(_))) {
-            *store = Some(open);
+            *store = Store::Open(open);
         }
         result
     }
@@ -121,13 +138,9 @@ impl Place {
 impl Drop for Place {
     /// A keyring says goodbye over the bus, which blocks: not where tasks run.
     fn drop(&mut self) {
-        let store = self
-            .store
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if store.is_some() {
-            thread::spawn(move || drop(store));
+        let store = self.store.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Store::Open(open) = std::mem::take(store) {
+            thread::spawn(move || drop(open));
         }
     }
 }
@@ -159,18 +172,31 @@ fn sentence(error: &Error) -> String {
     .to_owned()
 }
 
+/// The package `keyring` chooses the store of each system, once in a process; what it found, or that it found none,
+/// stays. A keyring that starts later is found by the same store made anew.
+fn open_system(time: Time) -> keyring_core::Result<Arc<CredentialStore>> {
+    let chosen = match (time, keyring::Entry::store_status()) {
+        (Time::First, Ok(())) => keyring_core::get_default_store(),
+        (Time::First, Err(_)) | (Time::Again, _) => None,
+    };
+    match chosen {
+        Some(store) => Ok(store),
+        None => open_anew(),
+    }
+}
+
 #[cfg(target_os = "linux")]
-fn open_system() -> keyring_core::Result<Arc<CredentialStore>> {
+fn open_anew() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(zbus_secret_service_keyring_store::Store::new()?)
 }
 
 #[cfg(target_os = "macos")]
-fn open_system() -> keyring_core::Result<Arc<CredentialStore>> {
+fn open_anew() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(apple_native_keyring_store::keychain::Store::new()?)
 }
 
 #[cfg(target_os = "windows")]
-fn open_system() -> keyring_core::Result<Arc<CredentialStore>> {
+fn open_anew() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(windows_native_keyring_store::Store::new()?)
 }
 
@@ -183,7 +209,7 @@ mod tests {
     use super::*;
 
     fn mock() -> Keyring {
-        Keyring::new("bob", || Ok(mock::Store::new()?))
+        Keyring::new("bob", |_| Ok(mock::Store::new()?))
     }
 
     fn exposed(secret: Option<Secret>) -> Option<String> {
@@ -217,10 +243,13 @@ mod tests {
     #[tokio::test]
     async fn says_what_is_wrong_and_works_once_the_keyring_is_there() {
         static STARTS: AtomicU32 = AtomicU32::new(0);
-        let keyring = Keyring::new("bob", || match STARTS.fetch_add(1, Ordering::Relaxed) {
-            0 => Err(Error::PlatformFailure("no bus".into())),
-            1 => Err(Error::NoStorageAccess("locked".into())),
-            _ => Ok(mock::Store::new()?),
+        let keyring = Keyring::new("bob", |time| {
+            match (time, STARTS.fetch_add(1, Ordering::Relaxed)) {
+                (Time::First, 0) => Err(Error::PlatformFailure("no bus".into())),
+                (Time::Again, 1) => Err(Error::NoStorageAccess("locked".into())),
+                (Time::Again, 2) => Ok(mock::Store::new()?),
+                other => panic!("opened out of turn: {other:?}"),
+            }
         });
         let absent = keyring.store(Secret::new("x")).await.unwrap_err();
         assert!(absent.message.starts_with("No keyring answers"), "{absent}");

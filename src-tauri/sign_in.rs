@@ -27,7 +27,7 @@ pub(crate) struct SignIn {
 /// Why the password could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignInError {
-    #[error("the password could not be read from standard input: {0}")]
+    #[error("the password could not be read from standard input")]
     Read(#[from] io::Error),
     #[error("there is no password on standard input; give it as one line")]
     Empty,

@@ -2,7 +2,11 @@
 //!
 //! One flat JSON object. The page owns its keys; those that the app acts on are named in [`crate::settings`].
 
-use std::{fs, sync::Arc};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
 use tauri::{AppHandle, Wry};
@@ -16,6 +20,7 @@ const MAX_BYTES: usize = 4 * 1024;
 /// The settings of the profile.
 pub(super) struct SettingsFile {
     store: Arc<Store<Wry>>,
+    path: PathBuf,
 }
 
 /// Why settings were not taken.
@@ -25,6 +30,8 @@ pub(super) enum SettingsError {
     TooLarge,
     #[error("the file cannot be written: {0}")]
     Store(#[from] tauri_plugin_store::Error),
+    #[error("the file cannot be made private: {0}")]
+    Rights(#[source] io::Error),
 }
 
 impl SettingsFile {
@@ -38,8 +45,8 @@ impl SettingsFile {
             let moved = fs::rename(&path, &aside);
             tracing::error!(?aside, ?moved, "the settings cannot be read and begin anew");
         }
-        let store = StoreBuilder::new(app, path).disable_auto_save().build()?;
-        Ok(Self { store })
+        let store = StoreBuilder::new(app, &path).disable_auto_save().build()?;
+        Ok(Self { store, path })
     }
 
     /// All of them, for the page.
@@ -56,6 +63,22 @@ impl SettingsFile {
         for (key, value) in settings {
             self.store.set(key, value.clone());
         }
-        Ok(self.store.save()?)
+        self.store.save()?;
+        make_private(&self.path).map_err(SettingsError::Rights)
     }
+}
+
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "there the profile's directory is private by inheritance"
+)]
+fn make_private(_: &Path) -> io::Result<()> {
+    Ok(())
 }
