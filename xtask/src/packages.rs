@@ -38,8 +38,7 @@ const RUN: &[(&str, Probe)] = &[
     ("pkg-config", Probe::Program("pkg-config")),
     ("libwebkit2gtk-4.1-dev", Probe::Package),
     ("libgtk-3-dev", Probe::Package),
-    ("librsvg2-dev", Probe::Package),
-    ("libayatana-appindicator3-dev", Probe::Package),
+    ("libdbus-1-dev", Probe::Package),
 ];
 
 /// For tests: a desktop without a screen, and a driver for the windows on it.
@@ -72,12 +71,7 @@ const INTEROP: &[(&str, Probe)] = &[
 ];
 
 /// Modules of pkg-config, for systems whose packages have other names.
-const MODULES: &[&str] = &[
-    "webkit2gtk-4.1",
-    "gtk+-3.0",
-    "librsvg-2.0",
-    "ayatana-appindicator3-0.1",
-];
+const MODULES: &[&str] = &["webkit2gtk-4.1", "gtk+-3.0", "dbus-1"];
 
 /// Programs that the tests start.
 const TEST_PROGRAMS: &[&str] = &[
@@ -164,19 +158,19 @@ pub(crate) fn command_elsewhere(system: System, purpose: Purpose) -> String {
     let (install, run, test) = match system {
         System::Fedora => (
             "sudo dnf install",
-            "gcc gcc-c++ pkgconf webkit2gtk4.1-devel gtk3-devel librsvg2-devel libayatana-appindicator-gtk3-devel",
+            "gcc gcc-c++ pkgconf webkit2gtk4.1-devel gtk3-devel dbus-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-daemon dunst gnome-keyring libsecret openbox xdotool xprop \
              ImageMagick google-noto-color-emoji-fonts nodejs npm python3",
         ),
         System::Arch => (
             "sudo pacman -S --needed",
-            "base-devel webkit2gtk-4.1 gtk3 librsvg libayatana-appindicator",
+            "base-devel webkit2gtk-4.1 gtk3 dbus",
             "xorg-server-xvfb dbus dunst gnome-keyring libsecret openbox xdotool xorg-xprop imagemagick \
              noto-fonts-emoji nodejs npm python",
         ),
         System::Suse => (
             "sudo zypper install",
-            "gcc gcc-c++ pkgconf webkit2gtk3-devel gtk3-devel librsvg-devel libayatana-appindicator3-devel",
+            "gcc gcc-c++ pkgconf webkit2gtk3-devel gtk3-devel dbus-1-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-1 dunst gnome-keyring libsecret-tools openbox xdotool \
              xprop ImageMagick noto-coloremoji-fonts nodejs npm python3",
         ),
