@@ -57,7 +57,13 @@ pub(super) enum Why {
 
 impl Timeline {
     pub(super) fn is_loading(&self) -> bool {
-        self.loading.is_some() || !self.has_window
+        match self.loading {
+            _ if !self.has_window => true,
+            // What is shown is looked after now and then; that is nothing to wait for.
+            Some(Why::Newest { .. }) => self.messages.is_empty(),
+            Some(Why::Backfill { .. } | Why::Older | Why::Newer) => true,
+            Some(Why::Edited) | None => false,
+        }
     }
 
     pub(super) fn is_at_newest(&self) -> bool {
@@ -120,18 +126,21 @@ impl Chat {
             return;
         };
         tracing::trace!(%chat, "opened");
+        let unread = stored.unread;
         self.timeline = Some(Timeline {
             chat: chat.clone(),
             messages: Vec::new(),
             older: Edge::End,
             newer: Edge::End,
-            unread_at_open: stored.unread,
+            unread_at_open: unread,
             first_unread: None,
             failure: None,
             loading: None,
             has_window: false,
         });
-        self.load_newest_from_disk(chat.clone(), STEP);
+        // As far as the first unread message, if a window is long enough for it.
+        let unread = usize::try_from(unread).unwrap_or(LONGEST).min(LONGEST);
+        self.load_newest_from_disk(chat.clone(), (unread + STEP / 2).clamp(STEP, LONGEST));
         self.enter_open_chat();
     }
 

@@ -230,13 +230,14 @@ fn put_one(db: &Connection, account: &Account, facts: ChatFacts) -> Result<Store
     let told_reads = chat.reads.take();
     let json = to_json(&chat)?;
     let is_new = number_of(db, account, &chat.id)?.is_none();
-    let number: i64 = db
-        .prepare_cached(
-            "INSERT INTO chats (account, id, facts) VALUES (?1, ?2, ?3)
-             ON CONFLICT (account, id) DO UPDATE SET facts = excluded.facts
-             RETURNING number",
-        )?
-        .query_row(params![account.number, chat.id.as_str(), json], |row| row.get(0))?;
+    db.prepare_cached(
+        "INSERT INTO chats (account, id, facts) VALUES (?1, ?2, ?3)
+             ON CONFLICT (account, id) DO UPDATE SET facts = excluded.facts WHERE facts <> excluded.facts",
+    )?
+    .execute(params![account.number, chat.id.as_str(), json])?;
+    let Some(number) = number_of(db, account, &chat.id)? else {
+        return Err(StoreError::Unusable("a chat is not where it was put".to_owned()));
+    };
     let last_position = last.as_ref().map(|last| (last.created_at, last.id.clone()));
     let (mut newest_is_new, mut told) = (false, None);
     if let Some(last) = last
@@ -441,10 +442,13 @@ fn position((at, message): (Option<i64>, Option<String>)) -> Result<Option<Posit
 fn set_counts(db: &Connection, number: i64, counts: &Counts) -> Result<(), StoreError> {
     let at = |place: &Option<Position>| place.as_ref().map(|(at, _)| at.as_millis());
     let message = |place: &Option<Position>| place.as_ref().map(|(_, id)| id.to_string());
+    // What is as it was is not written: that would cost a wait for the disk.
     db.prepare_cached(
         "UPDATE chats SET unread = ?2, server_unread = ?3, read_here = ?4, marker_is_confirmed = ?5, marker_at = ?6,
              marker_id = ?7, covered_at = ?8, covered_id = ?9
-         WHERE number = ?1",
+         WHERE number = ?1
+           AND (unread, server_unread, read_here, marker_is_confirmed, marker_at, marker_id, covered_at, covered_id)
+               IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         number,
@@ -491,7 +495,7 @@ fn set_reads(db: &Connection, number: i64, reads: &[Read]) -> Result<(), StoreEr
             at: read.at.map(Timestamp::as_millis),
         })
         .collect();
-    db.prepare_cached("UPDATE chats SET reads = ?2 WHERE number = ?1")?
+    db.prepare_cached("UPDATE chats SET reads = ?2 WHERE number = ?1 AND reads <> ?2")?
         .execute(params![number, to_json(&stored)?])?;
     Ok(())
 }

@@ -45,7 +45,7 @@ pub(super) fn put(
         stored.push(message);
     }
     if let Place::PageBefore { message, .. } = place {
-        db.prepare_cached("UPDATE messages SET gap = 0 WHERE chat = ?1 AND id = ?2")?
+        db.prepare_cached("UPDATE messages SET gap = 0 WHERE chat = ?1 AND id = ?2 AND gap = 1")?
             .execute(params![number, message.as_str()])?;
     }
     let unread = chats::add_unread(db, number, &from_others)?;
@@ -276,9 +276,14 @@ fn put_one(
     let is_new = known.is_none();
     let (message, gap) = match known {
         Some(known) => {
+            let merged = merge(known.message.clone(), message);
+            if merged == known.message && (gap || !known.gap) {
+                // Most of what is fetched is known: that costs no wait for the disk.
+                return Ok((Arc::new(merged), false));
+            }
             db.prepare_cached("DELETE FROM messages WHERE chat = ?1 AND id = ?2")?
-                .execute(params![number, message.id.as_str()])?;
-            (merge(known.message, message), known.gap && gap)
+                .execute(params![number, merged.id.as_str()])?;
+            (merged, known.gap && gap)
         }
         None => (message, gap),
     };
