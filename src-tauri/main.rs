@@ -151,11 +151,11 @@ fn run(runtime: &Runtime, start: Start) -> anyhow::Result<()> {
 /// The window of an app that is another process.
 #[cfg(target_os = "linux")]
 fn run_window(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    host::restore_umask();
     // Before anything starts a thread.
     webkit2gtk_nvidia_quirk::apply_workaround_with_options(Default::default());
     let profile = Profile::open(arguments)?;
     logs::start(&profile.logs(), "window")?;
+    host::restore_umask();
     let runtime = runtime()?;
     tauri::async_runtime::set(runtime.handle().clone());
     let line = runtime
