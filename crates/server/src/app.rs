@@ -19,7 +19,7 @@ use crate::{
     password::Passwords,
     realtime::Hub,
     store::{
-        Store, settings,
+        Store, settings, sync,
         users::{self, NewUser},
     },
     token::Keys,
@@ -62,6 +62,7 @@ impl App {
         let hub = Hub::default();
         let store = Store::open(&config.data, hub.clone()).await?;
         let secret = settings::secret(&store).await?;
+        store.writer().write(|tx| Box::pin(sync::forget(tx))).await?;
         Ok(Self {
             parts: Arc::new(Parts {
                 keys: Keys::new(&secret, config.token_ttl),
@@ -124,7 +125,12 @@ impl Server {
             .map_err(|source| Error::io("cannot tell the address", source))?;
         let stop = CancellationToken::new();
         let router = http::router(app.clone());
-        let served = tokio::spawn(listen::serve(listener, router, stop.clone()));
+        let served = tokio::spawn(listen::serve(
+            listener,
+            router,
+            app.config.max_connections,
+            stop.clone(),
+        ));
         Ok(Self {
             app,
             address,

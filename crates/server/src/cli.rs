@@ -1,20 +1,28 @@
-//! The command line: `serve`, `user add`, `user role`, `demo`.
+//! The command line: `serve`, `user add`, `user role`, `invite`, `demo`.
 //!
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 refused or failed,
 //! 2 a command line that makes no sense.
 
 use std::{
     io::{Read as _, Write as _},
-    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
-use crate::{App, Config, Error, Server, config::ConfigFile, demo, store::users};
+use khaya_wire::{Timestamp, model::role};
+
+use crate::{
+    App, Config, Error, Server, clock,
+    config::Options,
+    demo,
+    store::{self, invites, users},
+};
 
 /// The chat server that a team hosts for itself.
 #[derive(Debug, Parser)]
@@ -27,56 +35,37 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until interrupted. Prints `listening on http://ADDRESS:PORT` when it can.
-    Serve(ServeArgs),
+    Serve(Options),
     /// Add people and change their roles; also beside a running server.
     #[command(subcommand)]
     User(UserCommand),
+    /// Make an invite and print its link.
+    Invite {
+        /// How many accounts it makes
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        uses: i64,
+        /// After how many days it ends; never when nothing is said
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(1..=3650))]
+        expires: Option<i64>,
+        #[command(flatten)]
+        data: DataArgs,
+    },
     /// Fill an empty database with a team to try things on, and print who can sign in.
     Demo(DataArgs),
 }
 
+/// Where the data is, for what is done beside a server.
 #[derive(Debug, Args)]
 struct DataArgs {
     /// The folder of the database and the files [default: khaya-server in the system's folder for data]
     #[arg(long, env = "KHAYA_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
-    /// A TOML file of options, each under its name here; what is said here and in the environment goes before it
+    /// The database: nothing for SQLite in the folder, or sqlite:DIR for SQLite in another
+    #[arg(long, env = "KHAYA_DATABASE", hide_env_values = true, value_name = "URL")]
+    database: Option<String>,
+    /// The TOML file of options of the server
     #[arg(long, env = "KHAYA_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct ServeArgs {
-    #[command(flatten)]
-    data: DataArgs,
-    /// Where to listen; port 0 picks one [default: 127.0.0.1:4000]
-    #[arg(long, env = "KHAYA_LISTEN", value_name = "ADDRESS:PORT")]
-    listen: Option<SocketAddr>,
-    /// The name of the server that clients show [default: Khaya]
-    #[arg(long, env = "KHAYA_NAME")]
-    name: Option<String>,
-    /// How long an access token lasts [default: 900]
-    #[arg(long, env = "KHAYA_TOKEN_TTL", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
-    token_ttl: Option<u64>,
-    /// An Origin whose pages may call this server; may be repeated, or hold several with commas between them
-    #[arg(
-        long,
-        env = "KHAYA_ALLOW_ORIGIN",
-        value_name = "ORIGIN",
-        value_delimiter = ','
-    )]
-    allow_origin: Option<Vec<String>>,
-    /// What a collector of metrics says as its bearer token; without one only admins may read them
-    #[arg(
-        long,
-        env = "KHAYA_METRICS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN"
-    )]
-    metrics_token: Option<String>,
-    /// How many connections may wait to be accepted [default: 4096]
-    #[arg(long, env = "KHAYA_BACKLOG")]
-    backlog: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,14 +96,13 @@ enum UserCommand {
 
 /// Runs the program.
 pub async fn run() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("KHAYA_LOG").unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr)
-        .init();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
+    if let Err(error) = start_log() {
+        return failed(&error);
+    }
     let done = match cli.command {
         Command::Serve(args) => serve(args).await,
         Command::User(UserCommand::Add {
@@ -125,35 +113,38 @@ pub async fn run() -> ExitCode {
             data,
         }) => add_user(username, name, role, data).await,
         Command::User(UserCommand::Role { username, role, data }) => set_role(username, role, data).await,
+        Command::Invite { uses, expires, data } => invite(uses, expires, data).await,
         Command::Demo(data) => fill_demo(data).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _closed = writeln!(std::io::stderr(), "khaya-server: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 
-async fn serve(args: ServeArgs) -> Result<(), Error> {
-    let file = file_of(&args.data)?;
-    let default = Config::default();
-    let config = Config {
-        listen: args.listen.or(file.listen).unwrap_or(default.listen),
-        data: args.data.data.or(file.data).unwrap_or(default.data),
-        name: args.name.or(file.name).unwrap_or(default.name),
-        token_ttl: args
-            .token_ttl
-            .or(file.token_ttl)
-            .map_or(default.token_ttl, Duration::from_secs),
-        allow_origin: args
-            .allow_origin
-            .or(file.allow_origin)
-            .unwrap_or(default.allow_origin),
-        metrics_token: args.metrics_token.or(file.metrics_token),
-        backlog: args.backlog.or(file.backlog).unwrap_or(default.backlog),
-    };
+/// Logs to standard error what `KHAYA_LOG` asks for (`info` by default; `debug`, `khaya_server=trace`, …). Of
+/// others' code warnings alone, whatever is asked: at lower levels it logs what is on the wire, tokens with it.
+fn start_log() -> Result<(), Error> {
+    let wanted = std::env::var("KHAYA_LOG").unwrap_or_default();
+    let wanted = if wanted.trim().is_empty() { "info" } else { &wanted };
+    let filter = EnvFilter::try_new(wanted).map_err(|error| Error::Config(format!("KHAYA_LOG: {error}")))?;
+    let ours =
+        filter_fn(|metadata| metadata.target().starts_with("khaya") || *metadata.level() <= Level::WARN);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_filter(filter)
+        .with_filter(ours);
+    tracing_subscriber::registry().with(layer).init();
+    Ok(())
+}
+
+fn failed(error: &Error) -> ExitCode {
+    let _closed = writeln!(std::io::stderr(), "khaya-server: {error}");
+    ExitCode::FAILURE
+}
+
+async fn serve(options: Options) -> Result<(), Error> {
+    let config = options.into_config()?;
     let server = Server::start(config).await?;
     print(&format!("listening on http://{}", server.address()))?;
     interrupted().await;
@@ -182,7 +173,7 @@ async fn add_user(username: String, name: String, role: String, data: DataArgs) 
 }
 
 async fn set_role(username: String, role: String, data: DataArgs) -> Result<(), Error> {
-    let app = open(data).await?;
+    let app = open_existing(data).await?;
     let new_role = role.clone();
     let changed = app
         .store
@@ -193,6 +184,18 @@ async fn set_role(username: String, role: String, data: DataArgs) -> Result<(), 
     print(&format!("{} is now {role}", changed?.username))
 }
 
+async fn invite(uses: i64, days: Option<i64>, data: DataArgs) -> Result<(), Error> {
+    let app = open_existing(data).await?;
+    let expires_at = days.map(|days| Timestamp::from_millis(clock::now().as_millis() + days * 86_400_000));
+    let made = app
+        .store
+        .writer()
+        .write(move |tx| Box::pin(invites::make(tx, uses, expires_at, role::MEMBER)))
+        .await;
+    app.store.close().await;
+    print(&format!("khaya://invite/{}", made?.code))
+}
+
 async fn fill_demo(data: DataArgs) -> Result<(), Error> {
     let app = open(data).await?;
     let filled = demo::fill(&app).await;
@@ -201,19 +204,26 @@ async fn fill_demo(data: DataArgs) -> Result<(), Error> {
 }
 
 async fn open(args: DataArgs) -> Result<App, Error> {
-    let file = file_of(&args)?;
-    let default = Config::default();
-    App::open(Config {
-        data: args.data.or(file.data).unwrap_or_else(|| default.data.clone()),
-        ..default
-    })
-    .await
+    App::open(args.into_config()?).await
 }
 
-fn file_of(args: &DataArgs) -> Result<ConfigFile, Error> {
-    args.config
-        .as_deref()
-        .map_or_else(|| Ok(ConfigFile::default()), ConfigFile::read)
+/// As [`open`], but makes no database where there is none.
+async fn open_existing(args: DataArgs) -> Result<App, Error> {
+    let config = args.into_config()?;
+    if store::exists_in(&config.data) {
+        App::open(config).await
+    } else {
+        Err(Error::Config(format!(
+            "there is no database in {}",
+            config.data.display()
+        )))
+    }
+}
+
+impl DataArgs {
+    fn into_config(self) -> Result<Config, Error> {
+        Options::beside(self.data, self.database, self.config).into_config()
+    }
 }
 
 fn read_password() -> Result<String, Error> {

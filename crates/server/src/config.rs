@@ -1,11 +1,13 @@
-//! What a server can be told: from the command line, the environment, a file.
+//! What a server can be told: from the command line, the environment, a file. What makes no sense is refused
+//! with a sentence, wherever it comes from.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::Error;
@@ -23,10 +25,27 @@ pub struct Config {
     pub token_ttl: Duration,
     /// The `Origin`s that may call: pages of browsers. The app sends none.
     pub allow_origin: Vec<String>,
+    /// Who may make an account.
+    pub registration: Registration,
     /// What a collector of metrics says to be let in; without one only admins are.
     pub metrics_token: Option<String>,
     /// How many connections may wait to be accepted.
     pub backlog: u32,
+    /// How many connections are served at once, WebSockets aside.
+    pub max_connections: usize,
+}
+
+/// Who may make an account by `POST /auth/register`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Whoever has an invite.
+    #[default]
+    Invite,
+    /// Anyone.
+    Open,
+    /// No one.
+    Closed,
 }
 
 impl Default for Config {
@@ -37,35 +56,191 @@ impl Default for Config {
             name: "Khaya".to_owned(),
             token_ttl: Duration::from_secs(900),
             allow_origin: Vec::new(),
+            registration: Registration::default(),
             metrics_token: None,
             backlog: 4096,
+            max_connections: 16_384,
         }
     }
 }
 
-/// What a file of options may hold: every option of `serve` under its name, with `-` or `_`.
-#[derive(Debug, Default, Deserialize)]
+/// The options of `serve`, as they are given: each on the command line, as `KHAYA_…`, or in the file.
+#[derive(Debug, Default, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct ConfigFile {
-    pub(crate) listen: Option<SocketAddr>,
-    pub(crate) data: Option<PathBuf>,
-    pub(crate) name: Option<String>,
+pub(crate) struct Options {
+    /// The folder of the database and the files [default: khaya-server in the system's folder for data]
+    #[arg(long, env = "KHAYA_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A TOML file of options, each under its name here; what is said here and in the environment goes before it
+    #[arg(long, env = "KHAYA_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// The database: nothing for SQLite in the folder, or sqlite:DIR for SQLite in another
+    #[arg(long, env = "KHAYA_DATABASE", hide_env_values = true, value_name = "URL")]
+    database: Option<String>,
+    /// Where to listen; port 0 picks one [default: 127.0.0.1:4000]
+    #[arg(long, env = "KHAYA_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// What joins several nodes; this version serves with one
+    #[arg(long, env = "KHAYA_BUS", hide_env_values = true, value_name = "URL")]
+    bus: Option<String>,
+    /// The name of the server that clients show [default: Khaya]
+    #[arg(long, env = "KHAYA_NAME")]
+    name: Option<String>,
+    /// How long an access token lasts [default: 900]
+    #[arg(long, env = "KHAYA_TOKEN_TTL", value_name = "SECONDS")]
     #[serde(alias = "token_ttl")]
-    pub(crate) token_ttl: Option<u64>,
-    #[serde(alias = "allow_origin")]
-    pub(crate) allow_origin: Option<Vec<String>>,
+    token_ttl: Option<u64>,
+    /// An Origin whose pages may call this server; may be repeated, or hold several with commas between them
+    #[arg(long, env = "KHAYA_ALLOW_ORIGIN", value_name = "ORIGIN")]
+    #[serde(default, alias = "allow_origin", deserialize_with = "one_or_many")]
+    allow_origin: Vec<String>,
+    /// Who may make an account [default: invite]
+    #[arg(long, env = "KHAYA_REGISTRATION")]
+    registration: Option<Registration>,
+    /// What a collector of metrics says as its bearer token; without one only admins may read them
+    #[arg(
+        long,
+        env = "KHAYA_METRICS_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     #[serde(alias = "metrics_token")]
-    pub(crate) metrics_token: Option<String>,
-    pub(crate) backlog: Option<u32>,
+    metrics_token: Option<String>,
+    /// How many connections may wait to be accepted [default: 4096]
+    #[arg(long, env = "KHAYA_BACKLOG", value_name = "N")]
+    backlog: Option<u32>,
+    /// How many connections are served at once, WebSockets aside [default: 16384]
+    #[arg(long, env = "KHAYA_MAX_CONNECTIONS", value_name = "N")]
+    #[serde(alias = "max_connections")]
+    max_connections: Option<usize>,
 }
 
-impl ConfigFile {
-    /// Reads a TOML file.
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+impl Options {
+    /// Those of a command that is not `serve`.
+    pub(crate) fn beside(data: Option<PathBuf>, database: Option<String>, config: Option<PathBuf>) -> Self {
+        Self {
+            data,
+            database,
+            config,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what the file says, if one is named, and checks everything.
+    pub(crate) fn into_config(self) -> Result<Config, Error> {
+        let file = self
+            .config
+            .as_deref()
+            .map_or_else(|| Ok(Self::default()), Self::read)?;
+        let default = Config::default();
+        if given(self.bus).or(given(file.bus)).is_some() {
+            return Err(Error::Config(
+                "bus: this version serves with one node and has none".to_owned(),
+            ));
+        }
+        let data = self.data.or(file.data).unwrap_or(default.data);
+        let origins = if self.allow_origin.iter().all(|text| text.trim().is_empty()) {
+            file.allow_origin
+        } else {
+            self.allow_origin
+        };
+        Ok(Config {
+            listen: match given(self.listen).or(given(file.listen)) {
+                Some(text) => address(&text)?,
+                None => default.listen,
+            },
+            data: match given(self.database).or(given(file.database)) {
+                Some(url) => folder_of(&url)?,
+                None => data,
+            },
+            name: given(self.name).or(given(file.name)).unwrap_or(default.name),
+            token_ttl: match self.token_ttl.or(file.token_ttl) {
+                Some(seconds @ 1..=31_536_000) => Duration::from_secs(seconds),
+                Some(_) => return Err(Error::Config("token-ttl: is 1 to 31536000 seconds".to_owned())),
+                None => default.token_ttl,
+            },
+            allow_origin: origins
+                .iter()
+                .flat_map(|text| text.split(','))
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(origin)
+                .collect::<Result<_, _>>()?,
+            registration: self.registration.or(file.registration).unwrap_or_default(),
+            metrics_token: given(self.metrics_token).or(given(file.metrics_token)),
+            backlog: self.backlog.or(file.backlog).unwrap_or(default.backlog),
+            max_connections: match self.max_connections.or(file.max_connections) {
+                Some(0) => return Err(Error::Config("max-connections: is at least 1".to_owned())),
+                Some(connections) => connections.min(tokio::sync::Semaphore::MAX_PERMITS),
+                None => default.max_connections,
+            },
+        })
+    }
+
+    fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Error::io(format!("cannot read {}", path.display()), source))?;
         toml::from_str(&text).map_err(|error| Error::Config(format!("{}: {error}", path.display())))
     }
+}
+
+/// A variable that is set and empty says nothing.
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+fn address(text: &str) -> Result<SocketAddr, Error> {
+    text.trim()
+        .to_socket_addrs()
+        .map_err(|error| Error::Config(format!("listen: {text} is no address and port: {error}")))?
+        .next()
+        .ok_or_else(|| Error::Config(format!("listen: {text} has no address")))
+}
+
+fn folder_of(url: &str) -> Result<PathBuf, Error> {
+    match url.trim().strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
+        Some(_) | None => Err(Error::Config(
+            "database: this version knows sqlite:DIR alone".to_owned(),
+        )),
+    }
+}
+
+/// An origin as browsers send it (RFC 6454, section 6.2): scheme, host and port, nothing after them.
+fn origin(text: &str) -> Result<String, Error> {
+    let refused = || {
+        Error::Config(format!(
+            "allow-origin: {text} is no origin; write it as https://chat.example"
+        ))
+    };
+    let url: url::Url = text.parse().map_err(|_| refused())?;
+    let bare = url.host_str().is_some()
+        && matches!(url.path(), "" | "/")
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !bare {
+        return Err(refused());
+    }
+    let origin = url.origin();
+    Ok(if origin.is_tuple() {
+        origin.ascii_serialization()
+    } else {
+        text.trim_end_matches('/').to_ascii_lowercase()
+    })
+}
+
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
 }
 
 /// The folder of data when none is named: where the system keeps a program's data.
@@ -79,4 +254,42 @@ fn default_data() -> PathBuf {
         std::env::var_os("XDG_DATA_HOME").map_or_else(|| home().join(".local").join("share"), PathBuf::from)
     };
     base.join("khaya-server")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str) -> Result<Config, Error> {
+        toml::from_str::<Options>(toml)
+            .map_err(|error| Error::Config(error.to_string()))?
+            .into_config()
+    }
+
+    #[test]
+    fn takes_what_makes_sense() {
+        let config = read("listen = \"localhost:0\"\nallow-origin = \"http://A.example:80/ , https://b.example\"\ndatabase = \"sqlite:/x\"").unwrap();
+        assert_eq!(config.allow_origin, ["http://a.example", "https://b.example"]);
+        assert!(config.listen.ip().is_loopback());
+        assert_eq!(config.data, Path::new("/x"));
+        assert_eq!(read("listen = \"\"\nbus = \"\"").unwrap().listen.port(), 4000);
+    }
+
+    #[test]
+    fn refuses_what_makes_none() {
+        for bad in [
+            "listen = \"here\"",
+            "token-ttl = 0",
+            "token-ttl = 9223372036854775807",
+            "allow-origin = \"*\"",
+            "allow-origin = [\"https://a.example/path\"]",
+            "max-connections = 0",
+            "database = \"postgres://x\"",
+            "bus = \"redis://x\"",
+            "registration = \"maybe\"",
+            "listne = \"x\"",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -27,6 +27,9 @@ pub enum Error {
     /// It does not exist, or the caller may not see it.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// What was asked for from is not kept any more: start afresh.
+    #[error("this cursor is not known any more; start afresh")]
+    Gone,
     /// One field of what was asked is wrong.
     #[error("{field}: {detail}")]
     Invalid { field: String, detail: String },
@@ -90,7 +93,7 @@ impl Error {
             Self::Unauthorized => Code::Unauthorized,
             Self::TokenExpired => Code::TokenExpired,
             Self::Forbidden(_) => Code::Forbidden,
-            Self::NotFound(_) => Code::NotFound,
+            Self::NotFound(_) | Self::Gone => Code::NotFound,
             Self::Invalid { .. } | Self::Method => Code::InvalidRequest,
             Self::Conflict(_) => Code::Conflict,
             Self::TooLarge { .. } => Code::PayloadTooLarge,
@@ -117,6 +120,7 @@ impl Error {
             | Self::TokenExpired
             | Self::Forbidden(_)
             | Self::NotFound(_)
+            | Self::Gone
             | Self::Invalid { .. }
             | Self::Conflict(_)
             | Self::TooLarge { .. }
@@ -159,9 +163,11 @@ impl Error {
 
     fn problem(&self) -> Problem {
         let code = self.code();
-        // The contract has no code of its own for a method that a path does not have.
+        // The contract has no codes of its own for these two.
         let status = if matches!(self, Self::Method) {
             405
+        } else if matches!(self, Self::Gone) {
+            410
         } else {
             code.status()
         };

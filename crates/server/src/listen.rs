@@ -1,32 +1,41 @@
 //! Accepting connections and speaking HTTP on them, with a limit on how long a request's head may take to
 //! come, which `axum::serve` does not have.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
+use hyper::server::conn::http1;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long the head of a request may take.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the head of a request may take, and how long a connection may rest between two.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long requests that run may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Serves until `stop`, then lets what runs end.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
+/// Serves at most `connections` at once until `stop`, then lets what runs end.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: usize,
+    stop: CancellationToken,
+) {
+    let mut http = http1::Builder::new();
+    // HTTP/1.1 alone: WebSockets need it, and telling the versions apart would wait for ever for a first byte.
+    http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(64 * 1024);
-    http.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
-    let graceful = GracefulShutdown::new();
+    let free = Arc::new(Semaphore::new(connections));
+    let running = TaskTracker::new();
     loop {
+        let permit = tokio::select! {
+            permit = Arc::clone(&free).acquire_owned() => permit,
+            () = stop.cancelled() => break,
+        };
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _peer)) => stream,
@@ -42,16 +51,26 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
         let _unset = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         let connection = http
-            .serve_connection_with_upgrades(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let stopping = stop.clone();
+        running.spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stopping.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "connection ended");
             }
+            drop(permit);
         });
     }
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    running.close();
+    if tokio::time::timeout(DRAIN, running.wait()).await.is_err() {
         tracing::debug!("connections were still open at the end");
     }
 }

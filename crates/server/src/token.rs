@@ -7,6 +7,7 @@ use std::{fmt, time::Duration};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
 use khaya_wire::{SessionId, Timestamp, UserId};
+use rand::RngCore as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -162,20 +163,52 @@ impl Keys {
         constant_time_eq(&given, &expected).then_some(RefreshToken { session, generation })
     }
 
-    /// HMAC-SHA256 (RFC 2104).
+    /// A cursor that holds a place and shows nothing of it: two of the same place differ.
+    pub(crate) fn seal(&self, place: i64) -> String {
+        let mut sealed = [0_u8; 24];
+        rand::rng().fill_bytes(&mut sealed[..8]);
+        let mask = self.hmac(&[b"cursor mask", &sealed[..8]]);
+        for (index, byte) in place.to_be_bytes().iter().enumerate() {
+            sealed[8 + index] = byte ^ mask[index];
+        }
+        let mac = self.hmac(&[b"cursor mac", &sealed[..16]]);
+        sealed[16..].copy_from_slice(&mac[..8]);
+        URL_SAFE_NO_PAD.encode(sealed)
+    }
+
+    /// The place in a cursor that this server sealed.
+    pub(crate) fn unseal(&self, cursor: &str) -> Option<i64> {
+        let sealed: [u8; 24] = URL_SAFE_NO_PAD.decode(cursor).ok()?.try_into().ok()?;
+        let mac = self.hmac(&[b"cursor mac", &sealed[..16]]);
+        if !constant_time_eq(&mac[..8], &sealed[16..]) {
+            return None;
+        }
+        let mask = self.hmac(&[b"cursor mask", &sealed[..8]]);
+        let mut place = [0_u8; 8];
+        for (index, byte) in place.iter_mut().enumerate() {
+            *byte = sealed[8 + index] ^ mask[index];
+        }
+        Some(i64::from_be_bytes(place))
+    }
+
     fn refresh_mac(&self, session: &SessionId, generation: i64) -> [u8; 32] {
+        self.hmac(&[b"refresh", session.as_str().as_bytes(), &generation.to_be_bytes()])
+    }
+
+    /// HMAC-SHA256 (RFC 2104) of some parts, each with its length before it.
+    fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut inner_pad = [0x36_u8; 64];
         let mut outer_pad = [0x5c_u8; 64];
         for (index, byte) in self.refresh.iter().enumerate() {
             inner_pad[index] ^= byte;
             outer_pad[index] ^= byte;
         }
-        let inner = Sha256::new()
-            .chain_update(inner_pad)
-            .chain_update(session.as_str())
-            .chain_update([0])
-            .chain_update(generation.to_be_bytes())
-            .finalize();
+        let mut inner = Sha256::new().chain_update(inner_pad);
+        for part in parts {
+            inner.update((part.len() as u64).to_be_bytes());
+            inner.update(part);
+        }
+        let inner = inner.finalize();
         Sha256::new()
             .chain_update(outer_pad)
             .chain_update(inner)
@@ -284,6 +317,23 @@ mod tests {
         )
         .unwrap();
         assert!(keys.check(&other_algorithm).is_err());
+    }
+
+    #[test]
+    fn a_cursor_shows_nothing_and_cannot_be_made_up() {
+        let keys = keys(60);
+        for place in [0, 1, i64::MAX] {
+            let (one, other) = (keys.seal(place), keys.seal(place));
+            assert_ne!(one, other);
+            assert_eq!(
+                (keys.unseal(&one), keys.unseal(&other)),
+                (Some(place), Some(place))
+            );
+        }
+        let foreign = Keys::new(b"other", Duration::from_secs(60));
+        for bad in ["", "x", &foreign.seal(1), &"A".repeat(32)] {
+            assert_eq!(keys.unseal(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -78,16 +78,40 @@ CREATE TABLE messages (
     restricted       BIGINT NOT NULL DEFAULT 0,
     -- JSON arrays as they were sent; `audience` holds the same, one row each.
     visible_to       TEXT,
-    visible_to_roles TEXT
+    visible_to_roles TEXT,
+    pinned           BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX messages_by_client_id ON messages (sender_id, client_id) WHERE client_id IS NOT NULL;
-CREATE UNIQUE INDEX messages_in_order ON messages (chat_id, created_at, id);
+-- Restricted messages are kept out of the order that everyone reads: else the time that an answer takes would
+-- tell how many there are.
+CREATE UNIQUE INDEX messages_in_order ON messages (chat_id, created_at, id) WHERE restricted = 0;
 
+-- For whom a restricted message is: its sender, the people listed, the roles listed.
 CREATE TABLE audience (
-    message_id TEXT NOT NULL REFERENCES messages (id),
+    chat_id    TEXT NOT NULL,
     kind       TEXT NOT NULL,
     value      TEXT NOT NULL,
-    PRIMARY KEY (message_id, kind, value)
+    created_at BIGINT NOT NULL,
+    message_id TEXT NOT NULL REFERENCES messages (id),
+    PRIMARY KEY (chat_id, kind, value, created_at, message_id)
+);
+CREATE INDEX audience_of_message ON audience (message_id, kind, value);
+
+CREATE TABLE reactions (
+    message_id TEXT NOT NULL REFERENCES messages (id),
+    emoji      TEXT NOT NULL,
+    user_id    TEXT NOT NULL REFERENCES users (id),
+    at         BIGINT NOT NULL,
+    PRIMARY KEY (message_id, emoji, user_id)
+);
+
+CREATE TABLE invites (
+    code       TEXT PRIMARY KEY NOT NULL,
+    -- How many more accounts it makes.
+    uses       BIGINT NOT NULL,
+    expires_at BIGINT,
+    role       TEXT NOT NULL,
+    created_at BIGINT NOT NULL
 );
 
 -- What was told, in the order of commits. `user_id` is absent in a `chat` stream and present in a `private` one.
@@ -100,5 +124,6 @@ CREATE TABLE events (
     message_id TEXT,
     at         BIGINT NOT NULL
 );
+CREATE INDEX events_by_age ON events (at);
 CREATE INDEX events_of_chat ON events (chat_id, pos) WHERE user_id IS NULL;
 CREATE INDEX events_of_user ON events (user_id, pos) WHERE user_id IS NOT NULL;

@@ -3,7 +3,7 @@
 use axum::{Json as Answer, extract::State};
 use http::{HeaderMap, StatusCode, header};
 use khaya_wire::{
-    SessionId,
+    SessionId, User,
     rest::{Login, Me, Refresh, Refreshed, SignedIn},
 };
 
@@ -38,15 +38,20 @@ pub(super) async fn login(
         .writer()
         .write(move |tx| Box::pin(async move { sessions::begin(tx, &id, client).await }))
         .await?;
+    Ok(Answer(signed_in(&app, user, &session)?))
+}
+
+/// What somebody gets who has begun a session.
+pub(super) fn signed_in(app: &App, user: User, session: &SessionId) -> Result<SignedIn, Error> {
     let (token, expires_at) = app
         .keys
-        .issue(&user.id, &session, FIRST_GENERATION, clock::now())?;
-    Ok(Answer(SignedIn {
+        .issue(&user.id, session, FIRST_GENERATION, clock::now())?;
+    Ok(SignedIn {
         token,
         user,
-        refresh_token: Some(app.keys.refresh_token(&session, FIRST_GENERATION)),
+        refresh_token: Some(app.keys.refresh_token(session, FIRST_GENERATION)),
         expires_at: Some(expires_at),
-    }))
+    })
 }
 
 pub(super) async fn refresh(
@@ -98,7 +103,8 @@ pub(super) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer<
     }))
 }
 
-fn client(headers: &HeaderMap) -> Option<String> {
+/// What a client calls itself.
+pub(super) fn client(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
     Some(text.chars().take(MAX_CLIENT).collect())
 }

@@ -1,6 +1,6 @@
 //! Reading what is asked: JSON bodies, ids in paths, queries, cursors. What cannot be read is told by field.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use axum::{
     body::to_bytes,
@@ -14,6 +14,8 @@ use crate::Error;
 
 /// The largest JSON body that is read, in bytes: the largest message, all of it escaped, for a large audience.
 const MAX_BODY: usize = 512 * 1024;
+/// How long a body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 #[derive(Debug)]
@@ -40,21 +42,40 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json {
             return Err(Error::MediaType("application/json"));
         }
-        let bytes = to_bytes(request.into_body(), MAX_BODY)
+        let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), MAX_BODY));
+        let bytes = body
             .await
+            .map_err(|_| Error::invalid("body", "did not come in time"))?
             .map_err(|_| Error::TooLarge {
                 limit: MAX_BODY as u64,
             })?;
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { "body".to_owned() } else { path };
-            Error::invalid(field, error.into_inner().to_string())
-        })?;
-        json.end()
-            .map_err(|error| Error::invalid("body", error.to_string()))?;
-        Ok(Self(value))
+        parse_object(&bytes).map(Self)
     }
+}
+
+/// Reads a JSON object. What is read into would take an array too, by position, which nobody may rely on.
+fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Error::invalid("body", "is not a JSON object"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let detail = error.into_inner().to_string();
+        match missing_field(&detail) {
+            Some(field) => Error::invalid(field, "is missing"),
+            None if path == "." => Error::invalid("body", detail),
+            None => Error::invalid(path, detail),
+        }
+    })?;
+    json.end()
+        .map_err(|error| Error::invalid("body", error.to_string()))?;
+    Ok(value)
+}
+
+/// The field that serde misses.
+fn missing_field(detail: &str) -> Option<&str> {
+    detail.strip_prefix("missing field `")?.split('`').next()
 }
 
 /// An id in a path. One that cannot be an id names nothing.
@@ -67,10 +88,31 @@ impl<S: Send + Sync, T: FromStr + Send> FromRequestParts<S> for Named<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
-            .map_err(|_| Error::NotFound("path"))?;
-        text.parse().map(Self).map_err(|_| Error::NotFound("chat"))
+            .map_err(|_| NOWHERE)?;
+        text.parse().map(Self).map_err(|_| NOWHERE)
     }
 }
+
+/// Two ids in a path.
+#[derive(Debug)]
+pub(super) struct NamedIn<A, B>(pub(super) A, pub(super) B);
+
+impl<S: Send + Sync, A: FromStr + Send, B: FromStr + Send> FromRequestParts<S> for NamedIn<A, B> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Path((first, second)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| NOWHERE)?;
+        match (first.parse(), second.parse()) {
+            (Ok(first), Ok(second)) => Ok(Self(first, second)),
+            (Err(_), Ok(_) | Err(_)) | (Ok(_), Err(_)) => Err(NOWHERE),
+        }
+    }
+}
+
+/// What a path answers that names nothing.
+pub(super) const NOWHERE: Error = Error::NotFound("thing");
 
 /// The query of a path.
 #[derive(Debug)]
@@ -83,7 +125,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
         Query::from_request_parts(parts, state)
             .await
             .map(|Query(value)| Self(value))
-            .map_err(|error| Error::invalid("query", error.body_text()))
+            .map_err(|error| {
+                let text = error.body_text();
+                let text = text
+                    .strip_prefix("Failed to deserialize query string: ")
+                    .unwrap_or(&text);
+                match text.split_once(": ") {
+                    Some((field, detail)) => Error::invalid(field, detail),
+                    None => Error::invalid("query", text),
+                }
+            })
     }
 }
 

@@ -16,12 +16,11 @@ use crate::{
     identity::Caller,
     store::{
         chats::{self, Made, NewChat},
+        membership::MAX_MEMBERS,
         reads,
     },
 };
 
-/// The most people that a chat is made with.
-const MAX_MEMBERS: usize = 1000;
 /// The longest name of a chat, in characters.
 const MAX_NAME: usize = 128;
 
@@ -118,7 +117,7 @@ fn check(asked: CreateChat, maker: &UserId) -> Result<NewChat, Error> {
     })
 }
 
-fn check_name(name: &str) -> Result<String, Error> {
+pub(super) fn check_name(name: &str) -> Result<String, Error> {
     let name = name.trim();
     let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if fits {

@@ -15,6 +15,7 @@ use crate::{
         members,
         messages::{self, Window},
         sending::{self, Draft, Sent},
+        users,
     },
 };
 
@@ -64,7 +65,11 @@ pub(super) async fn send(
     headers: HeaderMap,
     Json(asked): Json<SendMessage>,
 ) -> Result<(StatusCode, Answer<Message>), Error> {
-    let draft = check(chat, asked, &headers)?;
+    let client_id = client_id(asked.client_id.clone(), &headers)?;
+    let draft = match check(&chat, asked, client_id.clone()) {
+        Ok(draft) => draft,
+        Err(error) => return Err(refusal(&app, &caller, &chat, client_id.as_ref(), error).await?),
+    };
     let viewer = caller.viewer;
     let sent = app
         .store
@@ -77,7 +82,27 @@ pub(super) async fn send(
     })
 }
 
-fn check(chat: ChatId, asked: SendMessage, headers: &HeaderMap) -> Result<Draft, Error> {
+/// Why a draft is refused that could not be stored in any case: what was sent before under its `clientId` was
+/// another, as it was stored.
+async fn refusal(
+    app: &App,
+    caller: &Caller,
+    chat: &ChatId,
+    client_id: Option<&ClientId>,
+    error: Error,
+) -> Result<Error, Error> {
+    let mut conn = app.store.snapshot().await?;
+    let _role = members::role_of(&mut conn, chat, &caller.viewer).await?;
+    let known = match client_id {
+        Some(id) => messages::by_client_id(&mut conn, &caller.viewer.user, id)
+            .await?
+            .is_some(),
+        None => false,
+    };
+    Ok(if known { sending::other_message() } else { error })
+}
+
+fn check(chat: &ChatId, asked: SendMessage, client_id: Option<ClientId>) -> Result<Draft, Error> {
     check_content(&asked.content)?;
     if asked
         .attachment_ids
@@ -86,9 +111,8 @@ fn check(chat: ChatId, asked: SendMessage, headers: &HeaderMap) -> Result<Draft,
     {
         return Err(Error::invalid("attachmentIds", "names a file that there is not"));
     }
-    let client_id = client_id(asked.client_id, headers)?;
     let draft = Draft {
-        chat,
+        chat: chat.clone(),
         content: asked.content.to_string(),
         client_id,
         reply_to: asked.reply_to,
@@ -102,17 +126,14 @@ fn check(chat: ChatId, asked: SendMessage, headers: &HeaderMap) -> Result<Draft,
             format!("lists more than {MAX_AUDIENCE}"),
         ));
     }
-    if draft
-        .visible_to_roles
-        .iter()
-        .any(|role| role.is_empty() || role.len() > 64)
-    {
-        return Err(Error::invalid("visibleToRoles", "lists what cannot be a role"));
+    for role in &draft.visible_to_roles {
+        users::check_role(role)
+            .map_err(|_| Error::invalid("visibleToRoles", "lists what cannot be a role"))?;
     }
     Ok(draft)
 }
 
-fn check_content(content: &str) -> Result<(), Error> {
+pub(super) fn check_content(content: &str) -> Result<(), Error> {
     if content.len() > MAX_CONTENT {
         return Err(Error::TooLarge {
             limit: MAX_CONTENT as u64,

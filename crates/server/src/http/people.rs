@@ -7,6 +7,9 @@ use serde::Deserialize;
 use super::body::{Asked, limit, read_cursor, write_cursor};
 use crate::{App, Error, identity::Caller, store::users};
 
+/// The longest text that is looked for, in characters.
+const MAX_QUERY: usize = 200;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Find {
     query: Option<String>,
@@ -22,6 +25,12 @@ pub(super) async fn find(
     let limit = limit(asked.limit)?;
     let after = read_cursor(asked.cursor.as_deref())?;
     let query = asked.query.unwrap_or_default();
+    if query.chars().count() > MAX_QUERY {
+        return Err(Error::invalid(
+            "query",
+            format!("has more than {MAX_QUERY} characters"),
+        ));
+    }
     let wanted = u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1);
     let mut found = users::find(
         &mut *app.store.reader().await?,

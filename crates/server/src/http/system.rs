@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::messages::MAX_CONTENT;
 use crate::{
     App, Error,
+    config::Registration,
     identity::{self, Caller},
     token::constant_time_eq,
 };
@@ -23,18 +24,27 @@ use crate::{
 const FEATURES: &[Feature] = &[
     Feature::Refresh,
     Feature::Chats,
+    Feature::Edits,
+    Feature::Reactions,
     Feature::Replies,
     Feature::Receipts,
+    Feature::Sync,
+    Feature::Pins,
+    Feature::Invites,
     Feature::Acks,
     Feature::Authenticate,
     Feature::Everywhere,
 ];
 
 pub(super) async fn discovery(State(app): State<App>) -> Json<Discovery> {
+    let register = match app.config.registration {
+        Registration::Invite | Registration::Open => Some(Feature::Register),
+        Registration::Closed => None,
+    };
     Json(Discovery {
         contract: CONTRACT,
         name: app.config.name.clone(),
-        features: FEATURES.iter().copied().collect(),
+        features: FEATURES.iter().copied().chain(register).collect(),
         limits: Limits {
             message_bytes: MAX_CONTENT as u64,
             file_bytes: None,

@@ -43,6 +43,7 @@ async fn connect(
     let deadline = Instant::now() + CONNECT_TIMEOUT;
     loop {
         let text = tokio::time::timeout_at(deadline, packets.recv()).await.ok()??;
+        socket.data.taken(&text);
         match Packet::parse(&text) {
             Ok(Packet::Connect(auth)) => {
                 let checked = match token_in_query(socket) {
@@ -64,23 +65,22 @@ async fn connect(
             Ok(Packet::ConnectElsewhere(namespace)) => {
                 socket.emit(Frame::no_namespace(namespace).text()).ok()?;
             }
-            Ok(Packet::Event { .. } | Packet::Disconnect | Packet::Ack) | Err(_) => return None,
+            Ok(Packet::Ignored) => {}
+            Ok(Packet::Event { .. } | Packet::Disconnect) | Err(_) => return None,
         }
     }
 }
 
-/// A URL ends up in logs, so a token has no place in it.
+/// A URL ends up in logs, so a token has no place in it, whatever it is called there.
 fn token_in_query(socket: &Socket<Slot>) -> bool {
     let query = socket.req_parts.uri.query().unwrap_or_default();
-    query
-        .split('&')
-        .filter_map(|pair| pair.split('=').next())
-        .any(|key| {
-            matches!(
-                key.to_ascii_lowercase().as_str(),
-                "token" | "access_token" | "auth" | "jwt"
-            )
-        })
+    url::form_urlencoded::parse(query.as_bytes()).any(|(key, value)| {
+        let key = key.to_ascii_lowercase();
+        let named = ["token", "auth", "jwt", "bearer"]
+            .iter()
+            .any(|word| key.contains(word));
+        named || (value.starts_with("eyJ") && value.matches('.').count() == 2)
+    })
 }
 
 struct Connection {
@@ -113,10 +113,13 @@ impl Connection {
         loop {
             let wake = self.next_deadline();
             tokio::select! {
-                packet = packets.recv() => match packet {
-                    Some(text) => if !self.handle(&text).await { return },
-                    None => return,
-                },
+                packet = packets.recv() => {
+                    let Some(text) = packet else { return };
+                    self.peer.socket.data.taken(&text);
+                    if !self.handle(&text).await {
+                        return;
+                    }
+                }
                 () = tokio::time::sleep_until(wake) => if !self.on_deadline() { return },
             }
         }
@@ -169,9 +172,13 @@ impl Connection {
     async fn handle(&mut self, text: &str) -> bool {
         let (event, data, ack) = match Packet::parse(text) {
             Ok(Packet::Event { name, data, ack }) => (name, data, ack),
-            Ok(Packet::Ack) => return true,
+            Ok(Packet::Ignored) => return true,
+            Ok(Packet::ConnectElsewhere(namespace)) => {
+                self.peer.send(&Frame::no_namespace(namespace));
+                return true;
+            }
             // A second CONNECT breaks the protocol.
-            Ok(Packet::Connect(_) | Packet::ConnectElsewhere(_) | Packet::Disconnect) | Err(_) => {
+            Ok(Packet::Connect(_) | Packet::Disconnect) | Err(_) => {
                 return false;
             }
         };

@@ -3,7 +3,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,17 +19,28 @@ use tokio::sync::mpsc;
 use super::connection;
 use crate::App;
 
-/// How many packets of one client may wait to be handled.
-const INBOUND: usize = 64;
+/// How many packets of one client may wait to be handled: a client that comes back sends at once what it
+/// gathered meanwhile.
+const INBOUND: usize = 1024;
+/// How many bytes of them.
+const INBOUND_BYTES: usize = 256 * 1024;
 /// How many packets may wait to be sent to one client.
 const OUTBOUND: usize = 1024;
 /// The largest packet that a client sends, in bytes: a token is the longest thing it has to say.
 const MAX_INBOUND: usize = 64 * 1024;
 
-/// What Engine.IO keeps for each connection: the way to its queue.
+/// What Engine.IO keeps for each connection: the way to its queue, and how many bytes wait in it.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     queue: Mutex<Option<mpsc::Sender<Str>>>,
+    waiting: AtomicUsize,
+}
+
+impl Slot {
+    /// Says that a packet has been taken out of the queue.
+    pub(super) fn taken(&self, packet: &str) {
+        self.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
+    }
 }
 
 /// The handler of all connections.
@@ -78,15 +92,16 @@ impl EngineIoHandler for Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let full = queue.is_some_and(|queue| queue.try_send(message).is_err());
+        let bytes = message.len();
+        let waiting = socket.data.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let full =
+            waiting + bytes > INBOUND_BYTES || queue.is_some_and(|queue| queue.try_send(message).is_err());
         if full {
             tracing::debug!("client sends faster than it can be served");
             socket.close(DisconnectReason::TransportError);
         }
     }
 
-    fn on_binary(self: &Arc<Self>, _data: Bytes, socket: Arc<Socket<Slot>>) {
-        // No event of the contract has attachments.
-        socket.close(DisconnectReason::PacketParsingError);
-    }
+    /// Belongs to an event with attachments. The contract has none, and what is not known is ignored.
+    fn on_binary(self: &Arc<Self>, _data: Bytes, _socket: Arc<Socket<Slot>>) {}
 }

@@ -18,6 +18,8 @@ use super::{engine::Slot, packet::Frame};
 pub(crate) enum Outgoing {
     /// An event for every socket of some people.
     Event { to: Vec<UserId>, frame: Frame },
+    /// Somebody is no member of a chat any more: none of their sockets has it open.
+    Left { chat: ChatId, user: UserId },
     /// A session has ended: its sockets are closed.
     SessionEnded(SessionId),
 }
@@ -74,6 +76,7 @@ impl Hub {
                         peer.send(&frame);
                     }
                 }
+                Outgoing::Left { chat, user } => self.leave_all(&chat, &user),
                 Outgoing::SessionEnded(session) => self.end_session(&session),
             }
         }
@@ -125,6 +128,16 @@ impl Hub {
         for peer in self.read().rooms.get(chat).into_iter().flatten() {
             if peer.user != *but {
                 peer.send_volatile(frame);
+            }
+        }
+    }
+
+    fn leave_all(&self, chat: &ChatId, user: &UserId) {
+        let mut state = self.write();
+        if let Some(peers) = state.rooms.get_mut(chat) {
+            peers.retain(|peer| peer.user != *user);
+            if peers.is_empty() {
+                state.rooms.remove(chat);
             }
         }
     }

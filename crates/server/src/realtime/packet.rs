@@ -22,8 +22,9 @@ pub(super) enum Packet<'a> {
         ack: Option<u64>,
     },
     Disconnect,
-    /// ACK. We ask for none, so it says nothing.
-    Ack,
+    /// What is not for us: an ACK, as we ask for none; something with binary in it, as no event that we know has
+    /// any; something of another namespace.
+    Ignored,
 }
 
 /// What cannot be read as a packet.
@@ -43,7 +44,7 @@ impl<'a> Packet<'a> {
         match kind {
             b'0' if namespace == "/" => Ok(Self::Connect(raw(rest)?)),
             b'0' => Ok(Self::ConnectElsewhere(namespace)),
-            _ if namespace != "/" => Err(Malformed),
+            b'1'..=b'6' if namespace != "/" => Ok(Self::Ignored),
             b'1' => Ok(Self::Disconnect),
             b'2' => {
                 let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -61,8 +62,8 @@ impl<'a> Packet<'a> {
                     ack,
                 })
             }
-            b'3' => Ok(Self::Ack),
-            _binary_or_unknown => Err(Malformed),
+            b'3' | b'5' | b'6' => Ok(Self::Ignored),
+            _unknown => Err(Malformed),
         }
     }
 }
@@ -70,6 +71,9 @@ impl<'a> Packet<'a> {
 /// Reads an argument of an event as what it should be.
 pub(super) fn argument<T: DeserializeOwned>(data: Option<&RawValue>) -> Result<T, Error> {
     let data = data.ok_or_else(|| Error::invalid("data", "is missing"))?;
+    if !data.get().starts_with('{') {
+        return Err(Error::invalid("data", "is not an object"));
+    }
     serde_json::from_str(data.get()).map_err(|error| Error::invalid("data", error.to_string()))
 }
 
@@ -154,7 +158,7 @@ mod tests {
             Ok(Packet::ConnectElsewhere("/admin"))
         ));
         assert!(matches!(Packet::parse("1"), Ok(Packet::Disconnect)));
-        assert!(matches!(Packet::parse("31[]"), Ok(Packet::Ack)));
+        assert!(matches!(Packet::parse("31[]"), Ok(Packet::Ignored)));
         let Ok(Packet::Event { name, data, ack }) = Packet::parse(r#"20["join_chat",{"chatId":"c"},1]"#)
         else {
             panic!("not an event");
@@ -178,9 +182,7 @@ mod tests {
             "2[\"a\"",
             "299999999999999999999[\"a\"]",
             "0{",
-            "51-[\"a\"]",
-            "6",
-            "2/admin,[\"a\"]",
+            "7/admin,[]",
             "9",
             "2\u{0}",
         ] {

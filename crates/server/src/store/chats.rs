@@ -12,7 +12,7 @@ use sqlx::Row as _;
 use super::{
     Conn, Tx, Viewer,
     events::{self, Kind},
-    fresh, members, messages, optional_id, read_count, read_flag, read_id, read_time, users,
+    fresh, members, membership, messages, optional_id, read_count, read_flag, read_id, read_time, users,
 };
 use crate::{
     Error,
@@ -114,7 +114,7 @@ pub(crate) async fn view(conn: &mut Conn, viewer: &Viewer, id: &ChatId) -> Resul
     .bind(viewer.user.as_str())
     .fetch_optional(&mut *conn)
     .await?
-    .ok_or(Error::NotFound("chat"))?;
+    .ok_or(Error::NotFound("thing"))?;
     let members = users_of(conn, id).await?;
     let last_message = messages::last(conn, viewer, id).await?;
     let read_id: Option<MessageId> = optional_id(&row, "read_id")?;
@@ -147,6 +147,86 @@ pub(crate) async fn view(conn: &mut Conn, viewer: &Viewer, id: &ChatId) -> Resul
     })
 }
 
+/// Whether a chat that there is, is direct or a group.
+pub(super) async fn kind(conn: &mut Conn, id: &ChatId) -> Result<ChatKind, Error> {
+    let row = sqlx::query("SELECT kind FROM chats WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_one(conn)
+        .await?;
+    read_kind(row.try_get("kind")?)
+}
+
+/// Notes that a chat has changed now.
+pub(super) async fn touch(tx: &mut Tx<'_>, id: &ChatId) -> Result<(), Error> {
+    let now = tx.now().as_millis();
+    sqlx::query("UPDATE chats SET changed_at = $2 WHERE id = $1 AND changed_at < $2")
+        .bind(id.as_str())
+        .bind(now)
+        .execute(tx.write())
+        .await?;
+    Ok(())
+}
+
+/// Gives a group another name or topic; an empty topic is none.
+pub(crate) async fn rename(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    id: &ChatId,
+    name: Option<String>,
+    topic: Option<String>,
+) -> Result<Chat, Error> {
+    if membership::group_role(tx, viewer, id).await? < ChatRole::Moderator {
+        return Err(Error::Forbidden("only moderators change a chat"));
+    }
+    let before = view(tx.read(), viewer, id).await?;
+    let name = name.unwrap_or_else(|| before.name.clone());
+    let topic = match topic {
+        Some(topic) => Some(topic).filter(|topic| !topic.is_empty()),
+        None => before.topic.clone(),
+    };
+    if name == before.name && topic == before.topic {
+        return Ok(before);
+    }
+    sqlx::query("UPDATE chats SET name = $2, topic = $3 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(name)
+        .bind(topic)
+        .execute(tx.write())
+        .await?;
+    touch(tx, id).await?;
+    tell_updated(tx, id).await?;
+    view(tx.read(), viewer, id).await
+}
+
+/// What somebody wants of a chat for themself; told to their own devices alone.
+pub(crate) async fn prefer(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    id: &ChatId,
+    muted: Option<bool>,
+    pinned: Option<bool>,
+) -> Result<(), Error> {
+    let before = view(tx.read(), viewer, id).await?;
+    let wanted = (muted.or(before.muted), pinned.or(before.pinned));
+    if wanted == (before.muted, before.pinned) {
+        return Ok(());
+    }
+    sqlx::query("UPDATE members SET muted = $3, pinned = $4 WHERE chat_id = $1 AND user_id = $2")
+        .bind(id.as_str())
+        .bind(viewer.user.as_str())
+        .bind(i64::from(wanted.0.unwrap_or(false)))
+        .bind(i64::from(wanted.1.unwrap_or(false)))
+        .execute(tx.write())
+        .await?;
+    let number = events::in_private(tx, &viewer.user, id, Kind::ChatUpdated, None).await?;
+    let frame = updated(view(tx.read(), viewer, id).await?, number)?;
+    tx.tell(Outgoing::Event {
+        to: vec![viewer.user.clone()],
+        frame,
+    });
+    Ok(())
+}
+
 /// Where a page of chats begins: after the one with this activity and id.
 pub(crate) type Place = (Timestamp, String);
 
@@ -157,13 +237,13 @@ pub(crate) async fn places(
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Place>, Error> {
-    let rows = sqlx::query(concat!(
+    let rows = sqlx::query(
         "SELECT c.id, c.changed_at,
-                (SELECT m.created_at FROM messages m WHERE m.chat_id = c.id AND ",
-        messages::visible!("$1", "$2"),
-        " ORDER BY m.created_at DESC, m.id DESC LIMIT 1) AS message_at
-         FROM members mine JOIN chats c ON c.id = mine.chat_id WHERE mine.user_id = $1"
-    ))
+                (SELECT MAX(created_at) FROM messages WHERE chat_id = c.id AND restricted = 0) AS for_all,
+                (SELECT MAX(created_at) FROM audience WHERE chat_id = c.id AND kind = 'user' AND value = $1) AS for_person,
+                (SELECT MAX(created_at) FROM audience WHERE chat_id = c.id AND kind = 'role' AND value = $2) AS for_role
+         FROM members mine JOIN chats c ON c.id = mine.chat_id WHERE mine.user_id = $1",
+    )
     .bind(viewer.user.as_str())
     .bind(&viewer.role)
     .fetch_all(conn)
@@ -172,7 +252,10 @@ pub(crate) async fn places(
         .iter()
         .map(|row| {
             let changed = read_time(row, "changed_at")?;
-            let activity = super::optional_time(row, "message_at")?.map_or(changed, |at| at.max(changed));
+            let mut activity = changed;
+            for column in ["for_all", "for_person", "for_role"] {
+                activity = super::optional_time(row, column)?.map_or(activity, |at| at.max(activity));
+            }
             Ok((activity, read_id::<ChatId>(row, "id")?.to_string()))
         })
         .collect::<Result<Vec<Place>, Error>>()?;
@@ -184,7 +267,13 @@ pub(crate) async fn places(
     Ok(places)
 }
 
-async fn add_member(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId, role: ChatRole) -> Result<(), Error> {
+/// Makes somebody a member from now on: what was said before does not count as unread.
+pub(super) async fn add_member(
+    tx: &mut Tx<'_>,
+    chat: &ChatId,
+    user: &UserId,
+    role: ChatRole,
+) -> Result<(), Error> {
     let now = tx.now().as_millis();
     sqlx::query(
         "INSERT INTO members (chat_id, user_id, role, joined_at, read_at) VALUES ($1, $2, $3, $4, $4)",

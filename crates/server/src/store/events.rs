@@ -13,15 +13,33 @@ use crate::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     NewMessage,
+    MessageUpdated,
+    MessageDeleted,
     ChatUpdated,
+    ChatRemoved,
 }
 
 impl Kind {
     fn text(self) -> &'static str {
         match self {
             Self::NewMessage => "new_message",
+            Self::MessageUpdated => "message_updated",
+            Self::MessageDeleted => "message_deleted",
             Self::ChatUpdated => "chat_updated",
+            Self::ChatRemoved => "chat_removed",
         }
+    }
+
+    /// What was written by [`Kind::text`].
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let all = [
+            Self::NewMessage,
+            Self::MessageUpdated,
+            Self::MessageDeleted,
+            Self::ChatUpdated,
+            Self::ChatRemoved,
+        ];
+        all.into_iter().find(|kind| kind.text() == text)
     }
 }
 

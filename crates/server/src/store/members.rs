@@ -40,7 +40,7 @@ pub(crate) async fn role_of(conn: &mut Conn, chat: &ChatId, viewer: &Viewer) -> 
         .bind(viewer.user.as_str())
         .fetch_optional(conn)
         .await?
-        .ok_or(Error::NotFound("chat"))?;
+        .ok_or(Error::NotFound("thing"))?;
     read_role(&row, "role")
 }
 

@@ -1,32 +1,60 @@
 //! Reading messages. Every function takes the reader and gives only what that reader can see.
 
-use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp, UserId};
-use sqlx::Row as _;
+use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp, UserId, model::Reaction};
+use sqlx::{QueryBuilder, Row as _};
 
-use super::{Conn, Row, Viewer, bad_column, optional_id, optional_time, read_flag, read_id, read_time};
+use super::{Conn, Db, Row, Viewer, bad_column, optional_id, optional_time, read_flag, read_id, read_time};
 use crate::Error;
 
-/// The condition under which the message `m` exists for a member of its chat: bind the person's id and role
-/// at the places named.
+/// The condition under which the message `m` exists for a member of its chat, for looking at one message. The
+/// person is bound at `$1`, their role at `$2`.
 macro_rules! visible {
-    ($user:literal, $role:literal) => {
+    () => {
+        "(m.restricted = 0 OR EXISTS (SELECT 1 FROM audience a WHERE a.message_id = m.id
+    AND ((a.kind = 'user' AND a.value = $1) OR (a.kind = 'role' AND a.value = $2))))"
+    };
+}
+
+/// The ids and times of the messages of chat `$3` that exist for person `$1` with role `$2`, on one side of the
+/// place `($4, $5)`, at most `$6` of each kind: those for everyone, those for the person, those for the role.
+/// Each is a bounded walk along an index that holds nothing that the person may not see.
+macro_rules! seen {
+    ($side:literal, $order:literal) => {
         concat!(
-            "(m.restricted = 0 OR m.sender_id = ",
-            $user,
-            " OR EXISTS (SELECT 1 FROM audience a WHERE a.message_id = m.id AND ((a.kind = 'user' AND a.value = ",
-            $user,
-            ") OR (a.kind = 'role' AND a.value = ",
-            $role,
-            "))))"
+            "SELECT * FROM (SELECT id, created_at FROM messages
+             WHERE chat_id = $3 AND restricted = 0 AND (created_at, id) ",
+            $side,
+            " ($4, $5) ORDER BY created_at ",
+            $order,
+            ", id ",
+            $order,
+            " LIMIT $6) AS for_all
+             UNION
+             SELECT * FROM (SELECT message_id, created_at FROM audience
+             WHERE chat_id = $3 AND kind = 'user' AND value = $1 AND (created_at, message_id) ",
+            $side,
+            " ($4, $5) ORDER BY created_at ",
+            $order,
+            ", message_id ",
+            $order,
+            " LIMIT $6) AS for_person
+             UNION
+             SELECT * FROM (SELECT message_id, created_at FROM audience
+             WHERE chat_id = $3 AND kind = 'role' AND value = $2 AND (created_at, message_id) ",
+            $side,
+            " ($4, $5) ORDER BY created_at ",
+            $order,
+            ", message_id ",
+            $order,
+            " LIMIT $6) AS for_role"
         )
     };
 }
-pub(crate) use visible;
 
 macro_rules! columns {
     () => {
         "m.id, m.chat_id, m.sender_id, m.content, m.created_at, m.client_id, m.edited_at, m.deleted_at,
-         m.reply_to, m.restricted, m.visible_to, m.visible_to_roles"
+         m.reply_to, m.restricted, m.visible_to, m.visible_to_roles, m.pinned"
     };
 }
 
@@ -68,7 +96,7 @@ pub(crate) async fn window(
         .bind(at.as_millis())
         .bind(id)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
-        .fetch_all(conn)
+        .fetch_all(&mut *conn)
         .await?;
     let more = rows.len() > limit;
     let mut messages = rows
@@ -80,22 +108,23 @@ pub(crate) async fn window(
         Window::Newest | Window::Before(_) => messages.reverse(),
         Window::After(_) => {}
     }
+    add_reactions(conn, &mut messages).await?;
     Ok(Part { messages, more })
 }
 
 const BEFORE: &str = concat!(
-    "SELECT ",
+    "WITH seen AS (",
+    seen!("<", "DESC"),
+    ") SELECT ",
     columns!(),
-    " FROM messages m WHERE m.chat_id = $3 AND (m.created_at, m.id) < ($4, $5) AND ",
-    visible!("$1", "$2"),
-    " ORDER BY m.created_at DESC, m.id DESC LIMIT $6"
+    " FROM seen JOIN messages m ON m.id = seen.id ORDER BY m.created_at DESC, m.id DESC LIMIT $6"
 );
 const AFTER: &str = concat!(
-    "SELECT ",
+    "WITH seen AS (",
+    seen!(">", "ASC"),
+    ") SELECT ",
     columns!(),
-    " FROM messages m WHERE m.chat_id = $3 AND (m.created_at, m.id) > ($4, $5) AND ",
-    visible!("$1", "$2"),
-    " ORDER BY m.created_at, m.id LIMIT $6"
+    " FROM seen JOIN messages m ON m.id = seen.id ORDER BY m.created_at, m.id LIMIT $6"
 );
 
 /// Where a message stands. One that the viewer cannot see stands nowhere, like one that does not exist.
@@ -127,20 +156,22 @@ pub(crate) async fn find(
     chat: &ChatId,
     id: &MessageId,
 ) -> Result<Option<Message>, Error> {
-    sqlx::query(concat!(
+    let row = sqlx::query(concat!(
         "SELECT ",
         columns!(),
         " FROM messages m WHERE m.id = $4 AND m.chat_id = $3 AND ",
-        visible!("$1", "$2")
+        visible!()
     ))
     .bind(viewer.user.as_str())
     .bind(&viewer.role)
     .bind(chat.as_str())
     .bind(id.as_str())
-    .fetch_optional(conn)
-    .await?
-    .map(|row| read(&row, &viewer.user))
-    .transpose()
+    .fetch_optional(&mut *conn)
+    .await?;
+    match row {
+        Some(row) => whole(conn, read(&row, &viewer.user)?).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// What a sender once sent under an id of their own choosing, as it is now, and the hash of what was first sent.
@@ -149,17 +180,32 @@ pub(crate) async fn by_client_id(
     sender: &UserId,
     id: &ClientId,
 ) -> Result<Option<(Message, String)>, Error> {
-    sqlx::query(concat!(
+    let row = sqlx::query(concat!(
         "SELECT m.fingerprint, ",
         columns!(),
         " FROM messages m WHERE m.sender_id = $1 AND m.client_id = $2"
     ))
     .bind(sender.as_str())
     .bind(id.as_str())
-    .fetch_optional(conn)
-    .await?
-    .map(|row| Ok((read(&row, sender)?, row.try_get("fingerprint")?)))
-    .transpose()
+    .fetch_optional(&mut *conn)
+    .await?;
+    match row {
+        Some(row) => Ok(Some((
+            whole(conn, read(&row, sender)?).await?,
+            row.try_get("fingerprint")?,
+        ))),
+        None => Ok(None),
+    }
+}
+
+/// A message as its sender sees it, for telling of it.
+pub(super) async fn as_sent(conn: &mut Conn, id: &MessageId) -> Result<Message, Error> {
+    let row = sqlx::query(concat!("SELECT ", columns!(), " FROM messages m WHERE m.id = $1"))
+        .bind(id.as_str())
+        .fetch_one(&mut *conn)
+        .await?;
+    let sender: UserId = read_id(&row, "sender_id")?;
+    whole(conn, read(&row, &sender)?).await
 }
 
 /// How many messages of others are later than a place and visible.
@@ -169,12 +215,20 @@ pub(crate) async fn unread(
     chat: &ChatId,
     read: &Position,
 ) -> Result<u64, Error> {
-    let row = sqlx::query(concat!(
-        "SELECT COUNT(*) AS unread FROM messages m
-         WHERE m.chat_id = $3 AND (m.created_at, m.id) > ($4, $5)
-           AND m.sender_id <> $1 AND m.deleted_at IS NULL AND ",
-        visible!("$1", "$2")
-    ))
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS unread FROM (
+             SELECT id FROM messages
+             WHERE chat_id = $3 AND restricted = 0 AND (created_at, id) > ($4, $5)
+               AND sender_id <> $1 AND deleted_at IS NULL
+             UNION
+             SELECT m.id FROM audience a JOIN messages m ON m.id = a.message_id
+             WHERE a.chat_id = $3 AND a.kind = 'user' AND a.value = $1 AND (a.created_at, a.message_id) > ($4, $5)
+               AND m.sender_id <> $1 AND m.deleted_at IS NULL
+             UNION
+             SELECT m.id FROM audience a JOIN messages m ON m.id = a.message_id
+             WHERE a.chat_id = $3 AND a.kind = 'role' AND a.value = $2 AND (a.created_at, a.message_id) > ($4, $5)
+               AND m.sender_id <> $1 AND m.deleted_at IS NULL) AS counted",
+    )
     .bind(viewer.user.as_str())
     .bind(&viewer.role)
     .bind(chat.as_str())
@@ -193,19 +247,56 @@ pub(crate) async fn at_or_before(
     place: &Position,
 ) -> Result<Option<MessageId>, Error> {
     sqlx::query(concat!(
-        "SELECT m.id FROM messages m WHERE m.chat_id = $3 AND (m.created_at, m.id) <= ($4, $5) AND ",
-        visible!("$1", "$2"),
-        " ORDER BY m.created_at DESC, m.id DESC LIMIT 1"
+        "WITH seen AS (",
+        seen!("<=", "DESC"),
+        ") SELECT id FROM seen ORDER BY created_at DESC, id DESC LIMIT $6"
     ))
     .bind(viewer.user.as_str())
     .bind(&viewer.role)
     .bind(chat.as_str())
     .bind(place.0.as_millis())
     .bind(&place.1)
+    .bind(1_i64)
     .fetch_optional(conn)
     .await?
     .map(|row| read_id(&row, "id"))
     .transpose()
+}
+
+async fn whole(conn: &mut Conn, mut message: Message) -> Result<Message, Error> {
+    add_reactions(conn, std::slice::from_mut(&mut message)).await?;
+    Ok(message)
+}
+
+/// Adds the reactions to messages that the reader can see; who sees a message sees all of them.
+async fn add_reactions(conn: &mut Conn, messages: &mut [Message]) -> Result<(), Error> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let mut query =
+        QueryBuilder::<Db>::new("SELECT message_id, emoji, user_id FROM reactions WHERE message_id IN (");
+    let mut ids = query.separated(", ");
+    for message in messages.iter() {
+        ids.push_bind(message.id.as_str().to_owned());
+    }
+    query.push(") ORDER BY at, emoji, user_id");
+    for row in query.build().fetch_all(conn).await? {
+        let id: MessageId = read_id(&row, "message_id")?;
+        let user: UserId = read_id(&row, "user_id")?;
+        let emoji: String = row.try_get("emoji")?;
+        let Some(message) = messages.iter_mut().find(|message| message.id == id) else {
+            continue;
+        };
+        let reactions = message.reactions.get_or_insert_default();
+        match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
+            Some(reaction) => reaction.user_ids.push(user),
+            None => reactions.push(Reaction {
+                emoji,
+                user_ids: vec![user],
+            }),
+        }
+    }
+    Ok(())
 }
 
 /// A message as `reader` gets it: the sender's own id for it goes to the sender alone.
@@ -238,7 +329,7 @@ fn read(row: &Row, reader: &UserId) -> Result<Message, Error> {
         },
         attachments: None,
         reactions: None,
-        pinned: None,
+        pinned: read_flag(row, "pinned")?.then_some(true),
         system: None,
     })
 }

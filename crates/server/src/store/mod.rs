@@ -6,14 +6,19 @@
 //! Never decides who may do what beyond what it is told, except for one thing that must hold everywhere:
 //! every read of messages takes the reader and gives only what that reader can see.
 
+pub(crate) mod changes;
 pub(crate) mod chats;
 pub(crate) mod events;
+pub(crate) mod invites;
 pub(crate) mod members;
+pub(crate) mod membership;
 pub(crate) mod messages;
 pub(crate) mod reads;
 pub(crate) mod sending;
 pub(crate) mod sessions;
 pub(crate) mod settings;
+pub(crate) mod sync;
+mod telling;
 pub(crate) mod users;
 mod writer;
 
@@ -59,7 +64,7 @@ impl Store {
     /// Opens the database in `dir`, makes it when there is none, and brings its schema up to date. What is
     /// committed is told through `hub`.
     pub(crate) async fn open(dir: &Path, hub: Hub) -> Result<Self, Error> {
-        let file = dir.join("khaya.db");
+        let file = file_in(dir);
         make_private(dir, &file)?;
         let options = SqliteConnectOptions::new()
             .filename(&file)
@@ -114,9 +119,19 @@ impl Store {
 
     /// Lets what was begun finish, and closes the database.
     pub(crate) async fn close(&self) {
-        self.writer.close().await;
+        // The writer last: what closes a SQLite database last moves its log into it, and must be able to write.
         self.readers.close().await;
+        self.writer.close().await;
     }
+}
+
+/// Whether there is a database in `dir`.
+pub(crate) fn exists_in(dir: &Path) -> bool {
+    file_in(dir).exists()
+}
+
+fn file_in(dir: &Path) -> std::path::PathBuf {
+    dir.join("khaya.db")
 }
 
 /// Makes the folder and the file so that only their owner can look into them. SQLite gives the files that it
@@ -132,8 +147,8 @@ fn make_private(dir: &Path, file: &Path) -> Result<(), Error> {
         use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
         folder.mode(0o700);
         open.mode(0o600);
+        // A folder that was there before is somebody's decision; the files in it are ours.
         folder.create(dir).map_err(failed)?;
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;
         open.open(file).map_err(failed)?;
         fs::set_permissions(file, fs::Permissions::from_mode(0o600)).map_err(failed)?;
     }

@@ -22,7 +22,7 @@ pub(crate) async fn mark(
     let _role = members::role_of(tx.read(), chat, viewer).await?;
     let message = messages::find(tx.read(), viewer, chat, id)
         .await?
-        .ok_or(Error::NotFound("message"))?;
+        .ok_or(Error::NotFound("thing"))?;
     let row = sqlx::query("SELECT read_at, read_id FROM members WHERE chat_id = $1 AND user_id = $2")
         .bind(chat.as_str())
         .bind(viewer.user.as_str())

@@ -2,23 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use khaya_wire::{
-    ChatId, ClientId, FileId, Message, MessageId, Timestamp, UserId,
-    event::{MessageEvent, Number, Scope, name},
-};
+use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Tx, Viewer,
-    events::{self, Kind},
+    events::Kind,
     fresh,
     members::{self, Member},
-    messages, read_time,
+    messages, read_time, telling,
 };
-use crate::{
-    Error,
-    realtime::{Frame, Outgoing},
-};
+use crate::Error;
 
 /// A message as its sender means it.
 #[derive(Debug, Clone)]
@@ -44,7 +38,7 @@ pub(crate) enum Sent {
 pub(crate) async fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sent, Error> {
     let members = members::of_chat(tx.read(), &draft.chat).await?;
     if !members.iter().any(|member| member.user == viewer.user) {
-        return Err(Error::NotFound("chat"));
+        return Err(Error::NotFound("thing"));
     }
     let fingerprint = draft.client_id.as_ref().map(|_| fingerprint(&draft));
     if let (Some(client_id), Some(fingerprint)) = (&draft.client_id, &fingerprint)
@@ -53,30 +47,19 @@ pub(crate) async fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Resu
         return if first == *fingerprint {
             Ok(Sent::Known(message))
         } else {
-            Err(Error::Conflict("this clientId was used for another message"))
+            Err(other_message())
         };
     }
     check_audience(&draft, &members)?;
     check_reply(tx, viewer, &draft, &members).await?;
     let message = store(tx, &viewer.user, draft, fingerprint).await?;
-    tell(tx, &message, &members).await?;
+    telling::message(tx, &message, &members, Kind::NewMessage).await?;
     Ok(Sent::Fresh(message))
 }
 
-/// Who of the members can see a message: its sender, the users listed, the members whose role is listed.
-pub(crate) fn audience<'m>(message: &Message, members: &'m [Member]) -> impl Iterator<Item = &'m Member> {
-    let everyone = !message.is_restricted();
-    let users: BTreeSet<UserId> = message
-        .visible_to
-        .iter()
-        .flatten()
-        .chain([&message.sender_id])
-        .cloned()
-        .collect();
-    let roles: BTreeSet<String> = message.visible_to_roles.iter().flatten().cloned().collect();
-    members
-        .iter()
-        .filter(move |member| everyone || users.contains(&member.user) || roles.contains(&member.server_role))
+/// What somebody is told who uses a `clientId` for a second message.
+pub(crate) fn other_message() -> Error {
+    Error::Conflict("this clientId was used for another message")
 }
 
 fn check_audience(draft: &Draft, members: &[Member]) -> Result<(), Error> {
@@ -107,7 +90,9 @@ async fn check_reply(
     if !answered.is_restricted() {
         return Ok(());
     }
-    let reached: BTreeSet<&UserId> = audience(&answered, members).map(|member| &member.user).collect();
+    let reached: BTreeSet<&UserId> = telling::audience(&answered, members)
+        .map(|member| &member.user)
+        .collect();
     let roles = answered.visible_to_roles.as_deref().unwrap_or_default();
     let listed = !draft.visible_to.is_empty() || !draft.visible_to_roles.is_empty();
     let within = draft.visible_to.iter().all(|user| reached.contains(user))
@@ -169,15 +154,23 @@ async fn store(
     .bind(json(message.visible_to_roles.as_deref())?)
     .execute(tx.write())
     .await?;
-    let users = draft.visible_to.iter().map(|user| ("user", user.as_str()));
+    if !message.is_restricted() {
+        return Ok(message);
+    }
+    let users: BTreeSet<&UserId> = draft.visible_to.iter().chain([sender]).collect();
+    let users = users.into_iter().map(|user| ("user", user.as_str()));
     let roles = draft.visible_to_roles.iter().map(|role| ("role", role.as_str()));
     for (kind, value) in users.chain(roles) {
-        sqlx::query("INSERT INTO audience (message_id, kind, value) VALUES ($1, $2, $3)")
-            .bind(message.id.as_str())
-            .bind(kind)
-            .bind(value)
-            .execute(tx.write())
-            .await?;
+        sqlx::query(
+            "INSERT INTO audience (chat_id, kind, value, created_at, message_id) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(message.chat_id.as_str())
+        .bind(kind)
+        .bind(value)
+        .bind(created_at.as_millis())
+        .bind(message.id.as_str())
+        .execute(tx.write())
+        .await?;
     }
     Ok(message)
 }
@@ -193,60 +186,6 @@ async fn next_time(tx: &mut Tx<'_>, chat: &ChatId) -> Result<Timestamp, Error> {
     .fetch_one(tx.write())
     .await?;
     read_time(&row, "last_at")
-}
-
-/// A message for everyone is numbered in the chat's stream, one for some in the stream of each of them.
-async fn tell(tx: &mut Tx<'_>, message: &Message, members: &[Member]) -> Result<(), Error> {
-    let mut for_others = message.clone();
-    for_others.client_id = None;
-    let event = |message: &Message, number: Number| {
-        Frame::event(
-            name::NEW_MESSAGE,
-            &MessageEvent {
-                chat_id: message.chat_id.clone(),
-                message: message.clone(),
-                number: Some(number),
-            },
-        )
-    };
-    if message.is_restricted() {
-        for member in audience(message, members) {
-            let number = events::in_private(
-                tx,
-                &member.user,
-                &message.chat_id,
-                Kind::NewMessage,
-                Some(&message.id),
-            )
-            .await?;
-            let seen = if member.user == message.sender_id {
-                message
-            } else {
-                &for_others
-            };
-            let frame = event(seen, number)?;
-            tx.tell(Outgoing::Event {
-                to: vec![member.user.clone()],
-                frame,
-            });
-        }
-        return Ok(());
-    }
-    let number = events::in_chat(tx, &message.chat_id, Kind::NewMessage, Some(&message.id)).await?;
-    debug_assert_eq!(number.scope, Scope::Chat);
-    let others = members
-        .iter()
-        .map(|member| member.user.clone())
-        .filter(|user| *user != message.sender_id)
-        .collect();
-    let frame = event(&for_others, number)?;
-    tx.tell(Outgoing::Event { to: others, frame });
-    let frame = event(message, number)?;
-    tx.tell(Outgoing::Event {
-        to: vec![message.sender_id.clone()],
-        frame,
-    });
-    Ok(())
 }
 
 /// A hash of all by which two messages under one `clientId` can differ.

@@ -1,9 +1,9 @@
 //! Signed-in devices: begun by a sign-in, kept alive by rotating refresh tokens, ended by a sign-out.
 
-use khaya_wire::{SessionId, Timestamp, UserId};
+use khaya_wire::{SessionId, Timestamp, UserId, model::Session};
 use sqlx::Row as _;
 
-use super::{Conn, Tx, Viewer, fresh, read_id};
+use super::{Conn, Tx, Viewer, fresh, read_id, read_time};
 use crate::{Error, realtime::Outgoing, token::Access};
 
 /// The first rotation.
@@ -142,6 +142,50 @@ pub(crate) async fn refresh(
     }
     revoke(tx, session).await?;
     Ok(Some(Refreshed::Revoked))
+}
+
+/// Somebody's sessions that have not ended, the latest first; `current` is the one that asks.
+pub(crate) async fn list(conn: &mut Conn, user: &UserId, current: &SessionId) -> Result<Vec<Session>, Error> {
+    sqlx::query(
+        "SELECT id, client, created_at, last_seen_at FROM sessions
+         WHERE user_id = $1 AND revoked_at IS NULL ORDER BY last_seen_at DESC, id LIMIT 1000",
+    )
+    .bind(user.as_str())
+    .fetch_all(conn)
+    .await?
+    .iter()
+    .map(|row| {
+        let id: SessionId = read_id(row, "id")?;
+        Ok(Session {
+            current: id == *current,
+            id,
+            created_at: read_time(row, "created_at")?,
+            last_seen_at: read_time(row, "last_seen_at")?,
+            client: row.try_get("client")?,
+        })
+    })
+    .collect()
+}
+
+/// Ends one of somebody's own sessions.
+pub(crate) async fn revoke_own(tx: &mut Tx<'_>, user: &UserId, session: &SessionId) -> Result<(), Error> {
+    holder(tx.read(), session, user)
+        .await?
+        .ok_or(Error::NotFound("thing"))?;
+    revoke(tx, session).await
+}
+
+/// Ends all of somebody's sessions but one.
+pub(crate) async fn revoke_others(tx: &mut Tx<'_>, user: &UserId, but: &SessionId) -> Result<(), Error> {
+    let rows = sqlx::query("SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL")
+        .bind(user.as_str())
+        .bind(but.as_str())
+        .fetch_all(tx.read())
+        .await?;
+    for row in &rows {
+        revoke(tx, &read_id(row, "id")?).await?;
+    }
+    Ok(())
 }
 
 /// Ends a session and has its sockets closed.

@@ -71,6 +71,38 @@ pub(crate) async fn set_role(tx: &mut Tx<'_>, user: &UserId, role: &str) -> Resu
     Ok(())
 }
 
+/// Gives somebody another name.
+pub(crate) async fn set_name(tx: &mut Tx<'_>, id: &UserId, name: &str) -> Result<(), Error> {
+    let name = check_text("name", name)?;
+    let user = by_id(tx.read(), id).await?.ok_or(Error::NotFound("user"))?;
+    sqlx::query("UPDATE users SET name = $2, search_text = $3 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(&name)
+        .bind(search_text(&name, &user.username))
+        .execute(tx.write())
+        .await?;
+    Ok(())
+}
+
+/// The hash of somebody's password.
+pub(crate) async fn password_hash(conn: &mut Conn, id: &UserId) -> Result<String, Error> {
+    let row = sqlx::query("SELECT password_hash FROM users WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_one(conn)
+        .await?;
+    Ok(row.try_get("password_hash")?)
+}
+
+/// Stores the hash of somebody's new password.
+pub(crate) async fn set_password(tx: &mut Tx<'_>, id: &UserId, password_hash: String) -> Result<(), Error> {
+    sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(password_hash)
+        .execute(tx.write())
+        .await?;
+    Ok(())
+}
+
 /// Somebody and the hash of their password.
 pub(crate) async fn by_username(conn: &mut Conn, username: &str) -> Result<Option<(User, String)>, Error> {
     let Ok(username) = normal_username(username) else {
@@ -191,7 +223,7 @@ fn check_text(field: &str, text: &str) -> Result<String, Error> {
     }
 }
 
-fn check_role(text: &str) -> Result<String, Error> {
+pub(crate) fn check_role(text: &str) -> Result<String, Error> {
     let fits = (1..=MAX_CHARS).contains(&text.len())
         && text
             .bytes()

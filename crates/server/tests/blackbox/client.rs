@@ -112,6 +112,14 @@ impl Person {
         answer(self.request(Method::PUT, path).json(&body)).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        answer(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        answer(self.request(Method::DELETE, path)).await
+    }
+
     /// Makes a group and gives its id.
     pub(crate) async fn group(&self, others: &[&Person]) -> String {
         let members: Vec<&str> = others.iter().map(|person| person.id.as_str()).collect();
@@ -198,6 +206,12 @@ impl Socket {
         self.read().await.unwrap()
     }
 
+    /// Asks for another namespace and gives the packet that answers it.
+    pub(crate) async fn connect_to(&mut self, namespace: &str) -> String {
+        self.write(format!("40{namespace},")).await;
+        self.read().await.unwrap()
+    }
+
     pub(crate) async fn emit(&mut self, event: &str, data: Value) {
         self.write(format!("42{}", json!([event, data]))).await;
     }
@@ -251,6 +265,10 @@ impl Socket {
 
     pub(crate) async fn write(&mut self, packet: String) {
         self.stream.send(Message::text(packet)).await.unwrap();
+    }
+
+    pub(crate) async fn write_binary(&mut self, bytes: Vec<u8>) {
+        self.stream.send(Message::binary(bytes)).await.unwrap();
     }
 
     /// The next packet but pings, which are answered. `None` when the connection has ended.

@@ -3,10 +3,15 @@
 
 mod client;
 
+mod accounts;
 mod auth;
+mod changes;
 mod chats;
 mod cli;
 mod general;
+mod interference;
+mod membership;
 mod messages;
 mod restricted;
 mod sockets;
+mod sync;

@@ -90,6 +90,13 @@ async fn the_same_client_id_stores_one_message_for_ever() {
     ] {
         assert_eq!(code(&alice.post(&path, other).await), (409, "conflict"));
     }
+    for other in [
+        json!({"content": "", "clientId": "c-1"}),
+        json!({"content": "x".repeat(20_000), "clientId": "c-1"}),
+        json!({"content": "once", "clientId": "c-1", "attachmentIds": ["x"]}),
+    ] {
+        assert_eq!(code(&alice.post(&path, other).await), (409, "conflict"));
+    }
     let elsewhere = alice.group(&[&bob]).await;
     assert_eq!(
         code(
@@ -243,6 +250,7 @@ async fn messages_that_make_no_sense_are_refused() {
         json!({"content": "x", "replyTo": elsewhere["id"]}),
         json!({"content": "x", "visibleTo": [eve.id]}),
         json!({"content": "x", "visibleToRoles": [""]}),
+        json!({"content": "x", "visibleToRoles": ["  "]}),
         json!({"content": "x", "attachmentIds": ["nothing"]}),
     ] {
         assert_eq!(

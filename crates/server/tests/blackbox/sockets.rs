@@ -27,10 +27,8 @@ async fn connects_with_a_good_token_in_auth_only() {
             .await
             .starts_with("40{\"sid\":")
     );
-    for query in [
-        format!("&token={}", alice.token),
-        format!("&auth={}", alice.token),
-    ] {
+    for key in ["token", "auth", "accessToken", "bearer", "%74oken", "x"] {
+        let query = format!("&{key}={}", alice.token);
         let mut socket = Socket::open(&team.url, &query).await;
         assert_eq!(
             socket.connect(json!({"token": alice.token})).await,
@@ -106,6 +104,7 @@ async fn events_are_checked_and_acknowledged() {
         ("join_chat", json!({"chatId": "no id"}), "invalid_request"),
         ("join_chat", json!({}), "invalid_request"),
         ("join_chat", Value::Null, "invalid_request"),
+        ("join_chat", json!([chat]), "invalid_request"),
         ("leave_chat", json!([]), "invalid_request"),
         (
             "user_typing",
@@ -149,7 +148,6 @@ async fn what_breaks_the_protocol_ends_the_connection() {
         "40{\"token\":\"x\"}",
         "42",
         "42{}",
-        "451-[\"a\"]",
         "4x",
         "9",
         "41",
@@ -164,6 +162,26 @@ async fn what_breaks_the_protocol_ends_the_connection() {
     let mut big = alice.socket().await;
     big.write(format!("42[\"a\",\"{}\"]", "x".repeat(70_000))).await;
     assert_eq!(big.until_closed().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_ignored_and_a_burst_is_served() {
+    let team = Team::start().await;
+    let alice = team.join("alice", "member").await;
+    let chat = alice.group(&[]).await;
+    let mut socket = alice.socket().await;
+    socket.write(r#"451-["picture",{"_placeholder":true,"num":0}]"#.to_owned()).await;
+    socket.write_binary(vec![1, 2, 3]).await;
+    socket.write(r#"42/admin,["a"]"#.to_owned()).await;
+    socket.write("41/admin,".to_owned()).await;
+    socket.write("43/admin,1[]".to_owned()).await;
+    assert_eq!(socket.connect_to("/admin").await, r#"44/admin,{"message":"Invalid namespace"}"#);
+    // A client that comes back sends at once what it gathered.
+    let join = json!({"chatId": chat});
+    for _ in 0..500 {
+        socket.emit("join_chat", join.clone()).await;
+    }
+    assert_eq!(socket.ask("join_chat", join).await, json!({"ok": true}));
 }
 
 async fn typist(person: &Person, chat: &str) -> Socket {

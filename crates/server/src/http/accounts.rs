@@ -1,0 +1,292 @@
+//! Accounts: making one, one's sessions, password and name; and what admins do with people and invites.
+
+use axum::{Json as Answer, extract::State};
+use http::{HeaderMap, StatusCode, header};
+use khaya_wire::{
+    FileId, Page, SessionId, Timestamp, User, UserId,
+    model::{Session, role},
+    rest::SignedIn,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    auth::{client, signed_in},
+    body::{Json, Named},
+};
+use crate::{
+    App, Error, clock,
+    config::Registration,
+    identity::Caller,
+    store::{
+        invites::{self, Invite},
+        sessions,
+        users::{self, NewUser},
+    },
+};
+
+/// The shortest password that people may choose, in characters (NIST SP 800-63B, section 5.1.1.2).
+const MIN_PASSWORD: usize = 8;
+
+#[derive(Deserialize)]
+pub(super) struct Register {
+    username: String,
+    password: String,
+    name: String,
+    invite: Option<String>,
+}
+
+pub(super) async fn register(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Json(asked): Json<Register>,
+) -> Result<(StatusCode, Answer<SignedIn>), Error> {
+    let invite = match app.config.registration {
+        Registration::Closed => return Err(Error::Forbidden("this server makes no accounts")),
+        Registration::Open => asked.invite,
+        Registration::Invite => Some(
+            asked
+                .invite
+                .ok_or(Error::Forbidden("this server makes accounts for an invite alone"))?,
+        ),
+    };
+    check_password("password", &asked.password)?;
+    let password_hash = app.passwords.hash(asked.password).await?;
+    let client = client(&headers);
+    let (user, session) = app
+        .store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move {
+                let given = match &invite {
+                    Some(code) => invites::role(tx, code)
+                        .await?
+                        .ok_or(Error::Forbidden("this invite lets nobody in"))?,
+                    None => role::MEMBER.to_owned(),
+                };
+                let new = NewUser {
+                    username: asked.username,
+                    name: asked.name,
+                    role: given,
+                    password_hash,
+                };
+                let user = users::add(tx, new).await?;
+                if let Some(code) = &invite {
+                    invites::spend(tx, code).await?;
+                }
+                let session = sessions::begin(tx, &user.id, client).await?;
+                Ok((user, session))
+            })
+        })
+        .await?;
+    Ok((StatusCode::CREATED, Answer(signed_in(&app, user, &session)?)))
+}
+
+pub(super) async fn sessions(State(app): State<App>, caller: Caller) -> Result<Answer<Page<Session>>, Error> {
+    let items = sessions::list(
+        &mut *app.store.reader().await?,
+        &caller.viewer.user,
+        &caller.session,
+    )
+    .await?;
+    Ok(Answer(Page {
+        items,
+        next_cursor: None,
+    }))
+}
+
+pub(super) async fn end_session(
+    State(app): State<App>,
+    caller: Caller,
+    Named(session): Named<SessionId>,
+) -> Result<StatusCode, Error> {
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move { sessions::revoke_own(tx, &caller.viewer.user, &session).await })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewPassword {
+    current_password: String,
+    new_password: String,
+}
+
+pub(super) async fn change_password(
+    State(app): State<App>,
+    caller: Caller,
+    Json(asked): Json<NewPassword>,
+) -> Result<StatusCode, Error> {
+    let hash = users::password_hash(&mut *app.store.reader().await?, &caller.viewer.user).await?;
+    if !app.passwords.verify(asked.current_password, Some(hash)).await? {
+        return Err(Error::InvalidCredentials);
+    }
+    check_password("newPassword", &asked.new_password)?;
+    let password_hash = app.passwords.hash(asked.new_password).await?;
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move {
+                users::set_password(tx, &caller.viewer.user, password_hash).await?;
+                sessions::revoke_others(tx, &caller.viewer.user, &caller.session).await
+            })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChangeMe {
+    name: Option<String>,
+    avatar_file_id: Option<FileId>,
+}
+
+pub(super) async fn change_me(
+    State(app): State<App>,
+    caller: Caller,
+    Json(asked): Json<ChangeMe>,
+) -> Result<Answer<User>, Error> {
+    if asked.avatar_file_id.is_some() {
+        return Err(Error::invalid("avatarFileId", "names a file that there is not"));
+    }
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move {
+                if let Some(name) = &asked.name {
+                    users::set_name(tx, &caller.viewer.user, name).await?;
+                }
+                users::by_id(tx.read(), &caller.viewer.user)
+                    .await?
+                    .ok_or(Error::Unauthorized)
+            })
+        })
+        .await
+        .map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct NewRole {
+    role: String,
+}
+
+pub(super) async fn set_role(
+    State(app): State<App>,
+    caller: Caller,
+    Named(user): Named<UserId>,
+    Json(asked): Json<NewRole>,
+) -> Result<Answer<User>, Error> {
+    admin(&caller)?;
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut found = users::by_id(tx.read(), &user)
+                    .await?
+                    .ok_or(Error::NotFound("user"))?;
+                users::set_role(tx, &user, &asked.role).await?;
+                found.role = asked.role;
+                Ok(found)
+            })
+        })
+        .await
+        .map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewInvite {
+    uses: Option<i64>,
+    expires_at: Option<Timestamp>,
+    role: Option<String>,
+}
+
+pub(super) async fn invite(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(asked): Json<NewInvite>,
+) -> Result<(StatusCode, Answer<Value>), Error> {
+    admin(&caller)?;
+    let given = asked.role.unwrap_or_else(|| role::MEMBER.to_owned());
+    let made = app
+        .store
+        .writer()
+        .write(move |tx| {
+            Box::pin(
+                async move { invites::make(tx, asked.uses.unwrap_or(1), asked.expires_at, &given).await },
+            )
+        })
+        .await?;
+    Ok((StatusCode::CREATED, Answer(shown(&made, &headers))))
+}
+
+pub(super) async fn invites(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Answer<Page<Value>>, Error> {
+    admin(&caller)?;
+    let found = invites::list(&mut *app.store.reader().await?, clock::now()).await?;
+    Ok(Answer(Page {
+        items: found.iter().map(|invite| shown(invite, &headers)).collect(),
+        next_cursor: None,
+    }))
+}
+
+pub(super) async fn withdraw(
+    State(app): State<App>,
+    caller: Caller,
+    Named(code): Named<String>,
+) -> Result<StatusCode, Error> {
+    admin(&caller)?;
+    let withdrawn = app
+        .store
+        .writer()
+        .write(move |tx| Box::pin(async move { invites::withdraw(tx, &code).await }))
+        .await?;
+    if withdrawn {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Error::NotFound("invite"))
+    }
+}
+
+/// An invite with the link that opens the app with it.
+fn shown(invite: &Invite, headers: &HeaderMap) -> Value {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    let server: String = url::form_urlencoded::byte_serialize(host.as_bytes()).collect();
+    json!({
+        "code": invite.code,
+        "link": format!("khaya://invite/{}?server={server}", invite.code),
+        "uses": invite.uses,
+        "expiresAt": invite.expires_at,
+        "role": invite.role,
+    })
+}
+
+fn admin(caller: &Caller) -> Result<(), Error> {
+    if caller.viewer.role == role::ADMIN {
+        Ok(())
+    } else {
+        Err(Error::Forbidden("this is for admins"))
+    }
+}
+
+fn check_password(field: &str, password: &str) -> Result<(), Error> {
+    if password.chars().count() < MIN_PASSWORD {
+        return Err(Error::invalid(
+            field,
+            format!("needs at least {MIN_PASSWORD} characters"),
+        ));
+    }
+    Ok(())
+}

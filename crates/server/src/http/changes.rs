@@ -1,0 +1,137 @@
+//! What is done to messages that are there: edits, deletes, reactions, pins.
+
+use std::sync::Arc;
+
+use axum::{
+    Json as Answer,
+    extract::{FromRequestParts, Path, State},
+};
+use http::{StatusCode, request::Parts};
+use khaya_wire::{ChatId, Message, MessageId};
+use serde::Deserialize;
+
+use super::{
+    body::{Json, NOWHERE, NamedIn},
+    messages::check_content,
+};
+use crate::{App, Error, identity::Caller, store::changes};
+
+/// The longest emoji, in bytes: families with skin tones are long.
+const MAX_EMOJI: usize = 64;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Edit {
+    content: Arc<str>,
+}
+
+pub(super) async fn edit(
+    State(app): State<App>,
+    caller: Caller,
+    NamedIn(chat, message): NamedIn<ChatId, MessageId>,
+    Json(asked): Json<Edit>,
+) -> Result<Answer<Message>, Error> {
+    check_content(&asked.content)?;
+    let content = asked.content.to_string();
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move { changes::edit(tx, &caller.viewer, &chat, &message, content).await })
+        })
+        .await
+        .map(Answer)
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    NamedIn(chat, message): NamedIn<ChatId, MessageId>,
+) -> Result<StatusCode, Error> {
+    app.store
+        .writer()
+        .write(move |tx| Box::pin(async move { changes::delete(tx, &caller.viewer, &chat, &message).await }))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn pin(
+    app: State<App>,
+    caller: Caller,
+    place: NamedIn<ChatId, MessageId>,
+) -> Result<StatusCode, Error> {
+    set_pin(&app, caller, place, true).await
+}
+
+pub(super) async fn unpin(
+    app: State<App>,
+    caller: Caller,
+    place: NamedIn<ChatId, MessageId>,
+) -> Result<StatusCode, Error> {
+    set_pin(&app, caller, place, false).await
+}
+
+pub(super) async fn react(app: State<App>, caller: Caller, place: Reacted) -> Result<StatusCode, Error> {
+    set_reaction(&app, caller, place, true).await
+}
+
+pub(super) async fn unreact(app: State<App>, caller: Caller, place: Reacted) -> Result<StatusCode, Error> {
+    set_reaction(&app, caller, place, false).await
+}
+
+async fn set_pin(
+    app: &App,
+    caller: Caller,
+    NamedIn(chat, message): NamedIn<ChatId, MessageId>,
+    pinned: bool,
+) -> Result<StatusCode, Error> {
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move { changes::pin(tx, &caller.viewer, &chat, &message, pinned).await })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set_reaction(app: &App, caller: Caller, place: Reacted, add: bool) -> Result<StatusCode, Error> {
+    let Reacted { chat, message, emoji } = place;
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move { changes::react(tx, &caller.viewer, &chat, &message, &emoji, add).await })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A message and an emoji, in a path.
+#[derive(Debug)]
+pub(super) struct Reacted {
+    chat: ChatId,
+    message: MessageId,
+    emoji: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Reacted {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Path((chat, message, emoji)) = Path::<(String, String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| NOWHERE)?;
+        // Keycaps begin with a digit, so plain characters are fine beside others, but not alone.
+        let fits = emoji.len() <= MAX_EMOJI
+            && !emoji.is_ascii()
+            && !emoji.chars().any(|c| c.is_control() || c.is_whitespace());
+        if !fits {
+            return Err(Error::invalid(
+                "emoji",
+                format!("is one emoji of at most {MAX_EMOJI} bytes"),
+            ));
+        }
+        Ok(Self {
+            chat: chat.parse().map_err(|_| NOWHERE)?,
+            message: message.parse().map_err(|_| NOWHERE)?,
+            emoji,
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! What is done to chats that are there: names, members, roles, one's own preferences.
+
+use axum::{
+    Json as Answer,
+    body::Body,
+    extract::{FromRequest as _, State},
+};
+use http::{Request, StatusCode, header};
+use khaya_wire::{Chat, ChatId, UserId, model::ChatRole};
+use serde::Deserialize;
+
+use super::{
+    body::{Json, Named, NamedIn},
+    chats::check_name,
+};
+use crate::{
+    App, Error,
+    identity::Caller,
+    store::{chats, membership},
+};
+
+/// The longest topic, in characters.
+const MAX_TOPIC: usize = 512;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Change {
+    name: Option<String>,
+    topic: Option<String>,
+}
+
+pub(super) async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Named(chat): Named<ChatId>,
+    Json(asked): Json<Change>,
+) -> Result<Answer<Chat>, Error> {
+    let name = asked.name.as_deref().map(check_name).transpose()?;
+    let topic = asked.topic.map(|topic| topic.trim().to_owned());
+    if topic
+        .as_ref()
+        .is_some_and(|topic| topic.chars().count() > MAX_TOPIC || topic.contains('\0'))
+    {
+        return Err(Error::invalid(
+            "topic",
+            format!("has at most {MAX_TOPIC} characters"),
+        ));
+    }
+    app.store
+        .writer()
+        .write(move |tx| Box::pin(async move { chats::rename(tx, &caller.viewer, &chat, name, topic).await }))
+        .await
+        .map(Answer)
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Named(chat): Named<ChatId>,
+) -> Result<StatusCode, Error> {
+    app.store
+        .writer()
+        .write(move |tx| Box::pin(async move { membership::delete_chat(tx, &caller.viewer, &chat).await }))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Put {
+    role: Option<ChatRole>,
+}
+
+/// The body, which says a role, may be left out.
+pub(super) async fn put(
+    State(app): State<App>,
+    caller: Caller,
+    NamedIn(chat, user): NamedIn<ChatId, UserId>,
+    request: Request<Body>,
+) -> Result<Answer<Chat>, Error> {
+    let asked = if request.headers().contains_key(header::CONTENT_TYPE) {
+        let Json(asked) = Json::<Put>::from_request(request, &()).await?;
+        asked
+    } else {
+        Put::default()
+    };
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move { membership::put(tx, &caller.viewer, &chat, &user, asked.role).await })
+        })
+        .await
+        .map(Answer)
+}
+
+pub(super) async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    NamedIn(chat, user): NamedIn<ChatId, UserId>,
+) -> Result<StatusCode, Error> {
+    app.store
+        .writer()
+        .write(move |tx| Box::pin(async move { membership::remove(tx, &caller.viewer, &chat, &user).await }))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Preferences {
+    muted: Option<bool>,
+    pinned: Option<bool>,
+}
+
+pub(super) async fn prefer(
+    State(app): State<App>,
+    caller: Caller,
+    Named(chat): Named<ChatId>,
+    Json(asked): Json<Preferences>,
+) -> Result<StatusCode, Error> {
+    app.store
+        .writer()
+        .write(move |tx| {
+            Box::pin(async move { chats::prefer(tx, &caller.viewer, &chat, asked.muted, asked.pinned).await })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,158 @@
+//! Changing messages that are there: edits, tombstones, reactions, pins. What changes nothing is told to nobody.
+
+use khaya_wire::{ChatId, ChatKind, Message, MessageId, model::ChatRole};
+
+use super::{Tx, Viewer, chats, events::Kind, members, messages, telling};
+use crate::Error;
+
+/// How many different emoji one message takes.
+const MAX_EMOJI: usize = 20;
+
+/// Gives a message of one's own another content.
+pub(crate) async fn edit(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    chat: &ChatId,
+    id: &MessageId,
+    content: String,
+) -> Result<Message, Error> {
+    let (message, _role) = living(tx, viewer, chat, id).await?;
+    if message.sender_id != viewer.user {
+        return Err(Error::Forbidden("only its sender edits a message"));
+    }
+    if *message.content == *content {
+        return Ok(message);
+    }
+    let now = tx.now().as_millis();
+    sqlx::query("UPDATE messages SET content = $2, edited_at = $3 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(content)
+        .bind(now)
+        .execute(tx.write())
+        .await?;
+    tell(tx, chat, id, Kind::MessageUpdated).await?;
+    messages::find(tx.read(), viewer, chat, id)
+        .await?
+        .ok_or(Error::NotFound("thing"))
+}
+
+/// Leaves a tombstone where a message was. What is gone already stays gone.
+pub(crate) async fn delete(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    chat: &ChatId,
+    id: &MessageId,
+) -> Result<(), Error> {
+    let role = members::role_of(tx.read(), chat, viewer).await?;
+    let message = messages::find(tx.read(), viewer, chat, id)
+        .await?
+        .ok_or(Error::NotFound("thing"))?;
+    if message.sender_id != viewer.user && role < ChatRole::Moderator {
+        return Err(Error::Forbidden(
+            "only its sender and moderators delete a message",
+        ));
+    }
+    if message.deleted_at.is_some() {
+        return Ok(());
+    }
+    let now = tx.now().as_millis();
+    sqlx::query("UPDATE messages SET content = '', deleted_at = $2, pinned = 0 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(now)
+        .execute(tx.write())
+        .await?;
+    sqlx::query("DELETE FROM reactions WHERE message_id = $1")
+        .bind(id.as_str())
+        .execute(tx.write())
+        .await?;
+    tell(tx, chat, id, Kind::MessageDeleted).await
+}
+
+/// Adds or takes back one's reaction.
+pub(crate) async fn react(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    chat: &ChatId,
+    id: &MessageId,
+    emoji: &str,
+    add: bool,
+) -> Result<(), Error> {
+    let (message, _role) = living(tx, viewer, chat, id).await?;
+    let reactions = message.reactions.unwrap_or_default();
+    let same = reactions.iter().find(|reaction| reaction.emoji == emoji);
+    let reacted = same.is_some_and(|reaction| reaction.user_ids.contains(&viewer.user));
+    if reacted == add {
+        return Ok(());
+    }
+    if add && same.is_none() && reactions.len() >= MAX_EMOJI {
+        return Err(Error::Conflict(
+            "this message has all the different reactions that it takes",
+        ));
+    }
+    let now = tx.now().as_millis();
+    let change = if add {
+        sqlx::query("INSERT INTO reactions (message_id, emoji, user_id, at) VALUES ($1, $2, $3, $4)")
+    } else {
+        sqlx::query(
+            "DELETE FROM reactions WHERE message_id = $1 AND emoji = $2 AND user_id = $3 AND at <= $4",
+        )
+    };
+    change
+        .bind(id.as_str())
+        .bind(emoji)
+        .bind(viewer.user.as_str())
+        .bind(now)
+        .execute(tx.write())
+        .await?;
+    tell(tx, chat, id, Kind::MessageUpdated).await
+}
+
+/// Pins a message or takes it off: in a group by moderators, in a direct chat by both.
+pub(crate) async fn pin(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    chat: &ChatId,
+    id: &MessageId,
+    pinned: bool,
+) -> Result<(), Error> {
+    let (message, role) = living(tx, viewer, chat, id).await?;
+    let may = match chats::kind(tx.read(), chat).await? {
+        ChatKind::Direct => true,
+        ChatKind::Group => role >= ChatRole::Moderator,
+    };
+    if !may {
+        return Err(Error::Forbidden("only moderators pin in a group"));
+    }
+    if message.pinned.unwrap_or(false) == pinned {
+        return Ok(());
+    }
+    sqlx::query("UPDATE messages SET pinned = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(i64::from(pinned))
+        .execute(tx.write())
+        .await?;
+    tell(tx, chat, id, Kind::MessageUpdated).await
+}
+
+/// A message that the viewer can see and that has not been deleted, and the viewer's role.
+async fn living(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    chat: &ChatId,
+    id: &MessageId,
+) -> Result<(Message, ChatRole), Error> {
+    let role = members::role_of(tx.read(), chat, viewer).await?;
+    let message = messages::find(tx.read(), viewer, chat, id)
+        .await?
+        .ok_or(Error::NotFound("thing"))?;
+    if message.deleted_at.is_some() {
+        return Err(Error::Conflict("this message has been deleted"));
+    }
+    Ok((message, role))
+}
+
+async fn tell(tx: &mut Tx<'_>, chat: &ChatId, id: &MessageId, kind: Kind) -> Result<(), Error> {
+    let message = messages::as_sent(tx.read(), id).await?;
+    let members = members::of_chat(tx.read(), chat).await?;
+    telling::message(tx, &message, &members, kind).await
+}

@@ -1,0 +1,167 @@
+//! What somebody has missed: the events of their streams after a place, in the order in which they were stored,
+//! told as things are now.
+
+use khaya_wire::{
+    ChatId, MessageId,
+    event::{ChatRemoved, ChatUpdated, MessageDeleted, MessageEvent, Number, Scope, name},
+};
+use serde_json::Value;
+use sqlx::Row as _;
+
+use super::{Conn, Row, Viewer, chats, events::Kind, messages, optional_id, read_count, read_id};
+use crate::Error;
+
+/// How long events are kept for those who come back, in milliseconds.
+pub(crate) const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// One thing that was missed.
+#[derive(Debug)]
+pub(crate) struct Missed {
+    pub(crate) event: &'static str,
+    pub(crate) data: Value,
+}
+
+/// A part of what was missed, the place after it, and whether there is more.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) missed: Vec<Missed>,
+    pub(crate) next: i64,
+    pub(crate) more: bool,
+}
+
+/// The place where everything that was stored has been told.
+pub(crate) async fn now(conn: &mut Conn) -> Result<i64, Error> {
+    let row = sqlx::query("SELECT COALESCE(MAX(pos), 0) AS pos FROM events")
+        .fetch_one(conn)
+        .await?;
+    Ok(row.try_get("pos")?)
+}
+
+/// What came after `since`. `None` when that place is not known any more, or not yet.
+pub(crate) async fn after(
+    conn: &mut Conn,
+    viewer: &Viewer,
+    since: i64,
+    limit: usize,
+) -> Result<Option<Part>, Error> {
+    let end = now(conn).await?;
+    let row = sqlx::query("SELECT value FROM settings WHERE name = 'events_kept_after'")
+        .fetch_optional(&mut *conn)
+        .await?;
+    let kept_after: i64 = match row {
+        Some(row) => row.try_get::<String, _>("value")?.parse().unwrap_or(0),
+        None => 0,
+    };
+    if since > end || since < kept_after {
+        return Ok(None);
+    }
+    let rows = sqlx::query(
+        "SELECT e.pos, e.chat_id, e.user_id, e.seq, e.kind, e.message_id
+         FROM members mine JOIN events e ON e.chat_id = mine.chat_id
+         WHERE mine.user_id = $1 AND e.user_id IS NULL AND e.pos > $2
+         UNION ALL
+         SELECT pos, chat_id, user_id, seq, kind, message_id FROM events WHERE user_id = $1 AND pos > $2
+         ORDER BY pos LIMIT $3",
+    )
+    .bind(viewer.user.as_str())
+    .bind(since)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
+    .fetch_all(&mut *conn)
+    .await?;
+    let more = rows.len() > limit;
+    let mut missed = Vec::with_capacity(rows.len().min(limit));
+    let mut next = end;
+    for row in rows.iter().take(limit) {
+        missed.push(tell(conn, viewer, row).await?);
+        if more {
+            next = row.try_get("pos")?;
+        }
+    }
+    Ok(Some(Part { missed, next, more }))
+}
+
+/// Forgets what is older than is kept.
+pub(crate) async fn forget(tx: &mut super::Tx<'_>) -> Result<(), Error> {
+    let before = tx.now().as_millis() - KEPT_MS;
+    let row = sqlx::query("SELECT MAX(pos) AS pos FROM events WHERE at < $1")
+        .bind(before)
+        .fetch_one(tx.read())
+        .await?;
+    let Some(pos) = row.try_get::<Option<i64>, _>("pos")? else {
+        return Ok(());
+    };
+    sqlx::query(
+        "INSERT INTO settings (name, value) VALUES ('events_kept_after', $1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(pos.to_string())
+    .execute(tx.write())
+    .await?;
+    sqlx::query("DELETE FROM events WHERE pos <= $1")
+        .bind(pos)
+        .execute(tx.write())
+        .await?;
+    Ok(())
+}
+
+async fn tell(conn: &mut Conn, viewer: &Viewer, row: &Row) -> Result<Missed, Error> {
+    let chat_id: ChatId = read_id(row, "chat_id")?;
+    let number = Some(Number {
+        scope: match row.try_get::<Option<&str>, _>("user_id")? {
+            None => Scope::Chat,
+            Some(_) => Scope::Private,
+        },
+        seq: read_count(row, "seq")?,
+    });
+    let kind = Kind::read(row.try_get("kind")?).ok_or_else(|| super::bad_column("kind"))?;
+    let message_id: Option<MessageId> = optional_id(row, "message_id")?;
+    let chat = match chats::view(conn, viewer, &chat_id).await {
+        Ok(chat) => Some(chat),
+        Err(Error::NotFound(_)) => None,
+        Err(error) => return Err(error),
+    };
+    // Of a chat that one is not in any more nothing else is told, whatever it was then.
+    let Some(chat) = chat.filter(|_| kind != Kind::ChatRemoved) else {
+        return missed(name::CHAT_REMOVED, &ChatRemoved { chat_id, number });
+    };
+    let Some(message_id) = message_id else {
+        return missed(name::CHAT_UPDATED, &ChatUpdated { chat, number });
+    };
+    let message = match kind {
+        Kind::NewMessage | Kind::MessageUpdated => {
+            messages::find(conn, viewer, &chat_id, &message_id).await?
+        }
+        Kind::MessageDeleted | Kind::ChatUpdated | Kind::ChatRemoved => None,
+    };
+    match message {
+        Some(message) => {
+            let event = if kind == Kind::NewMessage {
+                name::NEW_MESSAGE
+            } else {
+                name::MESSAGE_UPDATED
+            };
+            missed(
+                event,
+                &MessageEvent {
+                    chat_id,
+                    message,
+                    number,
+                },
+            )
+        }
+        // Deleted, or not for this person any more: for them it is the same.
+        None => missed(
+            name::MESSAGE_DELETED,
+            &MessageDeleted {
+                chat_id,
+                message_id,
+                number,
+            },
+        ),
+    }
+}
+
+fn missed(event: &'static str, data: &impl serde::Serialize) -> Result<Missed, Error> {
+    let data = serde_json::to_value(data).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(Missed { event, data })
+}

@@ -1,0 +1,111 @@
+//! Telling of what happened to a message: numbered in the chat's stream when everyone may know, in the stream of
+//! each who may when not.
+
+use std::collections::BTreeSet;
+
+use khaya_wire::{
+    Message, UserId,
+    event::{MessageDeleted, MessageEvent, Number, name},
+};
+
+use super::{
+    Tx,
+    events::{self, Kind},
+    members::Member,
+};
+use crate::{
+    Error,
+    realtime::{Frame, Outgoing},
+};
+
+/// Tells everyone who can see `message`, which is given as its sender sees it.
+pub(crate) async fn message(
+    tx: &mut Tx<'_>,
+    message: &Message,
+    members: &[Member],
+    kind: Kind,
+) -> Result<(), Error> {
+    let mut for_others = message.clone();
+    for_others.client_id = None;
+    if message.is_restricted() {
+        for member in audience(message, members) {
+            let number =
+                events::in_private(tx, &member.user, &message.chat_id, kind, Some(&message.id)).await?;
+            let seen = if member.user == message.sender_id {
+                message
+            } else {
+                &for_others
+            };
+            let frame = frame(kind, seen, number)?;
+            tx.tell(Outgoing::Event {
+                to: vec![member.user.clone()],
+                frame,
+            });
+        }
+        return Ok(());
+    }
+    let number = events::in_chat(tx, &message.chat_id, kind, Some(&message.id)).await?;
+    let is_sender = |user: &UserId| *user == message.sender_id;
+    let others = members
+        .iter()
+        .map(|member| member.user.clone())
+        .filter(|user| !is_sender(user))
+        .collect();
+    let for_others = frame(kind, &for_others, number)?;
+    tx.tell(Outgoing::Event {
+        to: others,
+        frame: for_others,
+    });
+    if members.iter().any(|member| is_sender(&member.user)) {
+        let frame = frame(kind, message, number)?;
+        tx.tell(Outgoing::Event {
+            to: vec![message.sender_id.clone()],
+            frame,
+        });
+    }
+    Ok(())
+}
+
+/// Who of the members can see a message: its sender, the users listed, the members whose role is listed.
+pub(crate) fn audience<'m>(message: &Message, members: &'m [Member]) -> impl Iterator<Item = &'m Member> {
+    let everyone = !message.is_restricted();
+    let users: BTreeSet<UserId> = message
+        .visible_to
+        .iter()
+        .flatten()
+        .chain([&message.sender_id])
+        .cloned()
+        .collect();
+    let roles: BTreeSet<String> = message.visible_to_roles.iter().flatten().cloned().collect();
+    members
+        .iter()
+        .filter(move |member| everyone || users.contains(&member.user) || roles.contains(&member.server_role))
+}
+
+fn frame(kind: Kind, message: &Message, number: Number) -> Result<Frame, Error> {
+    let event = |name| {
+        Frame::event(
+            name,
+            &MessageEvent {
+                chat_id: message.chat_id.clone(),
+                message: message.clone(),
+                number: Some(number),
+            },
+        )
+    };
+    match kind {
+        Kind::NewMessage => event(name::NEW_MESSAGE),
+        Kind::MessageUpdated => event(name::MESSAGE_UPDATED),
+        Kind::MessageDeleted => Frame::event(
+            name::MESSAGE_DELETED,
+            &MessageDeleted {
+                chat_id: message.chat_id.clone(),
+                message_id: message.id.clone(),
+                number: Some(number),
+            },
+        ),
+        Kind::ChatUpdated | Kind::ChatRemoved => {
+            Err(Error::Internal("this event is not about a message".to_owned()))
+        }
+    }
+}
