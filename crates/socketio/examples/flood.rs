@@ -6,6 +6,7 @@
 //! `cpu_s` is of this process between `start` and `done`, `rss_mb` its peak; `null` where the system does not say.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
+#![expect(clippy::disallowed_methods, reason = "it measures")]
 
 use std::time::Instant;
 

@@ -1,5 +1,10 @@
 //! A computer that sleeps: its monotonic clock stands still meanwhile, and only the wall clock tells.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the origin of time, which no result depends on"
+)]
+
 use std::time::{Duration, Instant, SystemTime};
 
 use khaya_socketio::{

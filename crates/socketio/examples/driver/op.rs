@@ -81,7 +81,9 @@ fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
     let values: Option<BTreeMap<String, Value>> = Option::deserialize(deserializer)?;
     let text = |value| match value {
         Value::String(text) => text,
-        other => other.to_string(),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            other.to_string()
+        }
     };
     Ok(values
         .unwrap_or_default()

@@ -205,9 +205,14 @@ impl Client {
     fn begin(&mut self, now: Now, attempt: Option<u32>, out: &mut Vec<Output>) {
         self.end_session();
         let mut options = self.options.engine.clone();
-        let remembered = (self.options.remember_upgrade && self.upgraded_before).then_some(Transport::WebSocket);
+        let remembered =
+            (self.options.remember_upgrade && self.upgraded_before).then_some(Transport::WebSocket);
         let first = remembered.or(self.fallback);
-        if let Some(place) = options.transports.iter().position(|transport| Some(*transport) == first) {
+        if let Some(place) = options
+            .transports
+            .iter()
+            .position(|transport| Some(*transport) == first)
+        {
             options.transports[..=place].rotate_right(1);
         }
         let engine = Engine::open(now, options, &mut self.said);

@@ -152,7 +152,11 @@ impl Client {
         let attachments = emission.body.attachments.clone();
         if namespace.options.tells_sending {
             let (name, json) = (emission.name.clone(), emission.body.json.clone());
-            out.push(Output::Sending { socket: emission.socket, name, json });
+            out.push(Output::Sending {
+                socket: emission.socket,
+                name,
+                json,
+            });
         }
         self.send_packet(Outgoing {
             frame,

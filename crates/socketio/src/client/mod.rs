@@ -7,6 +7,7 @@
 mod backoff;
 mod connection;
 mod emission;
+mod incoming;
 mod namespace;
 #[cfg(test)]
 mod pair;

@@ -30,7 +30,9 @@ impl Cookies {
     /// Keeps what a response sets, and forgets what it lets expire.
     pub(super) fn store(&mut self, headers: &HeaderMap, now: SystemTime) {
         for line in headers.get_all(header::SET_COOKIE) {
-            let Some((name, cookie)) = line.to_str().ok().and_then(|line| parse(line, now)) else { continue };
+            let Some((name, cookie)) = line.to_str().ok().and_then(|line| parse(line, now)) else {
+                continue;
+            };
             if cookie.expires.is_some_and(|expires| expires <= now) {
                 self.kept.remove(&name);
             } else if self.kept.len() < MOST || self.kept.contains_key(&name) {
@@ -59,8 +61,12 @@ impl Cookies {
 fn parse(line: &str, now: SystemTime) -> Option<(String, Cookie)> {
     let mut parts = line.split(';');
     let (name, value) = parts.next()?.split_once('=')?;
-    let mut cookie =
-        Cookie { value: value.trim().to_owned(), path: "/".to_owned(), secure: false, expires: None };
+    let mut cookie = Cookie {
+        value: value.trim().to_owned(),
+        path: "/".to_owned(),
+        secure: false,
+        expires: None,
+    };
     let mut age = None;
     for part in parts {
         let (attribute, value) = part.split_once('=').unwrap_or((part, ""));
@@ -76,7 +82,11 @@ fn parse(line: &str, now: SystemTime) -> Option<(String, Cookie)> {
     // Max-Age has precedence, wherever it stands.
     if let Some(seconds) = age {
         let lasts = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-        cookie.expires = if lasts.is_zero() { Some(SystemTime::UNIX_EPOCH) } else { now.checked_add(lasts) };
+        cookie.expires = if lasts.is_zero() {
+            Some(SystemTime::UNIX_EPOCH)
+        } else {
+            now.checked_add(lasts)
+        };
     }
     let name = name.trim();
     (!name.is_empty()).then(|| (name.to_owned(), cookie))
@@ -107,19 +117,37 @@ mod tests {
     #[test]
     fn are_sent_back_by_name_until_they_expire() {
         let path = "/socket.io/";
-        assert_eq!(sent(&["a=1; Path=/; HttpOnly", "b=2"], path, false, 0).unwrap(), "a=1; b=2");
+        assert_eq!(
+            sent(&["a=1; Path=/; HttpOnly", "b=2"], path, false, 0).unwrap(),
+            "a=1; b=2"
+        );
         assert_eq!(sent(&["a=1", "a=2"], path, false, 0).unwrap(), "a=2");
         assert_eq!(sent(&["a=1; Max-Age=10"], path, false, 9).unwrap(), "a=1");
         assert_eq!(sent(&["a=1; Max-Age=10"], path, false, 10), None);
         assert_eq!(sent(&["a=1", "a=; Max-Age=0"], path, false, 0), None);
-        assert_eq!(sent(&["a=1; Expires=Wed, 21 Oct 2015 07:28:00 GMT"], path, false, 0), None);
-        assert_eq!(sent(&["a=1; Expires=Wed, 21 Oct 2015 07:28:00 GMT; Max-Age=5"], path, false, 0).unwrap(), "a=1");
+        assert_eq!(
+            sent(&["a=1; Expires=Wed, 21 Oct 2015 07:28:00 GMT"], path, false, 0),
+            None
+        );
+        assert_eq!(
+            sent(
+                &["a=1; Expires=Wed, 21 Oct 2015 07:28:00 GMT; Max-Age=5"],
+                path,
+                false,
+                0
+            )
+            .unwrap(),
+            "a=1"
+        );
         assert_eq!(sent(&["nonsense", "=x", ""], path, false, 0), None);
     }
 
     #[test]
     fn stay_on_their_path_and_off_plain_http() {
-        assert_eq!(sent(&["a=1; Path=/socket.io"], "/socket.io/", false, 0).unwrap(), "a=1");
+        assert_eq!(
+            sent(&["a=1; Path=/socket.io"], "/socket.io/", false, 0).unwrap(),
+            "a=1"
+        );
         assert_eq!(sent(&["a=1; Path=/socket"], "/socket.io/", false, 0), None);
         assert_eq!(sent(&["a=1; Secure"], "/socket.io/", false, 0), None);
         assert_eq!(sent(&["a=1; Secure"], "/socket.io/", true, 0).unwrap(), "a=1");

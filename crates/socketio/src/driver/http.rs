@@ -98,7 +98,10 @@ impl Http {
 
     fn store(&self, response: &Response) {
         if let Some(cookies) = &self.cookies {
-            cookies.lock().unwrap_or_else(PoisonError::into_inner).store(response.headers(), now());
+            cookies
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .store(response.headers(), now());
         }
     }
 
@@ -135,7 +138,10 @@ impl Http {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver is where the clocks are read"
+)]
 fn now() -> SystemTime {
     SystemTime::now()
 }

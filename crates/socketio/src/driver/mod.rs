@@ -25,8 +25,18 @@ pub(crate) fn start(options: ClientBuilder, url: Url, headers: HeaderMap) -> Res
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
     let handle = Arc::new(Handle::new(options.queue_capacity));
     // Without the query, which may hold what is nobody's business.
-    let server = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
-    let http = Http::new(url, headers, options.cookies, options.http_client, options.websocket_client);
+    let server = format!(
+        "{}:{}",
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or(0)
+    );
+    let http = Http::new(
+        url,
+        headers,
+        options.cookies,
+        options.http_client,
+        options.websocket_client,
+    );
     let machine = client::Client::new(client::Options {
         engine: engine::Options {
             transports: options.transports,

@@ -104,8 +104,11 @@ impl Outlets {
 
     /// Whether a queue is full. The task is woken when it no longer is.
     pub(super) fn is_full(&self, context: &mut Context<'_>) -> bool {
-        self.queues.iter().fold(false, |full, outlet| {
-            outlet.queue.poll_room(context).is_pending() || full
-        })
+        // All are asked, so that each of them wakes the task.
+        let full = self
+            .queues
+            .iter()
+            .filter(|outlet| outlet.queue.poll_room(context).is_pending());
+        full.count() > 0
     }
 }

@@ -3,18 +3,23 @@
 //!
 //! Never does: reconnect, which is a new session; look into messages.
 
+mod carrier;
+mod input;
 mod outbox;
+mod output;
 mod upgrade;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio_tungstenite::tungstenite::Utf8Bytes;
-
-pub use self::outbox::Outgoing;
-use self::{outbox::Outbox, upgrade::Upgrade};
+use self::{carrier::Carrier, outbox::Outbox, upgrade::Upgrade};
+pub use self::{
+    input::Input,
+    outbox::Outgoing,
+    output::{Farewell, Output},
+};
 use crate::{
     codec::{
-        frame::{self, Frame, Handshake, Packet},
+        frame::{self, Handshake, Packet},
         payload,
     },
     event::{DisconnectReason, Transport},
@@ -23,76 +28,6 @@ use crate::{
 
 /// The longest that a transport may take while another waits for its chance.
 const SHARE: Duration = Duration::from_secs(6);
-
-/// What the engine is told.
-#[derive(Debug)]
-pub enum Input {
-    /// The WebSocket that was asked for is open.
-    WebSocketOpened,
-    /// It brought a message.
-    WebSocketFrame(Frame),
-    /// What was given to it last is with the operating system.
-    WebSocketWritten,
-    /// It failed, or could not be opened.
-    WebSocketFailed(Arc<str>),
-    /// It was closed in an orderly way.
-    WebSocketClosed(Arc<str>),
-    /// A GET brought a packet; more may follow.
-    Polled(Utf8Bytes),
-    /// The GET ended as it should, after all its packets.
-    GetDone,
-    /// The GET failed.
-    GetFailed(Arc<str>),
-    /// The POST was answered as it should be.
-    PostDone,
-    /// The POST failed.
-    PostFailed(Arc<str>),
-    /// The application does not keep up, and nothing is read until it does.
-    Stalled(bool),
-    /// Time has passed.
-    Tick,
-}
-
-/// What the engine says.
-#[derive(Debug)]
-pub enum Output {
-    /// Open a WebSocket, for a new session or for the one with this id.
-    OpenWebSocket(Option<Arc<str>>),
-    /// Write these, and say when they are written.
-    SendWebSocket(Vec<Frame>),
-    /// Let go of the WebSocket: the probe failed.
-    DropWebSocket,
-    /// Let go of what was tried: another transport is.
-    Abandon,
-    /// Send a GET, for a new session or for the one with this id.
-    Get(Option<Arc<str>>),
-    /// Send a POST.
-    Post {
-        /// The session.
-        sid: Arc<str>,
-        /// The payload.
-        body: String,
-    },
-    /// The session is open.
-    Opened {
-        /// Its id.
-        sid: Arc<str>,
-        /// What it was opened over.
-        transport: Transport,
-    },
-    /// A text message for the layer above, the type's byte in front.
-    Text(Utf8Bytes),
-    /// A binary message for the layer above.
-    Binary(bytes::Bytes),
-    /// The server's heartbeat came, and was answered.
-    Pinged,
-    /// The packet with this token is written.
-    Written(u64),
-    /// The session moved to the WebSocket.
-    Upgraded,
-    /// The session ended, or never began.
-    Closed(DisconnectReason),
-}
 
 /// The choices that an engine takes.
 #[derive(Debug, Clone)]
@@ -136,35 +71,14 @@ struct Session {
     answer: Option<Deadline>,
 }
 
-/// What carries a session.
-#[derive(Debug)]
-enum Carrier {
-    Polling {
-        getting: bool,
-        posting: bool,
-        upgrade: Upgrade,
-    },
-    WebSocket {
-        writing: bool,
-    },
-}
-
-/// What is left of a session that the client closes.
-#[derive(Debug)]
-pub struct Farewell {
-    /// The session; none if there was none yet.
-    pub sid: Option<Arc<str>>,
-    /// What carries it.
-    pub transport: Transport,
-    /// What is still to be written before it is closed: for a WebSocket, one batch; for polling, one a POST, and
-    /// the packet that closes the session is the last.
-    pub batches: Vec<Vec<Frame>>,
-}
-
 impl Engine {
     /// Begins a session.
     pub fn open(now: Now, options: Options, out: &mut Vec<Output>) -> Self {
-        let mut engine = Self { options, state: State::Closed, outbox: Outbox::default() };
+        let mut engine = Self {
+            options,
+            state: State::Closed,
+            outbox: Outbox::default(),
+        };
         engine.try_transport(now, 0, out);
         engine
     }
@@ -292,7 +206,8 @@ impl Engine {
                         self.opened(now, handshake, via, out);
                     }
                 }
-                Packet::Close => self.fail(now, 
+                Packet::Close => self.fail(
+                    now,
                     DisconnectReason::TransportClose("closed by the server".into()),
                     out,
                 ),
@@ -315,7 +230,8 @@ impl Engine {
                     }
                     Packet::Noop | Packet::Pong(_) => {}
                     Packet::Close => {
-                        self.fail(now, 
+                        self.fail(
+                            now,
                             DisconnectReason::TransportClose("closed by the server".into()),
                             out,
                         );
@@ -387,7 +303,8 @@ impl Engine {
         match &mut self.state {
             State::Closed => {}
             State::Opening { .. } => {
-                self.fail(now, 
+                self.fail(
+                    now,
                     DisconnectReason::TransportError("the server sent no handshake".into()),
                     out,
                 );
@@ -473,7 +390,9 @@ impl Engine {
             State::Open(session) => session,
         };
         match session.answer {
-            None if session.silence.has_passed(now) => return self.fail(now, DisconnectReason::PingTimeout, out),
+            None if session.silence.has_passed(now) => {
+                return self.fail(now, DisconnectReason::PingTimeout, out);
+            }
             Some(answer) if answer.has_passed(now) => {
                 session.answer = Some(Deadline::after(now, session.handshake.answer_interval()));
                 self.send(Outgoing::control("3"), out);
@@ -519,31 +438,10 @@ impl Engine {
             Some(Transport::Polling) => out.push(Output::Get(None)),
             None => {
                 self.state = State::Closed;
-                out.push(Output::Closed(DisconnectReason::TransportError("no transport".into())));
+                out.push(Output::Closed(DisconnectReason::TransportError(
+                    "no transport".into(),
+                )));
             }
-        }
-    }
-}
-
-impl Carrier {
-    fn transport(&self) -> Transport {
-        match self {
-            Self::Polling { .. } => Transport::Polling,
-            Self::WebSocket { .. } => Transport::WebSocket,
-        }
-    }
-
-    fn is_free(&self) -> bool {
-        match self {
-            Self::Polling { posting, upgrade, .. } => !posting && !upgrade.pauses(),
-            Self::WebSocket { writing } => !writing,
-        }
-    }
-
-    fn deadline(&self) -> Option<Deadline> {
-        match self {
-            Self::Polling { upgrade, .. } => upgrade.deadline(),
-            Self::WebSocket { .. } => None,
         }
     }
 }

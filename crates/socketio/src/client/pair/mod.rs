@@ -139,7 +139,7 @@ impl Pair {
         if self.server.wake_at().is_some_and(|at| at <= self.now) {
             let mut actions = Vec::new();
             self.server.tick(self.now, &mut actions);
-            self.network.from_server(self.now, actions, &mut self.random);
+            self.network.do_for_server(self.now, actions, &mut self.random);
         }
         if wake.is_some_and(|at| at <= self.now) {
             self.tell(Input::Engine(EngineInput::Tick));
@@ -157,7 +157,7 @@ impl Pair {
         if act.server_speaks {
             let mut actions = Vec::new();
             self.server.speak(&mut self.random, &mut actions);
-            self.network.from_server(self.now, actions, &mut self.random);
+            self.network.do_for_server(self.now, actions, &mut self.random);
         }
         if let Some(stalled) = act.stalled
             && stalled != self.stalled
@@ -172,12 +172,14 @@ impl Pair {
 
     /// The driver reads nothing while the application does not keep up.
     fn bring(&mut self, input: EngineInput) {
-        match input {
-            EngineInput::WebSocketWritten | EngineInput::PostDone | EngineInput::PostFailed(_) => {
-                self.tell(Input::Engine(input));
-            }
-            input if self.stalled => self.held.push_back(input),
-            input => self.tell(Input::Engine(input)),
+        let of_writing = matches!(
+            input,
+            EngineInput::WebSocketWritten | EngineInput::PostDone | EngineInput::PostFailed(_)
+        );
+        if self.stalled && !of_writing {
+            self.held.push_back(input);
+        } else {
+            self.tell(Input::Engine(input));
         }
     }
 
@@ -191,19 +193,13 @@ impl Pair {
             if self.trace {
                 eprintln!("{:?} > {output:?}", self.now);
             }
-            match output {
-                output @ (Output::OpenWebSocket(_)
-                | Output::SendWebSocket(_)
-                | Output::DropWebSocket
-                | Output::Get(_)
-                | Output::Post { .. }
-                | Output::Leave(_)) => {
-                    if matches!(output, Output::Leave(_)) {
-                        self.held.clear();
-                    }
-                    self.network.from_client(self.now, output, &mut self.random);
-                }
-                output => self.application.hear(self.now, output, &mut self.random),
+            if matches!(output, Output::Leave(_)) {
+                self.held.clear();
+            }
+            if network::concerns(&output) {
+                self.network.do_for_client(self.now, output, &mut self.random);
+            } else {
+                self.application.hear(self.now, output, &mut self.random);
             }
         }
     }

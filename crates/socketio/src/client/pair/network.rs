@@ -103,7 +103,7 @@ impl Network {
     }
 
     /// Does what the client says.
-    pub(super) fn from_client(&mut self, now: Duration, output: Output, random: &mut Random) {
+    pub(super) fn do_for_client(&mut self, now: Duration, output: Output, random: &mut Random) {
         match output {
             Output::OpenWebSocket(sid) => {
                 self.ids += 1;
@@ -224,12 +224,12 @@ impl Network {
                 }
             }
         }
-        self.from_server(now, actions, random);
+        self.do_for_server(now, actions, random);
         Vec::new()
     }
 
     /// Does what the server says.
-    pub(super) fn from_server(&mut self, now: Duration, actions: Vec<Action>, random: &mut Random) {
+    pub(super) fn do_for_server(&mut self, now: Duration, actions: Vec<Action>, random: &mut Random) {
         for action in actions {
             match action {
                 Action::Frame { websocket, frame } => {
@@ -385,6 +385,27 @@ impl Network {
             3 => Fate::IsLost,
             _ => Fate::Arrives,
         }
+    }
+}
+
+/// Whether the client says this to the network; the rest is for the application.
+pub(super) fn concerns(output: &Output) -> bool {
+    match output {
+        Output::OpenWebSocket(_)
+        | Output::SendWebSocket(_)
+        | Output::DropWebSocket
+        | Output::Get(_)
+        | Output::Post { .. }
+        | Output::Leave(_) => true,
+        Output::AskAuth { .. }
+        | Output::Refused { .. }
+        | Output::Connected { .. }
+        | Output::Disconnected { .. }
+        | Output::ConnectError { .. }
+        | Output::Event { .. }
+        | Output::Settled { .. }
+        | Output::Sending { .. }
+        | Output::Connection(_) => false,
     }
 }
 
