@@ -9,6 +9,7 @@
  * @typedef {import("../message-row.js").Row} Row
  */
 
+import { AwayMark } from "../away-mark.js";
 import { showFailure } from "../failure.js";
 import { wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
@@ -23,6 +24,10 @@ import { t } from "../words.js";
 const AHEAD = 1.5;
 /** Where the first unread message stands at first, in heights of the view. */
 const UNREAD_AT = 0.25;
+/** What is left above a message for the unread line, in pixels. */
+const LINE_HEIGHT = 64;
+/** After this long, scrolling at an end asks for more again, where the first time gave nothing. */
+const ASKED_AGAIN = 2_000;
 /** More new messages than this are told as a number. */
 const TOLD_WHOLE = 3;
 /** How often the names of days are looked at anew. */
@@ -52,9 +57,11 @@ export class MessageTimeline extends HTMLElement {
   #resume = null;
   /** The newest message that has been in view. */
   #lastSeenKey = "";
-  /** The ends of the window at which more was asked for: once each. */
-  #askedBefore = "";
-  #askedAfter = "";
+  #away = new AwayMark();
+  /** Whether the chat has been answered since it was opened: then the line of its opening is of no more use. */
+  #isAnswered = false;
+  /** The ends of the window at which more was asked for: once each, and again after a while of scrolling. */
+  #asked = { before: "", after: "", at: 0 };
 
   connectedCallback() {
     this.#news.className = "visually-hidden";
@@ -73,7 +80,14 @@ export class MessageTimeline extends HTMLElement {
     });
     resized.observe(this.#scroller);
     resized.observe(this.#list);
-    for (const type of ["focus", "blur"]) window.addEventListener(type, () => this.#look());
+    window.addEventListener("focus", () => {
+      this.#away.comeBack();
+      this.#look();
+    });
+    window.addEventListener("blur", () => {
+      this.#away.leave(this.#items);
+      this.#look();
+    });
     document.addEventListener("visibilitychange", () => this.#look());
     setInterval(() => this.#fill(), DAYS_EVERY);
   }
@@ -91,6 +105,7 @@ export class MessageTimeline extends HTMLElement {
       this.#begin();
     }
     if (!isOther && this.#anchor.notice()) this.#isPlacing = false;
+    this.#away.update(timeline);
     this.#fill();
     if (!open) return;
     this.#place();
@@ -112,6 +127,9 @@ export class MessageTimeline extends HTMLElement {
   /** Shows the newest messages from now on; for when the person has sent one. */
   follow() {
     this.#isPlacing = false;
+    this.#isAnswered = true;
+    this.#away.clear();
+    this.#fill();
     this.#anchor.following = true;
     if (this.#open?.hasNewer) void wish({ type: "jumpToNewest" });
     this.#anchor.restore();
@@ -121,14 +139,16 @@ export class MessageTimeline extends HTMLElement {
     this.#isPlacing = true;
     this.#anchor.following = true;
     this.#lastSeenKey = "";
-    this.#askedBefore = "";
-    this.#askedAfter = "";
+    this.#asked = { before: "", after: "", at: 0 };
+    this.#isAnswered = false;
+    this.#away.clear();
+    if (this.#away.isAway) this.#away.leave(this.#items);
     this.#focus.forget();
     setText(this.#news, "");
   }
 
   #fill() {
-    this.#rows.show(rowsOf(this.#items, this.#open?.firstUnread ?? null, this.#people), fillRow, isSameRow);
+    this.#rows.show(rowsOf(this.#items, this.#firstUnread(), this.#people), fillRow, isSameRow);
     if (!this.#open) return;
     const { hasOlder, isLoading, failure, kind } = this.#open;
     this.#focus.update(/** @type {HTMLElement | null} */ (this.#list.lastElementChild));
@@ -147,6 +167,7 @@ export class MessageTimeline extends HTMLElement {
   #place() {
     if (!this.#isPlacing) {
       this.#anchor.restore();
+      this.#stayAtLine();
       return;
     }
     const { key, offset } = this.#start();
@@ -162,6 +183,19 @@ export class MessageTimeline extends HTMLElement {
     }
   }
 
+  /** Nobody is there to read: what came first stays in view, and what comes later waits below. */
+  #stayAtLine() {
+    const row = this.#away.isAway && this.#away.first ? this.#rows.get(this.#away.first) : undefined;
+    if (!row || !this.#anchor.following) return;
+    const isGone = row.getBoundingClientRect().top < this.#scroller.getBoundingClientRect().top;
+    if (isGone) this.#anchor.place(row, LINE_HEIGHT);
+  }
+
+  /** @returns {string | null} the key of the message above which the unread line stands */
+  #firstUnread() {
+    return this.#away.first ?? (this.#isAnswered ? null : (this.#open?.firstUnread ?? null));
+  }
+
   /** @returns {{ key: string | null, offset: number }} the message at which reading begins; without a key the end */
   #start() {
     if (this.#resume === "end") return { key: null, offset: 0 };
@@ -169,7 +203,10 @@ export class MessageTimeline extends HTMLElement {
   }
 
   #onScroll() {
-    if (this.#anchor.notice()) this.#isPlacing = false;
+    if (this.#anchor.notice()) {
+      this.#isPlacing = false;
+      if (performance.now() - this.#asked.at > ASKED_AGAIN) this.#asked = { before: "", after: "", at: 0 };
+    }
     this.#look();
   }
 
@@ -192,7 +229,6 @@ export class MessageTimeline extends HTMLElement {
   /** @param {boolean} atEnd */
   #showJump(atEnd) {
     const hidden = atEnd || this.#items.length === 0;
-    this.classList.toggle("away", !hidden);
     this.#jump.hidden = hidden;
     if (hidden) return;
     const seen = this.#items.findIndex((item) => item.key === this.#lastSeenKey);
@@ -204,7 +240,7 @@ export class MessageTimeline extends HTMLElement {
 
   /** @returns {HTMLElement | null} the first unread message, where it is still to come */
   #unreadBelow() {
-    const key = this.#open?.firstUnread;
+    const key = this.#firstUnread();
     const row = key ? this.#rows.get(key) : undefined;
     return row && row.getBoundingClientRect().top > this.#scroller.getBoundingClientRect().bottom ? row : null;
   }
@@ -223,15 +259,15 @@ export class MessageTimeline extends HTMLElement {
     const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
     const first = this.#items[0]?.key ?? "";
     const last = this.#items.at(-1)?.key ?? "";
-    if (hasOlder && scrollTop < clientHeight * AHEAD && this.#askedBefore !== first) {
-      this.#askedBefore = first;
+    if (hasOlder && scrollTop < clientHeight * AHEAD && this.#asked.before !== first) {
+      this.#asked = { ...this.#asked, before: first, at: performance.now() };
       void wish({ type: "loadOlder" });
     } else if (
       hasNewer &&
       scrollHeight - scrollTop - clientHeight < clientHeight * AHEAD &&
-      this.#askedAfter !== last
+      this.#asked.after !== last
     ) {
-      this.#askedAfter = last;
+      this.#asked = { ...this.#asked, after: last, at: performance.now() };
       void wish({ type: "loadNewer" });
     }
   }
