@@ -104,7 +104,7 @@ fn store() -> Store {
 fn list(store: &mut Store, facts: ChatFacts) -> u64 {
     let op = Op::PutChats {
         chats: vec![facts],
-        complete: true,
+        all: Some([chat_id()].into()),
     };
     match store.run(op).unwrap() {
         Answer::Chats { chats, .. } => chats[0].unread,
@@ -285,6 +285,22 @@ fn what_was_read_here_is_not_unread_again() {
     assert_eq!(list(&mut store, facts(6, Some(message(6, "you")))), 1);
     // It takes a join for reading.
     assert_eq!(list(&mut store, facts(2, Some(message(8, "you")))), 2);
+}
+
+#[test]
+fn what_is_known_is_not_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store::open(folder.path()).unwrap().store;
+    sign_in(&mut store, "me");
+    let log = folder.path().join("chat.db-wal");
+    let mut lengths = Vec::new();
+    for _ in 0..3 {
+        list(&mut store, facts(2, Some(message(9, "you"))));
+        put(&mut store, messages(1..=9), Place::NewestPage { has_more: true });
+        lengths.push(fs::metadata(&log).unwrap().len());
+    }
+    assert!(lengths[0] > 0);
+    assert_eq!(lengths[1], lengths[2], "{lengths:?}");
 }
 
 #[test]

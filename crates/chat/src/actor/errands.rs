@@ -13,7 +13,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// The errands that wait, and the one under way.
 pub(super) struct Errands {
     secrets: Arc<dyn Secrets>,
-    /// The machine asks for few, each after the answer to the one before or once a sign-out: it stays short.
+    /// At most one of them stores something, and the others come once a start and once a sign-out.
     waiting: VecDeque<SecretsRequest>,
     under_way: Option<Pin<Box<dyn Future<Output = SecretsAnswer> + Send>>>,
 }
@@ -28,6 +28,11 @@ impl Errands {
     }
 
     pub(super) fn add(&mut self, request: SecretsRequest) {
+        // What is to be stored or forgotten now makes storing something older needless.
+        if request != SecretsRequest::Load {
+            self.waiting
+                .retain(|waiting| !matches!(waiting, SecretsRequest::Save(_)));
+        }
         self.waiting.push_back(request);
         self.begin();
     }

@@ -21,6 +21,9 @@ const FETCH_EVERY: Duration = Duration::from_secs(30);
 /// After a fetch that failed, or that was overtaken by events.
 const FETCH_AGAIN: Duration = Duration::from_secs(3);
 
+/// The longest list that is fetched, in pages.
+const MOST_PAGES: u32 = 50;
+
 /// No two fetches begin within this time, however often they are asked for.
 const FETCH_AT_MOST_EVERY: Duration = Duration::from_millis(500);
 
@@ -48,7 +51,9 @@ pub(super) struct Row {
 /// A fetch of the list on its way.
 #[derive(Debug)]
 struct Fetch {
-    chats: Vec<WireChat>,
+    /// What the pages so far had.
+    listed: HashSet<ChatId>,
+    pages: u32,
     /// In which something was read since it began, so that its counts are not to be believed.
     overtaken: HashSet<ChatId>,
     incarnation: u64,
@@ -140,7 +145,8 @@ impl Chat {
         self.chats.fetched_at = Some(self.now.monotonic);
         self.chats.fetch_at = Some(self.now.monotonic + FETCH_EVERY);
         self.chats.fetch = Some(Fetch {
-            chats: Vec::new(),
+            listed: HashSet::new(),
+            pages: 0,
             overtaken: HashSet::new(),
             incarnation: self.connection.incarnation(),
         });
@@ -151,53 +157,57 @@ impl Chat {
     }
 
     pub(super) fn take_list(&mut self, result: Result<Response, ApiError>) {
-        let everywhere = self.server_has(Feature::Everywhere);
+        let everywhere = self.server_has(Feature::Everywhere) && self.connection.is_up();
         let incarnation = self.connection.incarnation();
         let Some(fetch) = &mut self.chats.fetch else {
             return;
         };
-        match result {
-            Ok(Response::Chats(page)) => {
-                let is_stuck = page.items.is_empty();
-                fetch.chats.extend(page.items);
-                if let Some(cursor) = page.next_cursor.filter(|_| !is_stuck) {
-                    let cursor = Some(cursor);
-                    return self.call(Request::Chats { cursor }, Purpose::List);
-                }
-            }
+        let page = match result {
+            Ok(Response::Chats(page)) => page,
             Ok(_) => return self.list_failed(&ApiError::NotKhaya),
             Err(error) => return self.list_failed(&error),
-        }
-        let Some(fetch) = self.chats.fetch.take() else {
-            return;
         };
-        self.connection.fetch_succeeded();
-        let was_overtaken = !fetch.overtaken.is_empty();
-        let chats = fetch
-            .chats
+        let known = fetch.listed.len();
+        fetch.listed.extend(page.items.iter().map(|chat| chat.id.clone()));
+        fetch.pages += 1;
+        // A page that adds nothing leads nowhere, and a list without end is not read to its end.
+        let goes_on = fetch.listed.len() > known && fetch.pages < MOST_PAGES;
+        let next = page.next_cursor.filter(|_| goes_on);
+        let all = (next.is_none() && fetch.pages < MOST_PAGES).then(|| fetch.listed.clone());
+        let chats = page
+            .items
             .into_iter()
             .map(|chat| ChatFacts {
                 counts: !fetch.overtaken.contains(&chat.id),
                 chat,
             })
             .collect();
+        let is_last = next.is_none();
         let then = Then::List {
-            everywhere: everywhere && self.connection.is_up() && fetch.incarnation == incarnation,
+            everywhere: everywhere && fetch.incarnation == incarnation,
+            is_last,
         };
-        self.store(
-            Op::PutChats {
-                chats,
-                complete: true,
-            },
-            then,
-        );
+        let was_overtaken = !fetch.overtaken.is_empty();
+        self.store(Op::PutChats { chats, all }, then);
+        if next.is_some() {
+            return self.call(Request::Chats { cursor: next }, Purpose::List);
+        }
+        self.chats.fetch = None;
+        self.connection.fetch_succeeded();
         if was_overtaken {
             self.fetch_later();
         }
     }
 
-    pub(super) fn list_is_stored(&mut self, chats: Vec<StoredChat>, absent: Vec<ChatId>, everywhere: bool) {
-        let had_synced = std::mem::replace(&mut self.chats.has_synced, true);
+    pub(super) fn list_is_stored(
+        &mut self,
+        chats: Vec<StoredChat>,
+        absent: Vec<ChatId>,
+        everywhere: bool,
+        is_last: bool,
+    ) {
+        let had_synced = self.chats.has_synced;
+        self.chats.has_synced |= is_last;
         for chat in absent {
             // It may be gone; or it rose to the part of the list that had been fetched already.
             self.call(Request::Chat { chat: chat.clone() }, Purpose::IsThere { chat });
@@ -233,7 +243,7 @@ impl Chat {
         self.store(
             Op::PutChats {
                 chats: vec![facts],
-                complete: false,
+                all: None,
             },
             Then::Chat { open },
         );

@@ -12,9 +12,10 @@ pub(super) enum Then {
     Nothing,
     Load,
     SignIn(Box<rest::SignedIn>),
-    /// The whole list of chats was stored.
+    /// A page of the list of chats was stored.
     List {
         everywhere: bool,
+        is_last: bool,
     },
     /// One chat was stored. With `open` it is shown.
     Chat {
@@ -115,8 +116,8 @@ impl Chat {
             (Then::SignIn(session), Answer::Profile(profile)) => {
                 self.take_profile_at_sign_in(*session, *profile);
             }
-            (Then::List { everywhere }, Answer::Chats { chats, absent }) => {
-                self.list_is_stored(chats, absent, everywhere);
+            (Then::List { everywhere, is_last }, Answer::Chats { chats, absent }) => {
+                self.list_is_stored(chats, absent, everywhere, is_last);
             }
             (Then::Chat { open }, Answer::Chats { chats, .. }) => self.chat_is_stored(chats, open),
             (Then::Removed { chat }, _) => self.chat_is_gone(&chat),

@@ -31,9 +31,8 @@ pub(super) fn put(
     db: &Connection,
     account: &Account,
     chats: Vec<ChatFacts>,
-    complete: bool,
+    all: Option<&HashSet<ChatId>>,
 ) -> Result<Answer, StoreError> {
-    let listed: HashSet<ChatId> = chats.iter().map(|facts| facts.chat.id.clone()).collect();
     let drafts = drafts(db, account)?;
     let mut stored = Vec::with_capacity(chats.len());
     for facts in chats {
@@ -42,9 +41,9 @@ pub(super) fn put(
         stored.push(chat);
     }
     let mut absent = Vec::new();
-    if complete {
+    if let Some(all) = all {
         absent = ids(db, account)?;
-        absent.retain(|chat| !listed.contains(chat));
+        absent.retain(|chat| !all.contains(chat));
         db.execute(
             "UPDATE accounts SET has_synced = 1 WHERE number = ?1",
             [account.number],

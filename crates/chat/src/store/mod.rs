@@ -15,7 +15,7 @@ mod profile;
 mod schema;
 mod worker;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use khaya_wire::{Chat, ChatId, ClientId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery};
 
@@ -50,8 +50,11 @@ pub enum Op {
     PutServer { discovery: Option<Discovery> },
     /// Nobody is signed in any more. Nothing of theirs is removed. → [`Answer::Done`]
     SignOut,
-    /// Chats as the server has them; with `complete` they are all there are. → [`Answer::Chats`]
-    PutChats { chats: Vec<ChatFacts>, complete: bool },
+    /// Chats as the server has them. With the last of them comes which chats there are. → [`Answer::Chats`]
+    PutChats {
+        chats: Vec<ChatFacts>,
+        all: Option<HashSet<ChatId>>,
+    },
     /// A chat that is no longer there for this person. → [`Answer::Done`]
     RemoveChat { chat: ChatId },
     /// Messages of one chat. → [`Answer::Put`]
@@ -153,7 +156,7 @@ pub enum Answer {
     Profile(Box<Profile>),
     Chats {
         chats: Vec<StoredChat>,
-        /// Stored chats that were not among them, though they were said to be all.
+        /// Stored chats that are not among those that there are.
         absent: Vec<ChatId>,
     },
     Put(Put),
@@ -340,7 +343,7 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
             *account = None;
             Answer::Done
         }
-        Op::PutChats { chats, complete } => chats::put(db, &of(account)?, chats, complete)?,
+        Op::PutChats { chats, all } => chats::put(db, &of(account)?, chats, all.as_ref())?,
         Op::RemoveChat { chat } => {
             chats::remove(db, &of(account)?, &chat)?;
             Answer::Done

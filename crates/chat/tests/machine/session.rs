@@ -10,7 +10,7 @@ use khaya_chat::{
 };
 use khaya_wire::{Code, Timestamp, rest};
 
-use crate::desk::{Desk, WALL, discovery, is_list, is_refresh, is_send, message, refused, sign_in};
+use crate::desk::{Desk, WALL, chat, discovery, is_list, is_refresh, is_send, message, refused, sign_in};
 
 fn failure(desk: &Desk) -> Option<String> {
     match desk.view().session {
@@ -242,4 +242,26 @@ fn a_later_start_learns_what_the_server_has_become() {
         panic!()
     };
     assert!(features.contains(&"receipts".to_owned()), "{features:?}");
+}
+
+#[test]
+fn a_list_without_end_is_not_read_to_its_end() {
+    let mut desk = Desk::connected(true);
+    desk.want(Intent::Refresh).unwrap();
+    desk.wait(Duration::from_secs(1));
+    let mut pages = 0;
+    while desk.count(is_list) > 0 {
+        let page = khaya_wire::Page {
+            items: vec![chat(&format!("x{pages}"), khaya_wire::ChatKind::Group)],
+            next_cursor: Some("more".into()),
+        };
+        desk.answer_where(is_list, Ok(Response::Chats(page)));
+        pages += 1;
+    }
+    assert_eq!(pages, 50);
+    assert_eq!(
+        desk.view().chats.len(),
+        52,
+        "what is not in an unfinished list is not gone"
+    );
 }

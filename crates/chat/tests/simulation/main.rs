@@ -19,7 +19,7 @@ mod world;
 use std::panic::{self, AssertUnwindSafe};
 
 /// Seeds of each level in every run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 100;
 
 #[test]
 fn nothing_is_lost_or_doubled_on_full() {
