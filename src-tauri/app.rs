@@ -18,10 +18,11 @@ use crate::{
     deep_link::DeepLink,
     host::Host,
     link::{Answer, EventName, Question, ToApp, ToWindow},
+    notifications::Remark,
     profile::Profile,
     questions::{self, Pending},
     settings::Settings,
-    tray::Tray,
+    tray::{Tray, Unread},
     updates,
 };
 
@@ -59,13 +60,19 @@ pub(crate) enum AppError {
     Window,
 }
 
+/// By what the app shows itself.
+pub(crate) struct Faces {
+    pub(crate) host: Host,
+    pub(crate) tray: Tray,
+    pub(crate) remarks: mpsc::Sender<Remark>,
+}
+
 /// The app while it runs.
 pub(crate) struct App {
     profile: Profile,
     settings: Settings,
     chat: actor::Handle,
-    tray: Tray,
-    host: Host,
+    faces: Faces,
     window: Window,
     /// How many windows in a row have failed at once.
     failures: u32,
@@ -73,7 +80,7 @@ pub(crate) struct App {
     /// A link that the next page is to follow.
     link: Option<String>,
     /// What is told as unread in tray and title.
-    unread: u64,
+    unread: Unread,
     focus: watch::Sender<bool>,
     /// To the feed of updates, and from it.
     requests: mpsc::Sender<updates::Request>,
@@ -135,8 +142,7 @@ impl App {
         profile: Profile,
         settings: Settings,
         chat: actor::Handle,
-        tray: Tray,
-        host: Host,
+        faces: Faces,
         asked: mpsc::Receiver<Ask>,
         server: Option<String>,
     ) -> Self {
@@ -150,12 +156,11 @@ impl App {
             settings,
             views: chat.view(),
             chat,
-            tray,
-            host,
+            faces,
             window: Window::Gone,
             failures: 0,
             link: None,
-            unread: 0,
+            unread: Unread::default(),
             focus,
             requests,
             updates,
@@ -168,7 +173,7 @@ impl App {
     pub(crate) async fn run(mut self, visible: bool) -> Result<(), AppError> {
         if visible {
             self.show()?;
-        } else if !self.tray.is_there() {
+        } else if !self.faces.tray.is_there() {
             tracing::warn!("there is no tray to hide in; the window is shown");
             self.show()?;
         }
@@ -233,7 +238,12 @@ impl App {
             Event::WindowEnded => return self.window_ended().await,
             Event::Left => {
                 self.say(ToWindow::End);
-                return Ok(after(self.forget_window().await));
+                let then = self.forget_window().await;
+                if then == Some(Then::ToTray) && self.profile.first_time_in_tray() {
+                    // Said once, and not so important that anything should wait for it.
+                    let _ = self.faces.remarks.try_send(Remark::InTray);
+                }
+                return Ok(after(then));
             }
             Event::Hangs => {
                 tracing::error!("the page hangs and begins anew");
@@ -301,7 +311,7 @@ impl App {
             }
             ToApp::Settings(settings) => self.settings.replace(settings),
             ToApp::CloseRequested => {
-                let stay = self.tray.is_there() && self.settings.close_to_tray();
+                let stay = self.faces.tray.is_there() && self.settings.close_to_tray();
                 return self.leave(if stay { Then::ToTray } else { Then::Quit });
             }
         }
@@ -319,7 +329,7 @@ impl App {
             } => Window::Open(line),
             leaving @ Window::Leaving { then: Then::Quit, .. } => leaving,
             Window::Gone => {
-                let (to_window, hears) = self.host.open()?;
+                let (to_window, hears) = self.faces.host.open()?;
                 Window::Open(Line {
                     to_window,
                     hears,
@@ -329,7 +339,7 @@ impl App {
             }
         };
         if matches!(self.window, Window::Open(_)) {
-            self.say(ToWindow::Title(title(self.profile.name(), self.unread)));
+            self.say(ToWindow::Title(title(self.profile.name(), self.unread.total)));
             self.say(ToWindow::Show);
         }
         Ok(())
@@ -397,7 +407,7 @@ impl App {
             Window::Open(line) => (line, None),
             Window::Gone => return None,
         };
-        self.host.close((line.to_window, line.hears));
+        self.faces.host.close((line.to_window, line.hears));
         then
     }
 
@@ -412,11 +422,11 @@ impl App {
 
     /// Keeps tray and title in step with the view.
     async fn tell_unread(&mut self) {
-        let unread = self.views.borrow_and_update().unread;
+        let unread = Unread::of(&self.views.borrow_and_update());
         if unread != self.unread {
             self.unread = unread;
-            self.say(ToWindow::Title(title(self.profile.name(), unread)));
-            self.tray.tell_unread(unread).await;
+            self.say(ToWindow::Title(title(self.profile.name(), self.unread.total)));
+            self.faces.tray.tell_unread(&self.unread).await;
         }
     }
 }

@@ -35,10 +35,10 @@ use anyhow::Context;
 use clap::Parser;
 use khaya_chat::actor;
 use reqwest::redirect::Policy;
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, sync::mpsc};
 
 use crate::{
-    app::App,
+    app::{App, Faces},
     arguments::Arguments,
     ask::{Ask, Asks},
     deep_link::DeepLink,
@@ -207,10 +207,12 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()>
         None => {}
     });
     let tray = Tray::start(&surface, profile.name(), asks.clone()).await;
+    let (remarks, remarked) = mpsc::channel(1);
     tokio::spawn(notifications::serve(
         surface,
         settings.clone(),
         requests,
+        remarked,
         asks.clone(),
     ));
     if let Some(link) = link {
@@ -220,9 +222,16 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()>
     if let Some(sign_in) = sign_in {
         tokio::spawn(sign_in.run(chat.clone()));
     }
-    App::new(profile, settings, chat, tray, host, asked, server)
-        .run(visible)
-        .await?;
+    App::new(
+        profile,
+        settings,
+        chat,
+        Faces { host, tray, remarks },
+        asked,
+        server,
+    )
+    .run(visible)
+    .await?;
     Ok(())
 }
 

@@ -88,6 +88,11 @@ impl Profile {
         self.root.join("window.json")
     }
 
+    /// Made when the person has been told that closing the window leaves the app in the tray. True the first time.
+    pub(crate) fn first_time_in_tray(&self) -> bool {
+        fs::File::create_new(self.root.join("told-of-tray")).is_ok()
+    }
+
     pub(crate) fn lock(&self) -> PathBuf {
         self.root.join("lock")
     }

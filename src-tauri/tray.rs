@@ -1,8 +1,10 @@
-//! The icon in the panel: how much is unread, and a menu to open and to quit.
+//! The icon in the panel: how much is unread, and a menu to open a chat or the window, and to quit.
 //!
 //! On Linux the StatusNotifierItem protocol itself, which tells whether a panel shows it and needs no GTK;
 //! elsewhere Tauri's tray.
 
+use khaya_chat::View;
+use khaya_wire::ChatId;
 use tauri::image::Image;
 
 #[cfg(target_os = "linux")]
@@ -14,8 +16,50 @@ mod platform;
 
 pub(crate) use platform::Tray;
 
+/// How many chats the menu names.
+const NAMED_CHATS: usize = 5;
+
+/// The longest name in the menu, in characters.
+const MAX_NAME: usize = 40;
+
 const OPEN: &str = "Open Khaya";
 const QUIT: &str = "Quit";
+
+/// What tray and title tell as unread: the view's own number, and its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) total: u64,
+    /// The latest chats with something unread that are not muted.
+    chats: Vec<UnreadChat>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "the menu there names no chats")
+)]
+struct UnreadChat {
+    id: ChatId,
+    /// Its name and how much is unread in it.
+    label: String,
+}
+
+impl Unread {
+    pub(crate) fn of(view: &View) -> Self {
+        let unread = view.chats.iter().filter(|chat| chat.unread > 0 && !chat.muted);
+        let chats = unread.take(NAMED_CHATS).map(|chat| {
+            let name: String = chat.name.chars().take(MAX_NAME).collect();
+            UnreadChat {
+                id: chat.id.clone(),
+                label: format!("{name} ({})", chat.unread),
+            }
+        });
+        Self {
+            total: view.unread,
+            chats: chats.collect(),
+        }
+    }
+}
 
 /// The tooltip, and a line of the menu.
 fn unread_line(unread: u64) -> String {
@@ -54,6 +98,11 @@ fn draw_dot(rgba: &mut [u8], width: u32, height: u32) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use khaya_chat::view::ChatRow;
+    use khaya_wire::ChatKind;
+
     use super::*;
 
     #[test]
@@ -62,6 +111,40 @@ mod tests {
             [0, 1, 2].map(unread_line),
             ["No unread messages", "1 unread message", "2 unread messages"]
         );
+    }
+
+    #[test]
+    fn names_the_latest_unread_chats_that_are_not_muted() {
+        let row = |id: &str, unread, muted| {
+            Arc::new(ChatRow {
+                id: ChatId::new(id).unwrap(),
+                kind: ChatKind::Group,
+                name: "x".repeat(MAX_NAME) + id,
+                unread,
+                muted,
+                at: serde_json::from_str("\"2026-01-01T00:00:00.000Z\"").unwrap(),
+                preview: None,
+                draft: None,
+                typing: Vec::new(),
+            })
+        };
+        let mut chats = vec![row("read", 0, false), row("muted", 3, true)];
+        chats.extend((0..9).map(|number| row(&number.to_string(), number + 1, false)));
+        let unread = Unread::of(&View {
+            unread: 45,
+            chats,
+            ..View::default()
+        });
+        assert_eq!(unread.total, 45);
+        assert_eq!(
+            unread
+                .chats
+                .iter()
+                .map(|chat| chat.id.as_str())
+                .collect::<Vec<_>>(),
+            ["0", "1", "2", "3", "4"]
+        );
+        assert_eq!(unread.chats[1].label, format!("{} (2)", "x".repeat(MAX_NAME)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use khaya_wire::ChatId;
 use tokio::{sync::mpsc, time};
 use zbus::{Connection, zvariant::Value};
 
-use super::{Shown, prepare};
+use super::{Remark, Shown};
 use crate::{
     ask::{Ask, Asks},
     host::Surface,
@@ -72,19 +72,31 @@ pub(super) async fn serve(
     _: Surface,
     settings: Settings,
     mut requests: mpsc::Receiver<ShellRequest>,
+    mut remarks: mpsc::Receiver<Remark>,
     asks: Asks,
 ) {
     let mut desktop = Desktop::default();
     loop {
         tokio::select! {
             request = requests.recv() => match request {
-                Some(request) => desktop.answer(&settings, request).await,
+                Some(ShellRequest::Notify(notice)) => {
+                    tracing::debug!(key = notice.key, "a notice is shown");
+                    desktop.carry_out(Order::Show(Shown::notice(&settings, &notice))).await;
+                }
+                Some(ShellRequest::Withdraw { chat_id }) => {
+                    desktop.carry_out(Order::Withdraw(Some(&chat_id))).await;
+                }
+                Some(ShellRequest::WithdrawAll) => desktop.carry_out(Order::Withdraw(None)).await,
                 None => return,
             },
+            Some(remark) = remarks.recv() => desktop.carry_out(Order::Show(Shown::remark(remark))).await,
             told = desktop.told() => match told {
-                Told::Clicked(id) => if let Some(chat_id) = desktop.notices.chat(id) {
-                    asks.send(Ask::OpenChat(chat_id));
+                Told::Clicked(id) => match desktop.notices.find(id) {
+                    Some(Some(chat_id)) => asks.send(Ask::OpenChat(chat_id)),
+                    Some(None) => asks.send(Ask::Open),
+                    None => {}
                 },
+
                 Told::Closed(id) => desktop.notices.closed(id),
                 Told::Changed => desktop.notices = Notices::default(),
             },
@@ -106,13 +118,19 @@ struct Link {
     markup: bool,
 }
 
+/// What to do on the desktop.
+enum Order<'a> {
+    Show(Shown<'a>),
+    /// Take away the notices of this chat, or all.
+    Withdraw(Option<&'a ChatId>),
+}
+
 impl Desktop {
-    async fn answer(&mut self, settings: &Settings, request: ShellRequest) {
+    async fn carry_out(&mut self, order: Order<'_>) {
         let done = time::timeout(CALL_TIME, async {
-            match request {
-                ShellRequest::Notify(notice) => self.show(&prepare(settings, &notice)).await,
-                ShellRequest::Withdraw { chat_id } => self.withdraw(|chat| *chat == chat_id).await,
-                ShellRequest::WithdrawAll => self.withdraw(|_| true).await,
+            match order {
+                Order::Show(shown) => self.show(&shown).await,
+                Order::Withdraw(chat_id) => self.withdraw(chat_id).await,
             }
         });
         match done.await {
@@ -130,7 +148,6 @@ impl Desktop {
             Some(link) => link,
             none => none.insert(Link::open().await?),
         };
-        let chat_id = &shown.notice.chat_id;
         let body = if link.markup {
             escape(shown.body)
         } else {
@@ -149,23 +166,25 @@ impl Desktop {
             .server
             .notify(
                 "Khaya",
-                self.notices.on_screen(chat_id).unwrap_or(0),
+                shown
+                    .chat_id
+                    .and_then(|chat_id| self.notices.on_screen(chat_id))
+                    .unwrap_or(0),
                 "khaya",
-                &shown.notice.title,
+                shown.title,
                 &body,
                 &[DEFAULT_ACTION, "Open"],
                 hints,
                 -1,
             )
             .await?;
-        tracing::debug!(id, key = shown.notice.key, "a notice is shown");
-        self.notices.shown(id, chat_id.clone());
+        self.notices.shown(id, shown.chat_id.cloned());
         Ok(())
     }
 
-    async fn withdraw(&mut self, matches: impl Fn(&ChatId) -> bool) -> zbus::Result<()> {
+    async fn withdraw(&mut self, chat_id: Option<&ChatId>) -> zbus::Result<()> {
         let Some(link) = &mut self.link else { return Ok(()) };
-        for id in self.notices.take(matches) {
+        for id in self.notices.take(chat_id) {
             // Servers answer an error for a notice that is gone already.
             if let Err(error) = link.server.close_notification(id).await {
                 tracing::debug!(%error, id, "a notice could not be withdrawn");
@@ -231,20 +250,21 @@ struct Notices {
 #[derive(Debug)]
 struct Remembered {
     id: u32,
-    chat_id: ChatId,
+    /// None: it tells of no chat.
+    chat_id: Option<ChatId>,
     on_screen: bool,
 }
 
 impl Notices {
     fn on_screen(&self, chat_id: &ChatId) -> Option<u32> {
-        self.remembered
-            .iter()
-            .rev()
-            .find(|notice| notice.on_screen && notice.chat_id == *chat_id)
-            .map(|it| it.id)
+        let mut latest = self.remembered.iter().rev();
+        latest
+            .find(|notice| notice.on_screen && notice.chat_id.as_ref() == Some(chat_id))
+            .map(|notice| notice.id)
     }
 
-    fn chat(&self, id: u32) -> Option<ChatId> {
+    /// The chat of a notice that is remembered, if it tells of one.
+    fn find(&self, id: u32) -> Option<Option<ChatId>> {
         self.remembered
             .iter()
             .rev()
@@ -252,7 +272,7 @@ impl Notices {
             .map(|notice| notice.chat_id.clone())
     }
 
-    fn shown(&mut self, id: u32, chat_id: ChatId) {
+    fn shown(&mut self, id: u32, chat_id: Option<ChatId>) {
         self.remembered.retain(|notice| notice.id != id);
         if self.remembered.len() == REMEMBERED {
             self.remembered.pop_front();
@@ -270,15 +290,20 @@ impl Notices {
         }
     }
 
-    /// The ids of the notices that match, which are remembered no longer.
-    fn take(&mut self, matches: impl Fn(&ChatId) -> bool) -> Vec<u32> {
+    /// The ids of the notices of this chat, or of all chats. They are remembered no longer.
+    fn take(&mut self, chat_id: Option<&ChatId>) -> Vec<u32> {
+        let matches = |notice: &Remembered| match (&notice.chat_id, chat_id) {
+            (Some(of), Some(wanted)) => of == wanted,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
         let ids = self
             .remembered
             .iter()
-            .filter(|notice| matches(&notice.chat_id))
+            .filter(|notice| matches(notice))
             .map(|notice| notice.id)
             .collect();
-        self.remembered.retain(|notice| !matches(&notice.chat_id));
+        self.remembered.retain(|notice| !matches(notice));
         ids
     }
 }
@@ -300,31 +325,31 @@ mod tests {
     #[test]
     fn one_notice_a_chat_is_on_the_screen_and_all_are_known() {
         let mut notices = Notices::default();
-        notices.shown(1, chat("a"));
-        notices.shown(2, chat("b"));
+        notices.shown(1, Some(chat("a")));
+        notices.shown(2, Some(chat("b")));
         assert_eq!(notices.on_screen(&chat("a")), Some(1));
-        notices.shown(1, chat("a"));
+        notices.shown(1, Some(chat("a")));
         assert_eq!(notices.remembered.len(), 2);
 
         notices.closed(1);
         assert_eq!(notices.on_screen(&chat("a")), None);
         assert_eq!(
-            notices.chat(1),
-            Some(chat("a")),
+            notices.find(1),
+            Some(Some(chat("a"))),
             "a click may come from the history"
         );
-        notices.shown(3, chat("a"));
-        assert_eq!(notices.take(|it| *it == chat("a")), [1, 3]);
-        assert_eq!((notices.chat(1), notices.chat(2)), (None, Some(chat("b"))));
+        notices.shown(3, Some(chat("a")));
+        assert_eq!(notices.take(Some(&chat("a"))), [1, 3]);
+        assert_eq!((notices.find(1), notices.find(2)), (None, Some(Some(chat("b")))));
     }
 
     #[test]
     fn forgets_the_oldest() {
         let mut notices = Notices::default();
         for id in 0..=REMEMBERED as u32 {
-            notices.shown(id, chat("a"));
+            notices.shown(id, Some(chat("a")));
         }
-        assert_eq!((notices.chat(0), notices.chat(1)), (None, Some(chat("a"))));
+        assert_eq!((notices.find(0), notices.find(1)), (None, Some(Some(chat("a")))));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use khaya_wire::ChatId;
 use tauri_plugin_notification::NotificationExt;
 use tokio::sync::mpsc;
 
-use super::prepare;
+use super::{Remark, Shown};
 use crate::{
     ask::{Ask, Asks},
     host::Surface,
@@ -24,6 +24,7 @@ pub(super) async fn serve(
     surface: Surface,
     settings: Settings,
     mut requests: mpsc::Receiver<ShellRequest>,
+    mut remarks: mpsc::Receiver<Remark>,
     asks: Asks,
 ) {
     // Before the first notice: the plugin tells clicks only of those shown after.
@@ -31,35 +32,43 @@ pub(super) async fn serve(
         let chat = performed
             .notification()
             .and_then(|notice| notice.extra().get(CHAT)?.as_str().map(str::to_owned));
-        if performed.action_id() == TAP
-            && let Some(Ok(chat_id)) = chat.map(ChatId::new)
-        {
-            asks.send(Ask::OpenChat(chat_id));
+        if performed.action_id() == TAP {
+            match chat.map(ChatId::new) {
+                Some(Ok(chat_id)) => asks.send(Ask::OpenChat(chat_id)),
+                Some(Err(_)) | None => asks.send(Ask::Open),
+            }
         }
     });
     if let Err(error) = heard {
         tracing::warn!(%error, "clicks on notices will not be heard");
     }
-    while let Some(request) = requests.recv().await {
-        match request {
-            ShellRequest::Notify(notice) => {
-                let shown = prepare(&settings, &notice);
-                let mut builder = surface
-                    .notification()
-                    .builder()
-                    .title(&notice.title)
-                    .body(shown.body)
-                    .extra(CHAT, notice.chat_id.as_str());
-                if shown.sound {
-                    builder = builder.sound("Default");
+    loop {
+        tokio::select! {
+            request = requests.recv() => match request {
+                Some(ShellRequest::Notify(notice)) => show(&surface, Shown::notice(&settings, &notice)),
+                Some(ShellRequest::Withdraw { .. } | ShellRequest::WithdrawAll) => {
+                    tracing::trace!("this system keeps notices until the person takes them away");
                 }
-                if let Err(error) = builder.show() {
-                    tracing::warn!(%error, key = notice.key, "a notice could not be shown");
-                }
-            }
-            ShellRequest::Withdraw { .. } | ShellRequest::WithdrawAll => {
-                tracing::trace!("this system keeps notices until the person takes them away");
-            }
+                None => return,
+            },
+            Some(remark) = remarks.recv() => show(&surface, Shown::remark(remark)),
         }
+    }
+}
+
+fn show(surface: &Surface, shown: Shown<'_>) {
+    let mut builder = surface
+        .notification()
+        .builder()
+        .title(shown.title)
+        .body(shown.body);
+    if let Some(chat_id) = shown.chat_id {
+        builder = builder.extra(CHAT, chat_id.as_str());
+    }
+    if shown.sound {
+        builder = builder.sound("Default");
+    }
+    if let Err(error) = builder.show() {
+        tracing::warn!(%error, "a notice could not be shown");
     }
 }

@@ -5,7 +5,7 @@ use tauri::{
     tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent},
 };
 
-use super::{OPEN, QUIT, icon, unread_line};
+use super::{OPEN, QUIT, Unread, icon, unread_line};
 use crate::{
     ask::{Ask, Asks},
     host::Surface,
@@ -45,9 +45,9 @@ impl Tray {
 
     #[expect(clippy::unused_async, reason = "the other systems' tray waits for the bus")]
     /// Shows how much is unread.
-    pub(crate) async fn tell_unread(&self, unread: u64) {
+    pub(crate) async fn tell_unread(&self, unread: &Unread) {
         let Some(parts) = &self.parts else { return };
-        if let Err(error) = parts.tell(unread) {
+        if let Err(error) = parts.tell(unread.total) {
             tracing::warn!(%error, "the tray cannot be changed");
         }
     }

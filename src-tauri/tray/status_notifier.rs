@@ -11,7 +11,7 @@ use ksni::{
     Category, Handle, Icon, MenuItem, OfflineReason, Status, ToolTip, TrayMethods, menu::StandardItem,
 };
 
-use super::{OPEN, QUIT, icon, unread_line};
+use super::{OPEN, QUIT, Unread, icon, unread_line};
 use crate::{
     ask::{Ask, Asks},
     host::Surface,
@@ -31,7 +31,7 @@ impl Tray {
         let shown = Arc::new(AtomicBool::new(true));
         let item = Item {
             profile: profile.to_owned(),
-            unread: 0,
+            unread: Unread::default(),
             asks,
             shown: Arc::clone(&shown),
         };
@@ -54,16 +54,16 @@ impl Tray {
     }
 
     /// Shows how much is unread.
-    pub(crate) async fn tell_unread(&self, unread: u64) {
+    pub(crate) async fn tell_unread(&self, unread: &Unread) {
         if let Some(item) = &self.item {
-            item.update(|item| item.unread = unread).await;
+            item.update(|item| item.unread = unread.clone()).await;
         }
     }
 }
 
 struct Item {
     profile: String,
-    unread: u64,
+    unread: Unread,
     asks: Asks,
     shown: Arc<AtomicBool>,
 }
@@ -82,7 +82,7 @@ impl ksni::Tray for Item {
     }
 
     fn status(&self) -> Status {
-        if self.unread == 0 {
+        if self.unread.total == 0 {
             Status::Active
         } else {
             Status::NeedsAttention
@@ -100,7 +100,7 @@ impl ksni::Tray for Item {
     fn tool_tip(&self) -> ToolTip {
         ToolTip {
             title: "Khaya".to_owned(),
-            description: unread_line(self.unread),
+            description: unread_line(self.unread.total),
             ..ToolTip::default()
         }
     }
@@ -110,17 +110,19 @@ impl ksni::Tray for Item {
     }
 
     fn menu(&self) -> Vec<MenuItem<Self>> {
-        vec![
-            StandardItem {
-                label: unread_line(self.unread),
-                enabled: false,
-                ..StandardItem::default()
-            }
-            .into(),
+        let line = StandardItem {
+            label: unread_line(self.unread.total),
+            enabled: false,
+            ..StandardItem::default()
+        };
+        let chats = self.unread.chats.iter();
+        let chats = chats.map(|chat| entry(&chat.label, Ask::OpenChat(chat.id.clone())));
+        let rest = [
             MenuItem::Separator,
             entry(OPEN, Ask::Open),
             entry(QUIT, Ask::Quit),
-        ]
+        ];
+        std::iter::once(line.into()).chain(chats).chain(rest).collect()
     }
 
     fn watcher_online(&self) {
@@ -138,7 +140,8 @@ impl ksni::Tray for Item {
 fn entry(label: &str, ask: Ask) -> MenuItem<Item> {
     let activate = Box::new(move |item: &mut Item| item.asks.send(ask.clone()));
     StandardItem {
-        label: label.to_owned(),
+        // An underscore marks an access key in these menus; two are one.
+        label: label.replace('_', "__"),
         activate,
         ..StandardItem::default()
     }
