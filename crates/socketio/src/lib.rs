@@ -5,14 +5,12 @@
 //!
 //! Never does: decide what an application's events mean, store anything on disk, or log payloads and tokens.
 //!
-//! # The public API
-//!
 //! A [`Client`] is one connection to one server; a [`Socket`] is one namespace on it, with its [`Events`], a
 //! bounded stream. Nothing is sent before [`Socket::connect`].
 //!
 //! ```no_run
 //! use futures_util::StreamExt;
-//! use khaya_socketio::{Client, SocketEvent, Transport};
+//! use khaya_socketio::{Client, SocketEvent};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Serialize)]
@@ -21,14 +19,8 @@
 //! struct Joined { ok: bool }
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let client = Client::builder("https://chat.example.org")
-//!     .transports([Transport::WebSocket, Transport::Polling])
-//!     .try_all_transports(true)
-//!     .build()?;
-//! let (socket, mut events) = client
-//!     .socket("/")
-//!     .auth_with(|| async { serde_json::json!({ "token": "asked anew at every attempt" }) })
-//!     .build()?;
+//! let client = Client::builder("https://chat.example.org").build()?;
+//! let (socket, mut events) = client.socket("/").build()?;
 //! socket.connect();
 //! while let Some(event) = events.next().await {
 //!     match event {
@@ -36,12 +28,114 @@
 //!             let reply = socket.emit_with_ack("join_chat", &JoinChat { chat_id: "c1".into() }).await?;
 //!             assert!(reply.payload::<Joined>()?.ok);
 //!         }
-//!         SocketEvent::Event(event) => println!("{}", event.name()),
+//!         SocketEvent::Event(event) => println!("{} {}", event.name(), event.json()),
 //!         SocketEvent::Disconnected { .. } | SocketEvent::ConnectError { .. } | SocketEvent::Connection(_) => {}
 //!     }
 //! }
 //! # Ok(()) }
 //! ```
+//!
+//! # Transports
+//!
+//! ```no_run
+//! # use khaya_socketio::{Client, Transport, BuildError};
+//! # fn make() -> Result<Client, BuildError> {
+//! // WebSocket first; polling where a proxy takes no WebSocket, and from there back to WebSocket when it can.
+//! let client = Client::builder("https://chat.example.org/?room=1")
+//!     .transports([Transport::WebSocket, Transport::Polling])
+//!     .try_all_transports(true)
+//!     .path("/realtime")
+//!     .extra_headers([("X-Client", "khaya")])
+//!     .cookies(true)
+//!     .build()?;
+//! # Ok(client) }
+//! ```
+//!
+//! # Credentials
+//!
+//! Asked for at every attempt; and when the server refuses them, once whether there are fresh ones.
+//!
+//! ```no_run
+//! # use khaya_socketio::{Client, Refresh, Socket, Events, BuildError};
+//! # async fn token() -> String { String::new() }
+//! # async fn refresh() -> bool { true }
+//! # fn make(client: Client) -> Result<(Socket, Events), BuildError> {
+//! client
+//!     .socket("/")
+//!     .auth_with(|| async { serde_json::json!({ "token": token().await }) })
+//!     .on_refused(|message, _data| async move {
+//!         if &*message == "unauthorized" && refresh().await { Refresh::Retry } else { Refresh::GiveUp }
+//!     })
+//!     .build()
+//! # }
+//! ```
+//!
+//! # Emitting
+//!
+//! ```no_run
+//! # use khaya_socketio::{Binary, DeliveryStatus, Socket};
+//! # use std::time::Duration;
+//! # async fn run(socket: Socket) -> Result<(), Box<dyn std::error::Error>> {
+//! socket.emit("hello", &"world")?;
+//! socket.emit_args("hello", &("world", 42))?;
+//! socket.emit("upload", &Binary(vec![1, 2, 3].into()))?;
+//! socket.volatile().emit("cursor", &(10, 20))?;
+//! let answer = socket.with_timeout(Duration::from_secs(5)).emit_with_ack("question", &()).await?;
+//! let (text, number): (String, u32) = answer.args()?;
+//!
+//! let delivery = socket.emit("important", &())?;
+//! if delivery.left_queue().await == DeliveryStatus::Unknown {
+//!     println!("the connection broke while it was being written");
+//! }
+//! # let _ = (text, number); Ok(()) }
+//! ```
+//!
+//! # Answering the server
+//!
+//! ```no_run
+//! # use khaya_socketio::Event;
+//! # fn answer(mut event: Event) -> Result<(), khaya_socketio::EmitError> {
+//! if let Some(responder) = event.take_responder() {
+//!     responder.reply(&"received")?;
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # Losing and regaining the connection
+//!
+//! ```no_run
+//! # use khaya_socketio::{Client, ConnectionEvent, Reconnection, BuildError};
+//! # use std::time::Duration;
+//! # fn make() -> Result<Client, BuildError> {
+//! let client = Client::builder("https://chat.example.org")
+//!     .reconnection(Reconnection { delay_max: Duration::from_secs(30), ..Reconnection::default() })
+//!     .timeout(Duration::from_secs(10))
+//!     .build()?;
+//! # Ok(client) }
+//! fn status(event: &ConnectionEvent) -> String {
+//!     match event {
+//!         ConnectionEvent::Opened { transport, .. } => format!("connected over {transport:?}"),
+//!         ConnectionEvent::TransportChanged(transport) => format!("now over {transport:?}"),
+//!         ConnectionEvent::ReconnectScheduled { delay, .. } => format!("again in {delay:?}"),
+//!         ConnectionEvent::ReconnectAttempt { attempt } => format!("attempt {attempt}"),
+//!         ConnectionEvent::ReconnectFailed => "given up".into(),
+//!         ConnectionEvent::Closed { reason } => reason.as_str().into(),
+//!         ConnectionEvent::Error { message } | ConnectionEvent::ReconnectError { message, .. } => message.to_string(),
+//!         ConnectionEvent::Reconnected { .. } | ConnectionEvent::Ping => String::new(),
+//!     }
+//! }
+//! ```
+//!
+//! [`Client::network_changed`] is for the moment when the system tells of another network, and
+//! [`Client::metrics`] for a page of diagnostics. Several sockets may tell their events in one [`Inbox`].
+//!
+//! # Queues
+//!
+//! | queue | bound | when it is full |
+//! |---|---|---|
+//! | incoming events of a socket | [`SocketBuilder::event_capacity`] | nothing is read from the server, and no attempt to reconnect begins; the heartbeat is answered for meanwhile |
+//! | emitted events, until written or, where one is wanted, acknowledged | [`ClientBuilder::queue_capacity`] | [`EmitError::QueueFull`] |
+//! | one packet | [`ClientBuilder::max_packet`] | the session ends with an error |
 
 mod ack;
 mod builder;

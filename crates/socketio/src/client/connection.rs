@@ -217,6 +217,7 @@ impl Client {
         }
         let engine = Engine::open(now, options, &mut self.said);
         let deadline = Deadline::after(now, self.options.timeout);
+        self.last = Some(now);
         self.connection = Connection::Opening {
             engine,
             attempt,

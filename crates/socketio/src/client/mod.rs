@@ -12,6 +12,8 @@ mod namespace;
 #[cfg(test)]
 mod pair;
 mod retry;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -203,6 +205,7 @@ pub(crate) struct Client {
     /// What carried the last session, if others were tried in vain before it.
     fallback: Option<Transport>,
     stalled: bool,
+    /// The last look at the clocks.
     last: Option<Now>,
     /// Numbers the questions that are asked, so that an answer to an old one is known.
     requests: u64,

@@ -1,0 +1,234 @@
+//! The client under a clock that is moved by hand: what it does when, with nobody at the other end.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::{Client, Input, NamespaceOptions, Options, Output};
+use crate::{
+    builder::Reconnection,
+    codec::frame::Frame,
+    engine::{self, Input as EngineInput},
+    event::{ConnectionEvent, DisconnectReason, Transport},
+    time::Now,
+};
+
+const HELLO: &str = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+
+struct Alone {
+    client: Client,
+    now: Now,
+    out: Vec<Output>,
+}
+
+impl Alone {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only the origin of time, which no result depends on"
+    )]
+    fn new(reconnection: Reconnection) -> Self {
+        let options = Options {
+            engine: engine::Options {
+                transports: vec![Transport::WebSocket],
+                try_all_transports: false,
+                upgrade: true,
+                timeout: Duration::from_secs(20),
+            },
+            remember_upgrade: false,
+            reconnection,
+            timeout: Duration::from_secs(20),
+            strict: false,
+            seed: 4,
+        };
+        let now = Now {
+            monotonic: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30),
+        };
+        let mut alone = Self {
+            client: Client::new(options),
+            now,
+            out: Vec::new(),
+        };
+        let options = NamespaceOptions {
+            namespace: "/".into(),
+            retries: None,
+            ack_timeout: None,
+            asks_when_refused: false,
+            tells_sending: false,
+        };
+        alone.tell(Input::Socket { socket: 1, options });
+        alone.tell(Input::Connect { socket: 1 });
+        alone
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.client.handle(self.now, input, &mut self.out);
+    }
+
+    fn engine(&mut self, input: EngineInput) {
+        self.tell(Input::Engine(input));
+    }
+
+    /// Opens the session that is being opened.
+    fn accept(&mut self) {
+        self.engine(EngineInput::WebSocketOpened);
+        self.engine(EngineInput::WebSocketFrame(Frame::Text(HELLO.into())));
+        self.engine(EngineInput::WebSocketWritten);
+    }
+
+    /// Lets both clocks go on until something is to be done, and tells how long that was.
+    fn sleep(&mut self) -> Duration {
+        let wake = self.client.wake_at(self.now).expect("it waits for something");
+        let slept = wake.saturating_duration_since(self.now.monotonic);
+        self.now = Now {
+            monotonic: wake,
+            wall: self.now.wall + slept,
+        };
+        self.engine(EngineInput::Tick);
+        slept
+    }
+
+    /// How long it takes until a WebSocket is asked for.
+    fn until_attempt(&mut self) -> Duration {
+        let mut waited = Duration::ZERO;
+        loop {
+            let asked = self
+                .out
+                .drain(..)
+                .any(|output| matches!(output, Output::OpenWebSocket(_)));
+            if asked {
+                return waited;
+            }
+            waited += self.sleep();
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_attempts_in_vain_are_spread_and_never_at_once_or_late() {
+    let mut alone = Alone::new(Reconnection::default());
+    assert_eq!(alone.until_attempt(), Duration::ZERO);
+    let mut delays = Vec::new();
+    for _ in 0..100_000 {
+        alone.engine(EngineInput::WebSocketFailed("refused".into()));
+        delays.push(alone.until_attempt());
+    }
+    assert!(delays.iter().all(|delay| *delay > Duration::from_millis(400)));
+    assert!(delays.iter().all(|delay| *delay <= Duration::from_secs(5)));
+    let late = &delays[50_000..];
+    let below = late
+        .iter()
+        .filter(|delay| **delay < Duration::from_millis(3750))
+        .count();
+    assert!(
+        (24_000..26_000).contains(&below),
+        "half of them in each half of the range, not {below}"
+    );
+}
+
+#[test]
+fn a_clock_that_jumps_an_hour_gives_a_fresh_connection_within_a_second() {
+    let mut alone = Alone::new(Reconnection::default());
+    alone.accept();
+    alone.out.clear();
+    alone.now.wall += Duration::from_secs(3600);
+    let waited = alone.until_attempt();
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+}
+
+#[test]
+fn a_wait_for_the_next_attempt_ends_when_the_computer_wakes_or_the_network_changes() {
+    let long = Reconnection {
+        delay: Duration::from_secs(60),
+        delay_max: Duration::from_secs(60),
+        ..Reconnection::default()
+    };
+    let mut alone = Alone::new(long.clone());
+    alone.engine(EngineInput::WebSocketFailed("refused".into()));
+    alone.out.clear();
+    alone.sleep();
+    alone.now.wall += Duration::from_secs(20);
+    assert!(alone.until_attempt() < Duration::from_secs(1), "woken");
+
+    let mut alone = Alone::new(long);
+    alone.engine(EngineInput::WebSocketFailed("refused".into()));
+    alone.out.clear();
+    alone.tell(Input::NetworkChanged);
+    assert!(alone.until_attempt() < Duration::from_secs(1), "another network");
+}
+
+#[test]
+fn a_clock_that_is_set_back_changes_nothing() {
+    let mut alone = Alone::new(Reconnection::default());
+    alone.accept();
+    alone.out.clear();
+    alone.now.wall -= Duration::from_secs(3600);
+    let waited = alone.until_attempt();
+    assert!(
+        waited > Duration::from_secs(45) && waited < Duration::from_secs(47),
+        "{waited:?}"
+    );
+}
+
+#[test]
+fn another_network_replaces_the_session() {
+    let mut alone = Alone::new(Reconnection::default());
+    alone.accept();
+    alone.out.clear();
+    alone.tell(Input::NetworkChanged);
+    let closed = ConnectionEvent::Closed {
+        reason: DisconnectReason::NetworkChanged,
+    };
+    assert!(
+        alone
+            .out
+            .iter()
+            .any(|output| matches!(output, Output::Connection(event) if *event == closed))
+    );
+    assert!(alone.until_attempt() <= Duration::from_millis(200));
+}
+
+/// Whatever is not read, the server hears a heartbeat in time, and the session is not given up.
+#[test]
+fn an_application_that_does_not_keep_up_misses_no_heartbeat() {
+    let mut alone = Alone::new(Reconnection::default());
+    alone.accept();
+    alone.out.clear();
+    alone.engine(EngineInput::Stalled(true));
+    let mut silent = Duration::ZERO;
+    let mut answered = 0;
+    for _ in 0..2_000 {
+        silent += alone.sleep();
+        for output in std::mem::take(&mut alone.out) {
+            let Output::SendWebSocket(frames) = output else {
+                panic!("{output:?}")
+            };
+            assert_eq!(frames, [Frame::Text("3".into())]);
+            alone.engine(EngineInput::WebSocketWritten);
+            silent = Duration::ZERO;
+            answered += 1;
+        }
+        assert!(silent < Duration::from_secs(20), "the server would have given up");
+    }
+    assert!(answered > 50, "{answered} answers in a thousand seconds");
+    alone.engine(EngineInput::Stalled(false));
+    alone.engine(EngineInput::WebSocketFrame(Frame::Text("2".into())));
+    let waited = alone.until_attempt();
+    assert!(
+        waited > Duration::from_secs(45),
+        "{waited:?}: it lives as long as any that hears no heartbeat"
+    );
+}
+
+#[test]
+fn no_attempt_begins_while_the_application_does_not_keep_up() {
+    let mut alone = Alone::new(Reconnection::default());
+    alone.engine(EngineInput::Stalled(true));
+    alone.engine(EngineInput::WebSocketFailed("refused".into()));
+    alone.out.clear();
+    assert_eq!(alone.client.wake_at(alone.now), None);
+    alone.now.monotonic += Duration::from_secs(60);
+    alone.now.wall += Duration::from_secs(60);
+    alone.engine(EngineInput::Tick);
+    assert!(alone.out.is_empty());
+    alone.engine(EngineInput::Stalled(false));
+    assert_eq!(alone.until_attempt(), Duration::ZERO);
+}
