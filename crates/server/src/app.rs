@@ -22,6 +22,7 @@ use crate::{
         Store, settings, sync,
         users::{self, NewUser},
     },
+    throttle::Throttle,
     token::Keys,
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
     pub(crate) hub: Hub,
+    pub(crate) throttle: Throttle,
     pub(crate) counters: Counters,
 }
 
@@ -68,6 +70,7 @@ impl App {
                 keys: Keys::new(&secret, config.token_ttl),
                 passwords: Passwords::new(),
                 counters: Counters::default(),
+                throttle: Throttle::default(),
                 config,
                 store,
                 hub,

@@ -15,8 +15,10 @@ mod http;
 mod identity;
 mod listen;
 mod password;
+mod presence;
 mod realtime;
 mod store;
+mod throttle;
 mod token;
 
 pub(crate) use self::app::App;

@@ -1,21 +1,27 @@
 //! Accepting connections and speaking HTTP on them, with a limit on how long a request's head may take to
 //! come, which `axum::serve` does not have.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::util::MapRequest;
 
 /// How long the head of a request may take, and how long a connection may rest between two.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long requests that run may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address(pub(crate) IpAddr);
 
 /// Serves at most `connections` at once until `stop`, then lets what runs end.
 pub(crate) async fn serve(
@@ -36,9 +42,9 @@ pub(crate) async fn serve(
             permit = Arc::clone(&free).acquire_owned() => permit,
             () = stop.cancelled() => break,
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _peer)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: without a pause this would spin.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -49,7 +55,14 @@ pub(crate) async fn serve(
             () = stop.cancelled() => break,
         };
         let _unset = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let address = Address(peer.ip());
+        let service = TowerToHyperService::new(MapRequest::new(
+            router.clone(),
+            move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(address);
+                request
+            },
+        ));
         let connection = http
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();

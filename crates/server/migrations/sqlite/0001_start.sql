@@ -16,7 +16,9 @@ CREATE TABLE users (
     avatar_file_id TEXT,
     -- The last number of the person's `private` stream.
     private_seq    BIGINT NOT NULL DEFAULT 0,
-    created_at     BIGINT NOT NULL
+    created_at     BIGINT NOT NULL,
+    -- When the last of their sockets went.
+    last_seen_at   BIGINT
 );
 
 CREATE TABLE sessions (
@@ -64,7 +66,9 @@ CREATE TABLE members (
 CREATE INDEX members_by_user ON members (user_id, chat_id);
 
 CREATE TABLE messages (
-    id               TEXT PRIMARY KEY NOT NULL,
+    -- The order in which they were stored. Never told to anyone.
+    number           INTEGER PRIMARY KEY AUTOINCREMENT,
+    id               TEXT NOT NULL UNIQUE,
     chat_id          TEXT NOT NULL REFERENCES chats (id),
     sender_id        TEXT NOT NULL REFERENCES users (id),
     content          TEXT NOT NULL,
@@ -96,6 +100,9 @@ CREATE TABLE audience (
     PRIMARY KEY (chat_id, kind, value, created_at, message_id)
 );
 CREATE INDEX audience_of_message ON audience (message_id, kind, value);
+
+-- The words of messages for everyone, cut by the server, under the message's number.
+CREATE VIRTUAL TABLE search USING fts5 (words, tokenize = 'unicode61 remove_diacritics 0', content = '', contentless_delete = 1);
 
 CREATE TABLE reactions (
     message_id TEXT NOT NULL REFERENCES messages (id),

@@ -1,6 +1,8 @@
 //! Signing in and out, refreshing, and who one is.
 
-use axum::{Json as Answer, extract::State};
+use std::time::Instant;
+
+use axum::{Extension, Json as Answer, extract::State};
 use http::{HeaderMap, StatusCode, header};
 use khaya_wire::{
     SessionId, User,
@@ -11,6 +13,7 @@ use super::body::Json;
 use crate::{
     App, Error, clock,
     identity::Caller,
+    listen::Address,
     store::{
         sessions::{self, FIRST_GENERATION},
         users,
@@ -22,12 +25,15 @@ const MAX_CLIENT: usize = 200;
 
 pub(super) async fn login(
     State(app): State<App>,
+    Extension(Address(address)): Extension<Address>,
     headers: HeaderMap,
     Json(login): Json<Login>,
 ) -> Result<Answer<SignedIn>, Error> {
+    app.throttle.check(&login.username, address, Instant::now())?;
     let found = users::by_username(&mut *app.store.reader().await?, &login.username).await?;
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
     if !app.passwords.verify(login.password, hash).await? {
+        app.throttle.failed(&login.username, address, Instant::now());
         return Err(Error::InvalidCredentials);
     }
     let (user, _hash) = found.ok_or(Error::InvalidCredentials)?;

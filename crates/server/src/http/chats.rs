@@ -14,6 +14,7 @@ use super::body::{Asked, Json, Named, Paging, limit, read_cursor, write_cursor};
 use crate::{
     App, Error,
     identity::Caller,
+    presence,
     store::{
         chats::{self, Made, NewChat},
         membership::MAX_MEMBERS,
@@ -41,6 +42,7 @@ pub(super) async fn list(
         let id = ChatId::new(id.as_str()).map_err(|error| Error::Internal(error.to_string()))?;
         items.push(chats::view(&mut conn, &caller.viewer, &id).await?);
     }
+    presence::add_to_chats(&app, &mut conn, &mut items).await?;
     let next_cursor = match places.last() {
         Some((at, id)) if more => Some(write_cursor(&(at.as_millis(), id))?),
         Some(_) | None => None,
@@ -54,7 +56,9 @@ pub(super) async fn view(
     Named(chat): Named<ChatId>,
 ) -> Result<Answer<Chat>, Error> {
     let mut conn = app.store.snapshot().await?;
-    Ok(Answer(chats::view(&mut conn, &caller.viewer, &chat).await?))
+    let mut chat = chats::view(&mut conn, &caller.viewer, &chat).await?;
+    presence::add(&app, &mut conn, &mut chat.members).await?;
+    Ok(Answer(chat))
 }
 
 pub(super) async fn make(

@@ -9,6 +9,7 @@ mod membership;
 mod messages;
 mod origin;
 mod people;
+mod search;
 mod sync;
 mod system;
 
@@ -41,6 +42,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/users", get(people::find))
         .route("/users/{user}", patch(accounts::set_role))
         .route("/sync", get(sync::sync))
+        .route("/search", get(search::search))
         .route("/chat", get(chats::list).post(chats::make))
         .route(
             "/chat/{chat}",

@@ -5,7 +5,7 @@ use khaya_wire::{Page, User};
 use serde::Deserialize;
 
 use super::body::{Asked, limit, read_cursor, write_cursor};
-use crate::{App, Error, identity::Caller, store::users};
+use crate::{App, Error, identity::Caller, presence, store::users};
 
 /// The longest text that is looked for, in characters.
 const MAX_QUERY: usize = 200;
@@ -32,22 +32,15 @@ pub(super) async fn find(
         ));
     }
     let wanted = u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1);
-    let mut found = users::find(
-        &mut *app.store.reader().await?,
-        &caller.viewer,
-        query.trim(),
-        after,
-        wanted,
-    )
-    .await?;
+    let mut conn = app.store.snapshot().await?;
+    let mut found = users::find(&mut conn, &caller.viewer, query.trim(), after, wanted).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next_cursor = match found.last() {
         Some((_, place)) if more => Some(write_cursor(place)?),
         Some(_) | None => None,
     };
-    Ok(Answer(Page {
-        items: found.into_iter().map(|(user, _)| user).collect(),
-        next_cursor,
-    }))
+    let mut items: Vec<User> = found.into_iter().map(|(user, _)| user).collect();
+    presence::add(&app, &mut conn, &mut items).await?;
+    Ok(Answer(Page { items, next_cursor }))
 }

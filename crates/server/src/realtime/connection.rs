@@ -17,7 +17,7 @@ use super::{
     hub::Peer,
     packet::{Frame, Packet, argument},
 };
-use crate::{App, Error, clock, identity, store::members, token::Access};
+use crate::{App, Error, clock, identity, presence, store::members, token::Access};
 
 /// How long a connection may take to say who it is.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -100,7 +100,10 @@ impl Connection {
         });
         let frame = Frame::connected(&socket.id.to_string()).ok()?;
         socket.emit(frame.text()).ok()?;
-        app.hub.add(&peer);
+        if app.hub.add(&peer) {
+            let (app, user) = (app.clone(), peer.user.clone());
+            tokio::spawn(async move { presence::came(&app, &user).await });
+        }
         Some(Self {
             app: app.clone(),
             peer,
@@ -132,6 +135,9 @@ impl Connection {
             self.tell_typing(&chat, false);
         }
         self.peer.socket.close(DisconnectReason::TransportClose);
+        if !self.app.hub.is_online(&self.peer.user) {
+            presence::went(self.app.clone(), self.peer.user.clone());
+        }
     }
 
     fn next_deadline(&self) -> Instant {

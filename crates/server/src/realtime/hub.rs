@@ -94,14 +94,20 @@ impl Hub {
         }
     }
 
-    pub(super) fn add(&self, peer: &Arc<Peer>) {
-        self.write()
-            .people
-            .entry(peer.user.clone())
-            .or_default()
-            .push(Arc::clone(peer));
+    /// Whether somebody has a socket.
+    pub(crate) fn is_online(&self, user: &UserId) -> bool {
+        self.read().people.contains_key(user)
     }
 
+    /// Takes a socket in. Whether it is the first of its person.
+    pub(super) fn add(&self, peer: &Arc<Peer>) -> bool {
+        let mut state = self.write();
+        let peers = state.people.entry(peer.user.clone()).or_default();
+        peers.push(Arc::clone(peer));
+        peers.len() == 1
+    }
+
+    /// Takes a socket out.
     pub(super) fn remove(&self, peer: &Arc<Peer>) {
         let mut state = self.write();
         take(&mut state.people, &peer.user, peer);

@@ -2,7 +2,9 @@
 
 use khaya_wire::{ChatId, ChatKind, Message, MessageId, model::ChatRole};
 
-use super::{Tx, Viewer, chats, events::Kind, members, messages, telling};
+use sqlx::Row as _;
+
+use super::{Tx, Viewer, chats, events::Kind, members, messages, search, telling};
 use crate::Error;
 
 /// How many different emoji one message takes.
@@ -24,12 +26,15 @@ pub(crate) async fn edit(
         return Ok(message);
     }
     let now = tx.now().as_millis();
-    sqlx::query("UPDATE messages SET content = $2, edited_at = $3 WHERE id = $1")
+    let row = sqlx::query("UPDATE messages SET content = $2, edited_at = $3 WHERE id = $1 RETURNING number")
         .bind(id.as_str())
-        .bind(content)
+        .bind(&content)
         .bind(now)
-        .execute(tx.write())
+        .fetch_one(tx.write())
         .await?;
+    if !message.is_restricted() {
+        search::index(tx, row.try_get("number")?, &content).await?;
+    }
     tell(tx, chat, id, Kind::MessageUpdated).await?;
     messages::find(tx.read(), viewer, chat, id)
         .await?
@@ -56,11 +61,14 @@ pub(crate) async fn delete(
         return Ok(());
     }
     let now = tx.now().as_millis();
-    sqlx::query("UPDATE messages SET content = '', deleted_at = $2, pinned = 0 WHERE id = $1")
-        .bind(id.as_str())
-        .bind(now)
-        .execute(tx.write())
-        .await?;
+    let row = sqlx::query(
+        "UPDATE messages SET content = '', deleted_at = $2, pinned = 0 WHERE id = $1 RETURNING number",
+    )
+    .bind(id.as_str())
+    .bind(now)
+    .fetch_one(tx.write())
+    .await?;
+    search::index(tx, row.try_get("number")?, "").await?;
     sqlx::query("DELETE FROM reactions WHERE message_id = $1")
         .bind(id.as_str())
         .execute(tx.write())

@@ -33,6 +33,20 @@ pub(crate) async fn of_chat(conn: &mut Conn, chat: &ChatId) -> Result<Vec<Member
     .collect()
 }
 
+/// Everybody else who is in a chat with somebody.
+pub(crate) async fn who_share_a_chat(conn: &mut Conn, user: &UserId) -> Result<Vec<UserId>, Error> {
+    sqlx::query(
+        "SELECT DISTINCT theirs.user_id FROM members mine JOIN members theirs ON theirs.chat_id = mine.chat_id
+         WHERE mine.user_id = $1 AND theirs.user_id <> $1",
+    )
+    .bind(user.as_str())
+    .fetch_all(conn)
+    .await?
+    .iter()
+    .map(|row| read_id(row, "user_id"))
+    .collect()
+}
+
 /// The viewer's role in a chat. For somebody outside it the chat does not exist.
 pub(crate) async fn role_of(conn: &mut Conn, chat: &ChatId, viewer: &Viewer) -> Result<ChatRole, Error> {
     let row = sqlx::query("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")

@@ -174,6 +174,7 @@ async fn erase(tx: &mut Tx<'_>, chat: &ChatId) -> Result<(), Error> {
     for sql in [
         "DELETE FROM reactions WHERE message_id IN (SELECT id FROM messages WHERE chat_id = $1)",
         "DELETE FROM audience WHERE chat_id = $1",
+        "DELETE FROM search WHERE rowid IN (SELECT number FROM messages WHERE chat_id = $1)",
         "DELETE FROM messages WHERE chat_id = $1",
         "DELETE FROM members WHERE chat_id = $1",
         "DELETE FROM events WHERE chat_id = $1 AND user_id IS NULL",

@@ -3,6 +3,7 @@
 use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp, UserId, model::Reaction};
 use sqlx::{QueryBuilder, Row as _};
 
+use super::search::Wanted;
 use super::{Conn, Db, Row, Viewer, bad_column, optional_id, optional_time, read_flag, read_id, read_time};
 use crate::Error;
 
@@ -206,6 +207,70 @@ pub(super) async fn as_sent(conn: &mut Conn, id: &MessageId) -> Result<Message, 
         .await?;
     let sender: UserId = read_id(&row, "sender_id")?;
     whole(conn, read(&row, &sender)?).await
+}
+
+/// Messages for everyone, in chats of the viewer's, that the index finds, the newest first, with their numbers.
+pub(super) async fn matching(
+    conn: &mut Conn,
+    viewer: &Viewer,
+    wanted: &Wanted,
+    match_all: &str,
+    limit: usize,
+) -> Result<Vec<(Message, i64)>, Error> {
+    let rows = sqlx::query(concat!(
+        "SELECT m.number, ",
+        columns!(),
+        " FROM search s JOIN messages m ON m.number = s.rowid
+         JOIN members mine ON mine.chat_id = m.chat_id AND mine.user_id = $1
+         WHERE s.words MATCH $2 AND s.rowid < $3 AND ($4 IS NULL OR m.chat_id = $4) AND ($5 IS NULL OR m.sender_id = $5)
+         ORDER BY s.rowid DESC LIMIT $6"
+    ))
+    .bind(viewer.user.as_str())
+    .bind(match_all)
+    .bind(wanted.before)
+    .bind(wanted.chat.as_ref().map(ChatId::as_str))
+    .bind(wanted.sender.as_ref().map(UserId::as_str))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(&mut *conn)
+    .await?;
+    numbered(conn, viewer, &rows).await
+}
+
+/// The restricted messages that the viewer can see, the newest first, with their numbers.
+pub(super) async fn restricted(
+    conn: &mut Conn,
+    viewer: &Viewer,
+    wanted: &Wanted,
+    limit: i64,
+) -> Result<Vec<(Message, i64)>, Error> {
+    let rows = sqlx::query(concat!(
+        "SELECT DISTINCT m.number, ",
+        columns!(),
+        " FROM members mine JOIN audience a ON a.chat_id = mine.chat_id
+             AND ((a.kind = 'user' AND a.value = $1) OR (a.kind = 'role' AND a.value = $2))
+         JOIN messages m ON m.id = a.message_id
+         WHERE mine.user_id = $1 AND m.number < $3 AND m.deleted_at IS NULL
+           AND ($4 IS NULL OR m.chat_id = $4) AND ($5 IS NULL OR m.sender_id = $5)
+         ORDER BY m.number DESC LIMIT $6"
+    ))
+    .bind(viewer.user.as_str())
+    .bind(&viewer.role)
+    .bind(wanted.before)
+    .bind(wanted.chat.as_ref().map(ChatId::as_str))
+    .bind(wanted.sender.as_ref().map(UserId::as_str))
+    .bind(limit)
+    .fetch_all(&mut *conn)
+    .await?;
+    numbered(conn, viewer, &rows).await
+}
+
+async fn numbered(conn: &mut Conn, viewer: &Viewer, rows: &[Row]) -> Result<Vec<(Message, i64)>, Error> {
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let message = whole(conn, read(row, &viewer.user)?).await?;
+        found.push((message, row.try_get("number")?));
+    }
+    Ok(found)
 }
 
 /// How many messages of others are later than a place and visible.

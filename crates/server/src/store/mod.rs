@@ -14,6 +14,7 @@ pub(crate) mod members;
 pub(crate) mod membership;
 pub(crate) mod messages;
 pub(crate) mod reads;
+pub(crate) mod search;
 pub(crate) mod sending;
 pub(crate) mod sessions;
 pub(crate) mod settings;

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
+use sqlx::Row as _;
 
 use super::{
     Tx, Viewer,
     events::Kind,
     fresh,
     members::{self, Member},
-    messages, read_time, telling,
+    messages, read_time, search, telling,
 };
 use crate::Error;
 
@@ -136,10 +137,10 @@ async fn store(
         pinned: None,
         system: None,
     };
-    sqlx::query(
+    let row = sqlx::query(
         "INSERT INTO messages (id, chat_id, sender_id, content, created_at, client_id, fingerprint, reply_to,
                                restricted, visible_to, visible_to_roles)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING number",
     )
     .bind(message.id.as_str())
     .bind(message.chat_id.as_str())
@@ -152,9 +153,10 @@ async fn store(
     .bind(i64::from(message.is_restricted()))
     .bind(json(message.visible_to.as_deref())?)
     .bind(json(message.visible_to_roles.as_deref())?)
-    .execute(tx.write())
+    .fetch_one(tx.write())
     .await?;
     if !message.is_restricted() {
+        search::index(tx, row.try_get("number")?, &message.content).await?;
         return Ok(message);
     }
     let users: BTreeSet<&UserId> = draft.visible_to.iter().chain([sender]).collect();

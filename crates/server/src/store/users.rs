@@ -1,9 +1,11 @@
 //! People: adding them, finding them, their roles.
 
-use khaya_wire::{User, UserId, model::role};
-use sqlx::Row as _;
+use std::collections::HashMap;
 
-use super::{Conn, Row, Tx, Viewer, fresh, optional_id, read_id};
+use khaya_wire::{Timestamp, User, UserId, model::role};
+use sqlx::{QueryBuilder, Row as _};
+
+use super::{Conn, Db, Row, Tx, Viewer, fresh, optional_id, read_id, read_time};
 use crate::Error;
 
 /// Longest username, name and role, in characters.
@@ -91,6 +93,36 @@ pub(crate) async fn password_hash(conn: &mut Conn, id: &UserId) -> Result<String
         .fetch_one(conn)
         .await?;
     Ok(row.try_get("password_hash")?)
+}
+
+/// Notes that somebody has gone now.
+pub(crate) async fn set_last_seen(tx: &mut Tx<'_>, id: &UserId) -> Result<(), Error> {
+    let now = tx.now().as_millis();
+    sqlx::query("UPDATE users SET last_seen_at = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(now)
+        .execute(tx.write())
+        .await?;
+    Ok(())
+}
+
+/// When people were last there, of those who have been.
+pub(crate) async fn last_seen(conn: &mut Conn, people: &[User]) -> Result<HashMap<UserId, Timestamp>, Error> {
+    if people.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut query = QueryBuilder::<Db>::new(
+        "SELECT id, last_seen_at FROM users WHERE last_seen_at IS NOT NULL AND id IN (",
+    );
+    let mut ids = query.separated(", ");
+    for user in people {
+        ids.push_bind(user.id.as_str().to_owned());
+    }
+    query.push(")");
+    let rows = query.build().fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| Ok((read_id(row, "id")?, read_time(row, "last_seen_at")?)))
+        .collect()
 }
 
 /// Stores the hash of somebody's new password.

@@ -55,6 +55,39 @@ async fn signs_in_with_the_right_password_only() {
 }
 
 #[tokio::test]
+async fn who_guesses_passwords_is_slowed_down() {
+    let team = Team::start().await;
+    let _alice = team.join("alice", "member").await;
+    let login = |username: &str, password: &str| {
+        post(
+            &team,
+            "/auth/login",
+            json!({"username": username, "password": password}),
+        )
+    };
+    for _ in 0..10 {
+        assert_eq!(code(&login("alice", "guess").await), (401, "invalid_credentials"));
+    }
+    // The right one too, so that nothing is learned; and it is told when to come back.
+    assert_eq!(code(&login("alice", PASSWORD).await), (429, "rate_limited"));
+    let body = json!({"username": "alice", "password": "guess"});
+    let response = Client::new()
+        .post(format!("{}/auth/login", team.url))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    let seconds: u64 = response.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=10).contains(&seconds), "{seconds}");
+    let bob = team.join("bob", "member").await;
+    assert_eq!(bob.get("/auth/me").await.0, 200);
+}
+
+#[tokio::test]
 async fn refuses_calls_without_a_good_token() {
     let team = Team::start().await;
     let mut alice = team.join("alice", "member").await;

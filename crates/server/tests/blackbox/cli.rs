@@ -137,7 +137,10 @@ fn a_folder_that_is_not_there_is_no_database() {
     let nowhere = dir.path().join("typo");
     let refused = run(&nowhere, &["user", "role", "zoe", "admin"], "");
     assert_eq!(refused.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no database in"), "{refused:?}");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("there is no database in"),
+        "{refused:?}"
+    );
     assert!(!nowhere.exists());
 }
 
@@ -147,9 +150,14 @@ async fn an_invite_is_printed_as_a_link_that_lets_somebody_in() {
     let serving = Serving::start(dir.path(), &["--listen", "127.0.0.1:0"]);
     let made = run(dir.path(), &["invite", "--uses", "1", "--expires", "2"], "");
     let link = String::from_utf8(made.stdout).unwrap();
-    let code = link.trim().strip_prefix("khaya://invite/").unwrap_or_else(|| panic!("{link}"));
+    let code = link
+        .trim()
+        .strip_prefix("khaya://invite/")
+        .unwrap_or_else(|| panic!("{link}"));
     let body = json!({"username": "zoe", "password": "long enough", "name": "Zoë", "invite": code});
-    let register = Client::new().post(format!("{}/auth/register", serving.url)).json(&body);
+    let register = Client::new()
+        .post(format!("{}/auth/register", serving.url))
+        .json(&body);
     assert_eq!(answer(register).await.0, 201);
 }
 

@@ -179,6 +179,8 @@ pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// Events that came while something else was waited for.
     events: VecDeque<(String, Value)>,
+    /// `presence` comes when it comes, so it is kept apart.
+    presence: VecDeque<Value>,
     next_ack: u64,
 }
 
@@ -193,6 +195,7 @@ impl Socket {
         let mut socket = Self {
             stream,
             events: VecDeque::new(),
+            presence: VecDeque::new(),
             next_ack: 0,
         };
         let open = socket.read().await.unwrap();
@@ -235,13 +238,24 @@ impl Socket {
         }
     }
 
-    /// The next event, whatever it is.
+    /// The next event, whatever it is, but presence.
     pub(crate) async fn next(&mut self) -> (String, Value) {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return event;
             }
             let packet = self.read().await.expect("closed while waiting for an event");
+            self.keep(&packet);
+        }
+    }
+
+    /// The next `presence`.
+    pub(crate) async fn next_presence(&mut self) -> Value {
+        loop {
+            if let Some(presence) = self.presence.pop_front() {
+                return presence;
+            }
+            let packet = self.read().await.expect("closed while waiting for presence");
             self.keep(&packet);
         }
     }
@@ -292,6 +306,10 @@ impl Socket {
             .unwrap_or_else(|| panic!("not an event: {packet}"));
         let mut event: Value = serde_json::from_str(body).unwrap();
         let name = event[0].as_str().unwrap().to_owned();
-        self.events.push_back((name, event[1].take()));
+        if name == "presence" {
+            self.presence.push_back(event[1].take());
+        } else {
+            self.events.push_back((name, event[1].take()));
+        }
     }
 }

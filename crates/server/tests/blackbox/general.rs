@@ -47,7 +47,15 @@ async fn bodies_that_are_not_what_they_should_be_are_told_apart() {
                 .body(body),
         )
     };
-    for bad in ["", "{", "[]", r#"["group",[]]"#, "{} {}", "\u{0}", &"[".repeat(100_000)] {
+    for bad in [
+        "",
+        "{",
+        "[]",
+        r#"["group",[]]"#,
+        "{} {}",
+        "\u{0}",
+        &"[".repeat(100_000),
+    ] {
         assert_eq!(
             code(&json(bad.to_owned()).await),
             (422, "invalid_request"),
@@ -70,9 +78,19 @@ async fn a_refused_field_is_named() {
         problem["errors"][0]["field"].as_str().unwrap().to_owned()
     };
     assert_eq!(field(alice.post("/chat", json!({"memberIds": []})).await), "kind");
-    assert_eq!(field(alice.post("/chat", json!({"kind": "group", "memberIds": [1]})).await), "memberIds[0]");
+    assert_eq!(
+        field(
+            alice
+                .post("/chat", json!({"kind": "group", "memberIds": [1]}))
+                .await
+        ),
+        "memberIds[0]"
+    );
     assert_eq!(field(alice.get("/chat?limit=x").await), "limit");
-    assert_eq!(field(alice.get(&format!("/users?query={}", "_".repeat(25_001))).await), "query");
+    assert_eq!(
+        field(alice.get(&format!("/users?query={}", "_".repeat(25_001))).await),
+        "query"
+    );
 }
 
 #[tokio::test]

@@ -201,8 +201,10 @@ impl World {
             // A place is sealed anew every time; that two of one place differ is tested elsewhere.
             sync["next"] = Value::Null;
             let chats = person.get("/chat").await.1;
+            let search = person.get("/search?q=secret").await.1;
+            let edited = person.get("/search?q=ed").await.1;
             let me = person.get("/auth/me").await.1;
-            *seen = rename(&json!([me, chats, pages, sync, told]));
+            *seen = rename(&json!([me, chats, pages, sync, told, search, edited]));
         }
         seen
     }

@@ -12,6 +12,8 @@ mod general;
 mod interference;
 mod membership;
 mod messages;
+mod presence;
 mod restricted;
+mod search;
 mod sockets;
 mod sync;
