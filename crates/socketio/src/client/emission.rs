@@ -63,6 +63,8 @@ pub(super) enum Stage {
 
 impl Client {
     pub(super) fn emit(&mut self, now: Now, socket: u64, emit: Emit, out: &mut Vec<Output>) {
+        // A computer that has just woken: what is written into the session that died meanwhile is lost.
+        self.tick_connection(now, out);
         let token = emit.token;
         let Some(place) = self.place(socket) else {
             return out.push(Output::Settled {

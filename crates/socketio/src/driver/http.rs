@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, header};
-use reqwest::Response;
+use reqwest::{Response, redirect::Policy};
 use url::Url;
 
 use super::cookies::Cookies;
@@ -61,7 +61,7 @@ impl Http {
 
     /// A GET of a session, or of a new one.
     pub(crate) async fn get(self: Arc<Self>, sid: Option<Arc<str>>) -> Result<Response, Arc<str>> {
-        let client = client(&self.polling, reqwest::Client::builder)?;
+        let client = client(&self.polling, builder)?;
         let request = client
             .get(self.url(Transport::Polling, sid.as_deref()))
             .headers(self.headers())
@@ -71,7 +71,7 @@ impl Http {
 
     /// A POST of a payload.
     pub(crate) async fn post(self: Arc<Self>, sid: Arc<str>, body: String) -> Result<(), Arc<str>> {
-        let client = client(&self.polling, reqwest::Client::builder)?;
+        let client = client(&self.polling, builder)?;
         let request = client
             .post(self.url(Transport::Polling, Some(&sid)))
             .headers(self.headers())
@@ -120,7 +120,7 @@ impl Http {
         sid: Option<Arc<str>>,
         key: &str,
     ) -> Result<Response, Arc<str>> {
-        let client = client(&self.websocket, || reqwest::Client::builder().http1_only())?;
+        let client = client(&self.websocket, || builder().http1_only())?;
         let key = HeaderValue::try_from(key).map_err(|_| Arc::from("no header value"))?;
         let request = client
             .get(self.url(Transport::WebSocket, sid.as_deref()))
@@ -144,6 +144,21 @@ impl Http {
 )]
 fn now() -> SystemTime {
     SystemTime::now()
+}
+
+/// Follows a redirect only where it leads to the same server: what is sent holds credentials.
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().redirect(Policy::custom(|attempt| {
+        let same = match (attempt.previous().first(), attempt.url()) {
+            (Some(first), next) => first.origin() == next.origin(),
+            (None, _) => false,
+        };
+        if same && attempt.previous().len() <= 5 {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
+    }))
 }
 
 /// Makes a client when it is first needed: reading the system's certificates takes its time.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use khaya_socketio::Transport;
+use khaya_socketio::{Client, DisconnectReason, Reconnection, Transport};
 
 use crate::server::{
     Answer, End, Polled, Told, Turn, client, http, over_websocket, patient_hello, serve, text,
@@ -56,7 +56,7 @@ async fn over_polling_each_is_told() {
 async fn heartbeats_of_nought_do_not_spin() {
     let hello = r#"0{"sid":"a","upgrades":[],"pingInterval":0,"pingTimeout":0}"#;
     let end = over_websocket(text(hello), Vec::new()).await;
-    assert_eq!(end, End::Lost(khaya_socketio::DisconnectReason::PingTimeout));
+    assert_eq!(end, End::Lost(DisconnectReason::PingTimeout));
 }
 
 #[tokio::test]
@@ -115,4 +115,33 @@ async fn a_websocket_that_is_swallowed_gives_polling_its_chance() {
         .timeout(Duration::from_millis(900));
     let mut told = Told::connect(both);
     assert_eq!(told.begun().await, End::Connected);
+}
+
+/// What a POST holds is the application's credentials.
+#[tokio::test]
+async fn a_redirect_to_another_server_is_not_followed() {
+    let elsewhere = serve(|_| panic!("nothing is sent here")).await;
+    let polled = Polled::default();
+    let url = serve(move |request| match polled.turn(request, &patient_hello()) {
+        Turn::Usual(_) if request.is_post() => {
+            let head = format!(
+                "HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere}/\r\nContent-Length: 0\r\n\r\n"
+            );
+            Answer::More(head.into_bytes())
+        }
+        Turn::Usual(answer) => answer,
+        Turn::Get(_) => Answer::Hang(Vec::new()),
+    })
+    .await;
+    let reconnection = Reconnection {
+        enabled: false,
+        ..Reconnection::default()
+    };
+    // With the HTTP client that the library makes.
+    let own = Client::builder(&url)
+        .transports([Transport::Polling])
+        .reconnection(reconnection);
+    let end = Told::connect(own).begun().await;
+    let reason = DisconnectReason::TransportError("status 307".into());
+    assert_eq!(end, End::Lost(reason));
 }
