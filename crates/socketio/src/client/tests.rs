@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Client, Input, NamespaceOptions, Options, Output};
+use super::{Client, Emit, Input, NamespaceOptions, Options, Output};
 use crate::{
     builder::Reconnection,
     codec::frame::Frame,
     engine::{self, Input as EngineInput},
     event::{ConnectionEvent, DisconnectReason, Transport},
+    payload::Encoded,
     time::Now,
 };
 
@@ -74,6 +75,23 @@ impl Alone {
         self.engine(EngineInput::WebSocketWritten);
     }
 
+    /// Connects the namespace that asks for it.
+    fn connect(&mut self) {
+        let asked = self.out.iter().rev().find_map(|output| match output {
+            Output::AskAuth { request, .. } => Some(*request),
+            _ => None,
+        });
+        self.tell(Input::Auth {
+            socket: 1,
+            request: asked.expect("it asks for the auth"),
+            data: String::new(),
+        });
+        self.engine(EngineInput::WebSocketWritten);
+        self.engine(EngineInput::WebSocketFrame(Frame::Text(
+            r#"40{"sid":"n"}"#.into(),
+        )));
+    }
+
     /// Lets both clocks go on until something is to be done, and tells how long that was.
     fn sleep(&mut self) -> Duration {
         let wake = self.client.wake_at(self.now).expect("it waits for something");
@@ -132,6 +150,41 @@ fn a_clock_that_jumps_an_hour_gives_a_fresh_connection_within_a_second() {
     alone.now.wall += Duration::from_secs(3600);
     let waited = alone.until_attempt();
     assert!(waited < Duration::from_secs(1), "{waited:?}");
+}
+
+#[test]
+fn what_is_emitted_right_after_a_sleep_waits_for_the_fresh_session() {
+    let mut alone = Alone::new(Reconnection::default());
+    alone.accept();
+    alone.connect();
+    alone.out.clear();
+    alone.now.wall += Duration::from_secs(3600);
+    alone.tell(Input::Emit {
+        socket: 1,
+        emit: Emit {
+            token: 7,
+            name: "typed".into(),
+            body: Encoded::one("while away").expect("a string is JSON"),
+            volatile: false,
+            timeout: None,
+            wants_ack: false,
+        },
+    });
+    let asleep = Output::Disconnected {
+        socket: 1,
+        reason: DisconnectReason::PingTimeout,
+    };
+    let told = |out: &[Output], wanted: &Output| {
+        out.iter()
+            .any(|output| format!("{output:?}") == format!("{wanted:?}"))
+    };
+    assert!(told(&alone.out, &asleep), "{:?}", alone.out);
+    let written = Output::SendWebSocket(vec![Frame::Text(r#"42["typed","while away"]"#.into())]);
+    assert!(!told(&alone.out, &written), "{:?}", alone.out);
+    alone.until_attempt();
+    alone.accept();
+    alone.connect();
+    assert!(told(&alone.out, &written), "{:?}", alone.out);
 }
 
 #[test]
