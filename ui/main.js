@@ -218,7 +218,7 @@ async function takeSnapshot() {
 function showSettings({ theme, textSize, density }) {
   const root = document.documentElement;
   root.dataset.theme = theme ?? "system";
-  root.dataset.textSize = textSize ?? "normal";
+  root.dataset.textSize = textSize ?? "100";
   root.dataset.density = density ?? "roomy";
 }
 

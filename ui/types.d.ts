@@ -186,7 +186,8 @@ export interface Settings {
     theme?: Theme;
     /** A language that `locales/` has; absent means the system's. */
     language?: string;
-    textSize?: "small" | "normal" | "large" | "larger";
+    /** In percent. */
+    textSize?: string;
     density?: "roomy" | "compact";
     /** Absent means yes. */
     closeToTray?: boolean;

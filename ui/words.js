@@ -88,6 +88,11 @@ export function languageName(tag) {
   return capitalized(new Intl.DisplayNames([tag], { type: "language" }).of(tag) ?? tag);
 }
 
+/** @param {number} value */
+export function percent(value) {
+  return formats.percent.format(value / 100);
+}
+
 /** @param {string} time */
 export function clockTime(time) {
   return formats.time.format(new Date(time));
@@ -151,6 +156,7 @@ function formatsFor(tag) {
   const date = (options) => new Intl.DateTimeFormat(tag, options);
   return {
     number: new Intl.NumberFormat(tag),
+    percent: new Intl.NumberFormat(tag, { style: "percent" }),
     list: new Intl.ListFormat(tag, { type: "conjunction" }),
     relative: new Intl.RelativeTimeFormat(tag, { numeric: "auto" }),
     time: date({ timeStyle: "short" }),

@@ -24,6 +24,8 @@ import { t } from "../words.js";
 const AHEAD = 1.5;
 /** Where the first unread message stands at first, in heights of the view. */
 const UNREAD_AT = 0.25;
+/** Up to so many unread messages are fetched to find the first of them. */
+const UNREAD_FETCHED = 300;
 /** What is left above a message for the unread line, in pixels. */
 const LINE_HEIGHT = 64;
 /** After this long, scrolling at an end asks for more again, where the first time gave nothing. */
@@ -49,6 +51,10 @@ export class MessageTimeline extends HTMLElement {
   /** @type {TimelineItem[]} */
   #items = [];
   #unread = 0;
+  /** How many were unread when the chat was opened, and the first of them once it is known. */
+  #unreadAtOpen = 0;
+  /** @type {string | null} */
+  #unreadFrom = null;
   /** @type {import("../message-text.js").Mentionable} */
   #people = { usernames: new Set(), me: "" };
   /** Until the messages are there, or the person scrolls: where to begin is not settled. */
@@ -106,6 +112,7 @@ export class MessageTimeline extends HTMLElement {
     }
     if (!isOther && this.#anchor.notice()) this.#isPlacing = false;
     this.#away.update(timeline);
+    if (this.#isPlacing) this.#unreadFrom = this.#findUnread();
     this.#fill();
     if (!open) return;
     this.#place();
@@ -141,6 +148,8 @@ export class MessageTimeline extends HTMLElement {
     this.#lastSeenKey = "";
     this.#asked = { before: "", after: "", at: 0 };
     this.#isAnswered = false;
+    this.#unreadAtOpen = this.#unread;
+    this.#unreadFrom = null;
     this.#away.clear();
     if (this.#away.isAway) this.#away.leave(this.#items);
     this.#focus.forget();
@@ -177,10 +186,29 @@ export class MessageTimeline extends HTMLElement {
       this.#anchor.following = true;
       this.#anchor.restore();
     }
-    if (this.#items.length > 0 && !this.#open?.isLoading) {
-      this.#isPlacing = false;
-      this.#resume = null;
+    if (this.#items.length === 0 || this.#open?.isLoading) return;
+    if (this.#isUnreadMissing()) {
+      this.#askForOlder();
+      return;
     }
+    this.#isPlacing = false;
+    this.#resume = null;
+  }
+
+  /** @returns {string | null} the key of the first message that was unread when the chat was opened */
+  #findUnread() {
+    const told = this.#open?.firstUnread;
+    if (told && this.#items.some(({ key }) => key === told)) return told;
+    // The app tells it only where it knows it; so many from the end says the same.
+    const others = this.#items.filter(({ own }) => !own);
+    return this.#unreadAtOpen > 0 ? (others.at(-this.#unreadAtOpen)?.key ?? null) : null;
+  }
+
+  /** @returns {boolean} whether the first unread message is further back than what is here, and can be fetched */
+  #isUnreadMissing() {
+    const open = this.#open;
+    const isWanted = this.#unreadAtOpen > 0 && this.#unreadAtOpen <= UNREAD_FETCHED && this.#unreadFrom === null;
+    return isWanted && this.#resume === null && open !== null && open.hasOlder && !open.failure;
   }
 
   /** Nobody is there to read: what came first stays in view, and what comes later waits below. */
@@ -193,13 +221,15 @@ export class MessageTimeline extends HTMLElement {
 
   /** @returns {string | null} the key of the message above which the unread line stands */
   #firstUnread() {
-    return this.#away.first ?? (this.#isAnswered ? null : (this.#open?.firstUnread ?? null));
+    return this.#away.first ?? (this.#isAnswered ? null : this.#unreadFrom);
   }
 
   /** @returns {{ key: string | null, offset: number }} the message at which reading begins; without a key the end */
   #start() {
     if (this.#resume === "end") return { key: null, offset: 0 };
-    return this.#resume ?? { key: this.#open?.firstUnread ?? null, offset: this.#scroller.clientHeight * UNREAD_AT };
+    // More unread than are fetched: reading begins at the oldest that are here.
+    const oldest = this.#unreadAtOpen > 0 ? (this.#items[0]?.key ?? null) : null;
+    return this.#resume ?? { key: this.#unreadFrom ?? oldest, offset: this.#scroller.clientHeight * UNREAD_AT };
   }
 
   #onScroll() {
@@ -221,7 +251,7 @@ export class MessageTimeline extends HTMLElement {
     const atEnd = !open.hasNewer && this.#anchor.isAtBottom;
     const newest = this.#items.findLast((item) => item.id !== null);
     if (atEnd) this.#lastSeenKey = this.#items.at(-1)?.key ?? "";
-    this.#read.update(atEnd && newest ? { chatId: open.id, key: newest.key } : null);
+    this.#read.update(atEnd && newest && !this.#isPlacing ? { chatId: open.id, key: newest.key } : null);
     this.#showJump(atEnd);
     this.#askForMore(open);
   }
@@ -257,11 +287,9 @@ export class MessageTimeline extends HTMLElement {
   #askForMore({ hasOlder, hasNewer, isLoading }) {
     if (isLoading || this.#isPlacing) return;
     const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
-    const first = this.#items[0]?.key ?? "";
     const last = this.#items.at(-1)?.key ?? "";
-    if (hasOlder && scrollTop < clientHeight * AHEAD && this.#asked.before !== first) {
-      this.#asked = { ...this.#asked, before: first, at: performance.now() };
-      void wish({ type: "loadOlder" });
+    if (hasOlder && scrollTop < clientHeight * AHEAD) {
+      this.#askForOlder();
     } else if (
       hasNewer &&
       scrollHeight - scrollTop - clientHeight < clientHeight * AHEAD &&
@@ -270,6 +298,13 @@ export class MessageTimeline extends HTMLElement {
       this.#asked = { ...this.#asked, after: last, at: performance.now() };
       void wish({ type: "loadNewer" });
     }
+  }
+
+  #askForOlder() {
+    const first = this.#items[0]?.key ?? "";
+    if (this.#asked.before === first) return;
+    this.#asked = { ...this.#asked, before: first, at: performance.now() };
+    void wish({ type: "loadOlder" });
   }
 
   /** @param {TimelineItem | undefined} lastBefore */

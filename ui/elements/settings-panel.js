@@ -13,8 +13,10 @@ import { showAvatar } from "../avatar.js";
 import { wish } from "../ipc.js";
 import { keyName } from "../shortcuts.js";
 import { instantiate, part, setText } from "../template.js";
-import { LANGUAGES, failureText, languageName, t } from "../words.js";
+import { LANGUAGES, failureText, languageName, percent, t } from "../words.js";
 
+/** In percent of the usual; as `styles/tokens.css` has them. */
+const TEXT_SIZES = [90, 100, 115, 135, 170, 200];
 /** What is told of the keyboard, and the keys. */
 const SHORTCUTS = [
   ["shortcut.search", "Mod+K"],
@@ -41,6 +43,9 @@ export class SettingsPanel extends HTMLElement {
     for (const [what = "", ...keys] of SHORTCUTS) shortcuts.append(shortcutRow(what, keys));
     const languages = part(this.#dialog, "language");
     languages.append(new Option(t("settings.languageSystem"), "system"));
+    for (const size of TEXT_SIZES) {
+      part(this.#dialog, "text-size").append(new Option(percent(size), String(size)));
+    }
     for (const tag of LANGUAGES) languages.append(new Option(languageName(tag), tag));
     part(this.#dialog, "close").addEventListener("click", () => this.#dialog.close());
     part(this.#dialog, "sign-out").addEventListener("click", () => this.#askOrSignOut());
@@ -68,7 +73,7 @@ export class SettingsPanel extends HTMLElement {
       if (input.type === "checkbox") input.checked = settings[/** @type {Switch} */ (input.name)] ?? true;
     }
     choose(part(this.#dialog, "language"), settings.language ?? "system");
-    choose(this.#dialog.querySelector("[name=textSize]"), settings.textSize ?? "normal");
+    choose(this.#dialog.querySelector("[name=textSize]"), settings.textSize ?? "100");
     choose(this.#dialog.querySelector("[name=density]"), settings.density ?? "roomy");
   }
 

@@ -39,6 +39,7 @@ export class SignIn extends HTMLElement {
       showFailure(this.#alert, null);
       return;
     }
+    if (before === "signedIn") this.#username.value = "";
     this.#server.value ||= this.server || (session.server ?? "");
     this.#username.value ||= session.username ?? "";
     if (session.state === "signingIn") return;
