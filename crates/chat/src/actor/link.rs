@@ -135,8 +135,8 @@ impl Live {
                     name: event.name().to_owned(),
                     data,
                 }),
-                Err(error) => {
-                    tracing::warn!(name = event.name(), %error, "an event that is no JSON");
+                Err(_) => {
+                    tracing::warn!(name = event.name(), "an event that is no JSON");
                     None
                 }
             },

@@ -259,7 +259,7 @@ impl Actor {
         self.calls.shutdown().await;
         let Self { store, thread, .. } = self;
         drop(store);
-        if let Err(error) = tokio::task::spawn_blocking(move || thread.join()).await {
+        if let Err(error) = task::spawn_blocking(move || thread.join()).await {
             tracing::error!(%error, "the store was not closed in order");
         }
     }

@@ -98,7 +98,8 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, ApiError> {
 fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
     fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         serde_json::from_slice(body).map_err(|error| {
-            tracing::warn!(%error, bytes = body.len(), "an answer could not be read");
+            // Not the error itself: it quotes what it read.
+            tracing::warn!(kind = ?error.classify(), at = error.column(), bytes = body.len(), "an answer could not be read");
             ApiError::NotKhaya
         })
     }

@@ -66,6 +66,27 @@ pub(super) enum Purpose {
     },
 }
 
+impl Purpose {
+    /// For logs, which have no text of messages or searches.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::DiscoverToSignIn | Self::Rediscover => "discover",
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+            Self::List => "list",
+            Self::Join { .. } => "join",
+            Self::IsThere { .. } => "chat",
+            Self::Page { .. } => "page",
+            Self::Backfill { .. } => "backfill",
+            Self::Look { .. } => "look",
+            Self::Send { .. } => "send",
+            Self::MarkRead { .. } => "mark read",
+            Self::CreateChat { .. } => "create chat",
+            Self::FindPeople { .. } => "find people",
+        }
+    }
+}
+
 impl Chat {
     /// Asks the server. Without a token, where one is needed, nothing is asked: what waits for it is asked anew
     /// when there is one.
@@ -82,7 +103,7 @@ impl Chat {
             return;
         };
         if let Err(error) = &result {
-            tracing::trace!(purpose = ?pending.purpose, %error, "a call failed");
+            tracing::trace!(purpose = pending.purpose.name(), %error, "a call failed");
             if error.requires_sign_in() && pending.request.needs_token() {
                 self.renew_for(pending);
                 return;

@@ -189,7 +189,8 @@ pub(super) fn has_more(edge: Edge) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(name: &str, data: serde_json::Value) -> Option<T> {
+    // Not the error itself: it quotes what it read.
     serde_json::from_value(data)
-        .inspect_err(|error| tracing::warn!(name, %error, "an event that cannot be read"))
+        .inspect_err(|error| tracing::warn!(name, kind = ?error.classify(), "an event that cannot be read"))
         .ok()
 }

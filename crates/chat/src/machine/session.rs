@@ -1,16 +1,18 @@
 //! Signing in and out, and keeping the session: its tokens, where they are kept, and their renewal.
 
+mod renewal;
+mod sign_in;
+
 use std::time::Duration;
 
 use khaya_wire::{
     Timestamp, User, UserId,
     discovery::{DEFAULT_MESSAGE_BYTES, Discovery, Feature},
-    rest,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Chat, Now, Output, SecretsAnswer, SecretsRequest, SocketCommand,
+    Chat, Output, SecretsAnswer, SecretsRequest, SocketCommand,
     calls::{Pending, Purpose},
     stored::Then,
 };
@@ -21,12 +23,6 @@ use crate::{
     store::{self, Op},
     view::{Failure, Kept},
 };
-
-/// A token is renewed this long before its end, or after four fifths of its life if that is later.
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
-
-/// Between two tries to renew, whatever the clocks say.
-const RENEW_AGAIN: Duration = Duration::from_secs(15);
 
 /// A fresh token that has ended by the clock of this computer, which must be wrong, is taken to live this long.
 const LIFE_BY_A_WRONG_CLOCK: Duration = Duration::from_secs(30);
@@ -214,104 +210,6 @@ impl Chat {
         self.out.push(Output::Secrets(SecretsRequest::Load));
     }
 
-    pub(super) fn sign_in(&mut self, server: &str, username: String, password: Secret) {
-        if matches!(self.session, Session::SignedIn(_)) {
-            self.leave(None);
-        }
-        self.drop_calls();
-        // An attempt before this one may be on its way to the disk; it is not this one.
-        self.stores.retain(|_, then| !matches!(then, Then::SignIn(_)));
-        let typed = server.trim().to_owned();
-        match Server::from_typed(&typed) {
-            Ok(server) => {
-                self.session = Session::SigningIn(Attempt {
-                    server,
-                    username,
-                    password,
-                    discovery: None,
-                });
-                self.call(Request::Discover, Purpose::DiscoverToSignIn);
-            }
-            Err(error) => {
-                let failure = Failure::new("invalid_address", error.to_string());
-                self.session = signed_out(Some(typed), Some(username), Some(failure));
-            }
-        }
-    }
-
-    pub(super) fn take_discovery_to_sign_in(&mut self, result: Result<Response, ApiError>) {
-        let Session::SigningIn(attempt) = &mut self.session else {
-            return;
-        };
-        match result {
-            Ok(Response::Discovered(discovery)) => {
-                attempt.discovery = discovery;
-                let login = rest::Login {
-                    username: attempt.username.clone(),
-                    password: attempt.password.expose().to_owned(),
-                };
-                self.call(Request::Login(login), Purpose::Login);
-            }
-            Ok(_) => self.fail_to_sign_in(ApiError::NotKhaya.failure()),
-            Err(error) => self.fail_to_sign_in(error.failure()),
-        }
-    }
-
-    pub(super) fn take_login(&mut self, result: Result<Response, ApiError>) {
-        let Session::SigningIn(attempt) = &self.session else {
-            return;
-        };
-        match result {
-            Ok(Response::SignedIn(answer)) => {
-                let session = store::SignedIn {
-                    server: attempt.server.to_string(),
-                    discovery: attempt.discovery.clone(),
-                    user: answer.user.clone(),
-                };
-                self.store(Op::SignIn(Box::new(session)), Then::SignIn(answer));
-            }
-            Ok(_) => self.fail_to_sign_in(ApiError::NotKhaya.failure()),
-            Err(error) => self.fail_to_sign_in(error.failure()),
-        }
-    }
-
-    pub(super) fn fail_to_sign_in(&mut self, failure: Failure) {
-        if let Session::SigningIn(attempt) = &self.session {
-            self.session = signed_out(
-                Some(attempt.server.to_string()),
-                Some(attempt.username.clone()),
-                Some(failure),
-            );
-        }
-    }
-
-    /// The store has taken the sign-in.
-    pub(super) fn take_profile_at_sign_in(&mut self, answer: rest::SignedIn, profile: store::Profile) {
-        let Session::SigningIn(attempt) = &self.session else {
-            return;
-        };
-        tracing::trace!(user = %answer.user.id, "signed in");
-        let mut session = SignedIn::new(
-            answer.user,
-            attempt.server.clone(),
-            attempt.discovery.clone(),
-            Kept::InKeyring,
-        );
-        session.has_rediscovered = true;
-        session.adopt(Tokens {
-            access: Secret::new(answer.token),
-            refresh: answer.refresh_token.map(Secret::new),
-            expires_at: answer.expires_at,
-            renew_at: answer
-                .expires_at
-                .map(|end| renew_at(self.now, end, LIFE_BY_A_WRONG_CLOCK)),
-        });
-        self.session = Session::SignedIn(Box::new(session));
-        self.take_contents(profile);
-        self.save_session();
-        self.begin();
-    }
-
     pub(super) fn keep_for_this_run(&mut self) {
         if let Session::SignedIn(session) = &mut self.session {
             session.kept = Kept::ThisRunOnly;
@@ -363,95 +261,6 @@ impl Chat {
             "session_revoked",
             "This device was signed out from elsewhere. Sign in again; what you wrote and did not send is kept.",
         )));
-    }
-
-    /// The server would not take the token: gets a fresh one, for all who need it. Without a way to do so, the
-    /// session is over.
-    pub(super) fn renew(&mut self, waiting: Option<Pending>) {
-        let Session::SignedIn(session) = &mut self.session else {
-            return;
-        };
-        session.waiting.extend(waiting);
-        session.is_refused = true;
-        let has_refresh = session
-            .tokens
-            .as_ref()
-            .is_some_and(|tokens| tokens.refresh.is_some());
-        if has_refresh && session.has(Feature::Refresh) {
-            self.refresh_if_due();
-        } else {
-            self.end_session_for_good();
-        }
-    }
-
-    fn ask_for_fresh(&mut self) {
-        let Session::SignedIn(session) = &mut self.session else {
-            return;
-        };
-        let Some(refresh) = session.tokens.as_ref().and_then(|tokens| tokens.refresh.clone()) else {
-            return;
-        };
-        session.renewal = Renewal::Asked;
-        let request = Request::Refresh(rest::Refresh {
-            refresh_token: refresh.expose().to_owned(),
-        });
-        self.call(request, Purpose::Refresh);
-    }
-
-    pub(super) fn take_refreshed(&mut self, result: Result<Response, ApiError>) {
-        let now = self.now.monotonic;
-        let Session::SignedIn(session) = &mut self.session else {
-            return;
-        };
-        match result {
-            Ok(Response::Refreshed(fresh)) => {
-                let tokens = Tokens {
-                    access: Secret::new(fresh.token),
-                    refresh: Some(Secret::new(fresh.refresh_token)),
-                    expires_at: Some(fresh.expires_at),
-                    renew_at: Some(renew_at(self.now, fresh.expires_at, LIFE_BY_A_WRONG_CLOCK)),
-                };
-                if session.kept == Kept::InKeyring {
-                    let saved = session.saved(&tokens);
-                    session.renewal = Renewal::Saving(tokens);
-                    self.out.push(Output::Secrets(SecretsRequest::Save(saved)));
-                } else {
-                    self.use_fresh(tokens);
-                }
-            }
-            // Any other refusal may be of something in front of the server, and pass.
-            Err(error) if error.requires_sign_in() => self.end_session_for_good(),
-            Ok(_) | Err(_) => {
-                session.renewal = Renewal::Idle {
-                    not_before: now + RENEW_AGAIN,
-                };
-                for pending in std::mem::take(&mut session.waiting) {
-                    self.give_up(pending, ApiError::Unreachable);
-                }
-            }
-        }
-    }
-
-    pub(super) fn refresh_due(&self) -> Option<Duration> {
-        let session = self.signed_in()?;
-        let tokens = session.tokens.as_ref()?;
-        tokens.refresh.as_ref()?;
-        let Renewal::Idle { not_before } = session.renewal else {
-            return None;
-        };
-        if !session.has(Feature::Refresh) {
-            return None;
-        }
-        if session.is_refused {
-            return Some(not_before);
-        }
-        Some(tokens.renew_at?.max(not_before))
-    }
-
-    pub(super) fn refresh_if_due(&mut self) {
-        if self.refresh_due().is_some_and(|due| due <= self.now.monotonic) {
-            self.ask_for_fresh();
-        }
     }
 
     pub(super) fn take_discovery(&mut self, result: Result<Response, ApiError>) {
@@ -506,7 +315,7 @@ impl Chat {
                     access: Secret::new(saved.token),
                     refresh: saved.refresh_token.map(Secret::new),
                     expires_at: saved.expires_at,
-                    renew_at: saved.expires_at.map(|end| renew_at(self.now, end, Duration::ZERO)),
+                    renew_at: saved.expires_at.map(|end| renewal::renew_at(self.now, end, Duration::ZERO)),
                 });
                 self.begin();
             }
@@ -514,59 +323,6 @@ impl Chat {
                 "signed_out",
                 "The keyring has no sign-in for Khaya. Sign in again; what you wrote and did not send is kept.",
             ))),
-        }
-    }
-
-    fn take_saved(&mut self, saved: Result<(), SecretsError>) {
-        let now = self.now.monotonic;
-        let Session::SignedIn(session) = &mut self.session else {
-            return;
-        };
-        match saved {
-            Ok(()) => session.kept = Kept::InKeyring,
-            Err(error) => {
-                session.kept = Kept::Undecided {
-                    failure: keyring_failure(&error),
-                };
-            }
-        }
-        let idle = Renewal::Idle {
-            not_before: now + RENEW_AGAIN,
-        };
-        match std::mem::replace(&mut session.renewal, idle) {
-            Renewal::Saving(tokens) => self.use_fresh(tokens),
-            other @ (Renewal::Idle { .. } | Renewal::Asked) => session.renewal = other,
-        }
-    }
-
-    fn use_fresh(&mut self, tokens: Tokens) {
-        let now = self.now.monotonic;
-        let is_up = self.connection.is_up();
-        let Session::SignedIn(session) = &mut self.session else {
-            return;
-        };
-        tracing::trace!("the token was renewed");
-        session.renewal = Renewal::Idle {
-            not_before: now + RENEW_AGAIN,
-        };
-        let access = tokens.access.clone();
-        session.adopt(tokens);
-        let waiting = std::mem::take(&mut session.waiting);
-        if is_up {
-            self.out
-                .push(Output::Socket(SocketCommand::SetToken(access.clone())));
-            if self.server_has(Feature::Authenticate) {
-                let token = access.expose().to_owned();
-                self.emit(
-                    khaya_wire::event::name::AUTHENTICATE,
-                    &khaya_wire::event::Authenticate { token },
-                );
-            }
-        } else {
-            self.connect();
-        }
-        for pending in waiting {
-            self.ask_again(pending);
         }
     }
 
@@ -607,14 +363,6 @@ impl Chat {
         self.people = None;
         self.drop_stored();
     }
-}
-
-/// When to renew tokens that end at this time. `already_over` is how long they are taken to live if this computer's
-/// clock says that they have ended.
-fn renew_at(now: Now, end: Timestamp, already_over: Duration) -> Duration {
-    let left = end.as_millis().saturating_sub(now.wall.as_millis());
-    let left = u64::try_from(left).map_or(already_over, Duration::from_millis);
-    now.monotonic + left.saturating_sub(RENEW_BEFORE).max(left / 5 * 4)
 }
 
 fn signed_out(server: Option<String>, username: Option<String>, failure: Option<Failure>) -> Session {

@@ -6,7 +6,7 @@ use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Account, Answer, Edge, Place, Position, Put, StoreError, Window, chats,
+    Account, Answer, Edge, Place, Position, Put, StoreError, Window, chats, counts,
     profile::{from_json, id, to_json},
 };
 
@@ -48,7 +48,7 @@ pub(super) fn put(
         db.prepare_cached("UPDATE messages SET gap = 0 WHERE chat = ?1 AND id = ?2 AND gap = 1")?
             .execute(params![number, message.as_str()])?;
     }
-    let unread = chats::add_unread(db, number, &from_others)?;
+    let unread = counts::add_unread(db, number, &from_others)?;
     let edge = match stored.first() {
         Some(first) => edge_before(db, number, &(first.created_at, first.id.clone()))?,
         None => Edge::End,
@@ -79,7 +79,7 @@ pub(super) fn edit(
             && message.deleted_at.is_some()
             && message.sender_id != account.user
         {
-            chats::take_unread(db, number, &(message.created_at, message.id.clone()))?;
+            counts::take_unread(db, number, &(message.created_at, message.id.clone()))?;
         }
         messages.push(put_one(db, account, number, message, true)?.0);
     }
@@ -89,7 +89,7 @@ pub(super) fn edit(
         new: Vec::new(),
         gone: Vec::new(),
         newest: newest_of(db, number)?,
-        unread: chats::add_unread(db, number, &[])?,
+        unread: counts::add_unread(db, number, &[])?,
         edge: Edge::Stored,
     }))
 }

@@ -9,6 +9,7 @@
 //! such a mark is shown as one; where a run ends, the server is asked.
 
 mod chats;
+mod counts;
 mod messages;
 mod outbox;
 mod profile;

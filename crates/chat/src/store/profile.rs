@@ -118,7 +118,9 @@ fn contents(db: &Connection, account: &Account, last: LastSession) -> Result<Pro
 
 /// Reads JSON that an earlier run wrote.
 pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Unusable(error.to_string()))
+    // Not the error itself: it quotes what it read.
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Unusable(format!("a stored value: {:?}", error.classify())))
 }
 
 pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {

@@ -141,7 +141,8 @@ fn is_renewed_before_it_ends() {
 
 #[test]
 fn what_ends_a_session_says_so_and_loses_nothing() {
-    let ends: [(fn(&mut Desk), &str); 4] = [
+    type End = fn(&mut Desk);
+    let ends: [(End, &str); 4] = [
         (
             |desk| desk.event("session_revoked", serde_json::json!({})),
             "session_revoked",
@@ -236,7 +237,7 @@ fn the_connection_is_told_as_it_is() {
 fn a_later_start_learns_what_the_server_has_become() {
     let mut desk = Desk::connected(false);
     desk.restart();
-    let is_discovery = |request: &khaya_chat::api::Request| *request == khaya_chat::api::Request::Discover;
+    let is_discovery = |request: &Request| *request == Request::Discover;
     desk.answer_where(is_discovery, Ok(Response::Discovered(Some(discovery()))));
     let Session::SignedIn { features, .. } = desk.view().session else {
         panic!()

@@ -63,7 +63,7 @@ fn ends_with_what_ends_it() {
             let expected: &[Value] = if is_full { &[json!(false)] } else { &[] };
             assert_eq!(told(&mut desk), expected, "{number}, full: {is_full}");
             types(&mut desk, false);
-            assert_eq!(told(&mut desk), [json!(0); 0], "{number}: once");
+            assert!(told(&mut desk).is_empty(), "{number}: once");
         }
     }
 }

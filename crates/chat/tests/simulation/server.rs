@@ -1,16 +1,18 @@
 //! A model of a server: the contract's rules over data in memory, called without a network.
 
+mod reading;
+mod sessions;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
-use khaya_chat::api::{ApiError, Call, Part, Request, Response};
+use khaya_chat::api::{ApiError, Call, Request, Response};
 use khaya_wire::{
-    Chat, ChatId, ChatKind, Code, Message, MessageId, Page, Timestamp, User, UserId,
+    ChatId, ChatKind, Code, Message, MessageId, Timestamp, User, UserId,
     discovery::{Discovery, Feature, Limits},
     event::{self, name},
-    model::ReadMarker,
     rest,
 };
 use serde_json::{Value, json};
@@ -251,25 +253,6 @@ impl Server {
             .collect()
     }
 
-    /// The messages of a chat that exist for a person, in order.
-    pub(crate) fn entitled(&self, chat: &ChatId, user: &UserId) -> Vec<&Message> {
-        self.chats[chat]
-            .messages
-            .iter()
-            .filter(|message| can_see(message, user))
-            .collect()
-    }
-
-    pub(crate) fn unread(&self, chat: &ChatId, user: &UserId) -> u64 {
-        let read = self.chats[chat].read.get(user);
-        self.entitled(chat, user)
-            .into_iter()
-            .filter(|message| {
-                message.sender_id != *user && read.is_none_or(|(at, id)| message.position() > (*at, id))
-            })
-            .count() as u64
-    }
-
     fn answer(&mut self, now: Duration, call: &Call, sent: &mut Vec<Sent>) -> Result<Response, ApiError> {
         let user = if call.request.needs_token() {
             let token = call
@@ -322,205 +305,6 @@ impl Server {
             }
             Request::CreateChat(_) | Request::FindPeople { .. } => Err(refused(Code::NotFound)),
         }
-    }
-
-    fn login(&mut self, now: Duration, login: &rest::Login) -> Result<Response, ApiError> {
-        let user = self
-            .users
-            .iter()
-            .find(|user| user.username == login.username)
-            .cloned()
-            .ok_or_else(|| refused(Code::InvalidCredentials))?;
-        self.families.push(Family::default());
-        let family = self.families.len() - 1;
-        let (token, refresh_token, expires_at) = self.issue(now, &user.id, family);
-        Ok(Response::SignedIn(Box::new(rest::SignedIn {
-            token,
-            user,
-            refresh_token: self.is_full.then_some(refresh_token),
-            expires_at: self.is_full.then_some(expires_at),
-        })))
-    }
-
-    /// Rotates (contract, `POST /auth/refresh`): the token before the last is taken until the newest access token
-    /// has been used; anything older revokes the family.
-    fn refresh(&mut self, now: Duration, token: &str) -> Result<Response, ApiError> {
-        let family = self
-            .families
-            .iter()
-            .position(|family| family.refresh.iter().any(|known| known == token))
-            .ok_or_else(|| refused(Code::Unauthorized))?;
-        let known = &mut self.families[family];
-        let from_end = known.refresh.iter().rev().position(|known| known == token);
-        let is_good = match from_end {
-            Some(0) => true,
-            Some(1) => !known.newest_is_used,
-            Some(_) | None => false,
-        };
-        if !is_good || known.is_revoked {
-            known.is_revoked = true;
-            return Err(refused(Code::Unauthorized));
-        }
-        if from_end == Some(1) {
-            known.refresh.pop();
-        }
-        let user = self
-            .access
-            .values()
-            .find(|access| access.family == family)
-            .map(|access| access.user.clone())
-            .expect("a family has an access token");
-        let (token, refresh_token, expires_at) = self.issue(now, &user, family);
-        Ok(Response::Refreshed(rest::Refreshed {
-            token,
-            refresh_token,
-            expires_at,
-        }))
-    }
-
-    fn issue(&mut self, now: Duration, user: &UserId, family: usize) -> (String, String, Timestamp) {
-        self.next += 1;
-        let (token, refresh) = (format!("access{}", self.next), format!("refresh{}", self.next));
-        let expires = if self.is_full {
-            now + self.token_life
-        } else {
-            Duration::MAX
-        };
-        self.access.insert(
-            token.clone(),
-            Access {
-                user: user.clone(),
-                family,
-                expires,
-            },
-        );
-        let family = &mut self.families[family];
-        family.refresh.push(refresh.clone());
-        family.newest_access.clone_from(&token);
-        family.newest_is_used = false;
-        let life = i64::try_from((now + self.token_life).as_millis()).unwrap();
-        (token, refresh, Timestamp::from_millis(EPOCH + life))
-    }
-
-    fn check(&mut self, now: Duration, token: &str) -> Result<Access, Code> {
-        let access = self.access.get(token).cloned().ok_or(Code::Unauthorized)?;
-        let family = &mut self.families[access.family];
-        if family.is_revoked {
-            return Err(Code::Unauthorized);
-        }
-        if access.expires <= now {
-            return Err(Code::TokenExpired);
-        }
-        if family.newest_access == token {
-            family.newest_is_used = true;
-        }
-        Ok(access)
-    }
-
-    fn may_see(&self, chat: &ChatId, user: &UserId) -> Result<(), ApiError> {
-        match self.chats.get(chat) {
-            Some(model) if model.members.contains(user) => Ok(()),
-            Some(_) | None => Err(refused(Code::NotFound)),
-        }
-    }
-
-    /// Two to a page, so that paging is done.
-    fn list(&self, user: &UserId, cursor: Option<&str>) -> Page<Chat> {
-        let mut chats: Vec<_> = self
-            .chats
-            .iter()
-            .filter(|(_, chat)| chat.members.contains(user))
-            .map(|(id, _)| self.chat_as(id, user))
-            .collect();
-        chats.sort_by_key(|chat| (std::cmp::Reverse(chat.updated_at), chat.id.clone()));
-        let from: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
-        let items: Vec<_> = chats.iter().skip(from).take(2).cloned().collect();
-        let end = from + items.len();
-        Page {
-            items,
-            next_cursor: (end < chats.len()).then(|| end.to_string()),
-        }
-    }
-
-    fn chat_as(&self, id: &ChatId, user: &UserId) -> Chat {
-        let model = &self.chats[id];
-        let last = self.entitled(id, user).pop().cloned();
-        Chat {
-            id: id.clone(),
-            kind: model.kind,
-            name: model.name.clone(),
-            topic: None,
-            members: self
-                .users
-                .iter()
-                .filter(|user| model.members.contains(&user.id))
-                .cloned()
-                .collect(),
-            updated_at: last
-                .as_ref()
-                .map_or(Timestamp::from_millis(EPOCH), |last| last.created_at),
-            last_message: last.map(|last| self.message_as(&last, user)),
-            unread_count: self.unread(id, user),
-            my_role: None,
-            muted: None,
-            pinned: None,
-            reads: self.is_full.then(|| {
-                model
-                    .read
-                    .iter()
-                    .map(|(user, (_, message))| ReadMarker {
-                        user_id: user.clone(),
-                        message_id: message.clone(),
-                    })
-                    .collect()
-            }),
-            seq: None,
-        }
-    }
-
-    fn message_as(&self, message: &Message, user: &UserId) -> Message {
-        Message {
-            client_id: message
-                .client_id
-                .clone()
-                .filter(|_| self.is_full && message.sender_id == *user),
-            ..message.clone()
-        }
-    }
-
-    fn page(&self, chat: &ChatId, user: &UserId, part: &Part) -> Result<Page<Message>, ApiError> {
-        let all = self.entitled(chat, user);
-        let place = |id: &MessageId| {
-            all.iter()
-                .position(|message| message.id == *id)
-                .ok_or_else(|| refused(Code::NotFound))
-        };
-        let (items, next): (&[&Message], _) = match part {
-            Part::Newest => {
-                let from = all.len().saturating_sub(PAGE);
-                (&all[from..], (from > 0).then(|| all[from].id.to_string()))
-            }
-            Part::Before(id) => {
-                let end = place(id)?;
-                let from = end.saturating_sub(PAGE);
-                (&all[from..end], (from > 0).then(|| all[from].id.to_string()))
-            }
-            Part::After(id) => {
-                let from = place(id)? + 1;
-                let end = (from + PAGE).min(all.len());
-                (
-                    &all[from..end],
-                    (end < all.len()).then(|| all[end - 1].id.to_string()),
-                )
-            }
-        };
-        Ok(Page {
-            items: items
-                .iter()
-                .map(|message| self.message_as(message, user))
-                .collect(),
-            next_cursor: next,
-        })
     }
 
     fn send(
@@ -581,33 +365,6 @@ impl Server {
             .filter(|(_, socket)| self.is_full || socket.rooms.contains(chat))
             .map(|(id, _)| *id)
             .collect()
-    }
-
-    fn mark_read(
-        &mut self,
-        chat: &ChatId,
-        user: &UserId,
-        message: &MessageId,
-        sent: &mut Vec<Sent>,
-    ) -> Result<(), ApiError> {
-        let place = self
-            .entitled(chat, user)
-            .into_iter()
-            .find(|known| known.id == *message)
-            .map(|known| (known.created_at, known.id.clone()))
-            .ok_or_else(|| refused(Code::NotFound))?;
-        let model = self.chats.get_mut(chat).unwrap();
-        let read = model.read.entry(user.clone()).or_insert_with(|| place.clone());
-        if *read < place {
-            *read = place;
-        }
-        let event = json!({ "chatId": chat, "userId": user, "messageId": read.1 });
-        for (socket, known) in &self.sockets {
-            if model.members.contains(&known.user) {
-                sent.push((*socket, name::READ_UPDATED, event.clone()));
-            }
-        }
-        Ok(())
     }
 
     /// A time that is never less than one before, and often the same.

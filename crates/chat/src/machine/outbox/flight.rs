@@ -1,0 +1,302 @@
+//! A message on its way: posted, answered or not, looked for, put off or parked.
+
+use std::{collections::HashSet, time::Duration};
+
+use khaya_wire::{ChatId, ClientId, Message, rest};
+
+use super::{Entry, Flight};
+use crate::{
+    api::{ApiError, Part, Request, Response},
+    machine::{Chat, calls::Purpose, stored::Then},
+    store::{Op, OutboxEntry, Place, Put},
+    view::Failure,
+};
+
+/// The longest wait before another try.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl Chat {
+    pub(in crate::machine) fn outbox_due(&self) -> Option<Duration> {
+        if !self.can_ask() {
+            return None;
+        }
+        let now = self.now.monotonic;
+        self.outbox
+            .entries
+            .iter()
+            .filter(|entry| entry.entry.parked.is_none())
+            .filter_map(|entry| match self.outbox.lanes.get(&entry.entry.chat) {
+                Some(lane) if lane.flight.is_some() => None,
+                Some(lane) => Some(lane.wait_until.unwrap_or(now)),
+                None => Some(now),
+            })
+            .min()
+    }
+
+    /// Sends the first of each chat whose lane is free.
+    pub(in crate::machine) fn send_what_can_be_sent(&mut self) {
+        if !self.can_ask() || !self.connection.has_network() {
+            return;
+        }
+        let now = self.now.monotonic;
+        let mut seen = HashSet::new();
+        let mut ready = Vec::new();
+        for Entry { entry, is_unknown } in &self.outbox.entries {
+            if entry.parked.is_some() || !seen.insert(&entry.chat) {
+                continue;
+            }
+            let is_free =
+                self.outbox.lanes.get(&entry.chat).is_none_or(|lane| {
+                    lane.flight.is_none() && lane.wait_until.is_none_or(|until| until <= now)
+                });
+            if is_free {
+                ready.push((entry.clone(), *is_unknown));
+            }
+        }
+        for (entry, is_unknown) in ready {
+            let lane = self.outbox.lanes.entry(entry.chat.clone()).or_default();
+            lane.wait_until = None;
+            lane.flight = Some(Flight {
+                entry: entry.clone(),
+                taken: None,
+            });
+            if is_unknown && !self.is_full() {
+                let part = entry.after.map_or(Part::Newest, Part::After);
+                self.look(entry.chat, entry.client_id, part);
+            } else {
+                self.post(&entry);
+            }
+        }
+    }
+
+    /// One's own message came in without a client id: on level Base it may be the one that is on its way.
+    pub(in crate::machine) fn take_for_own(&mut self, message: Message) -> Message {
+        if Some(&message.sender_id) != self.my_id().as_ref() || message.client_id.is_some() || self.is_full()
+        {
+            return message;
+        }
+        let flight = self
+            .outbox
+            .lanes
+            .get_mut(&message.chat_id)
+            .and_then(|lane| lane.flight.as_mut())
+            .filter(|flight| flight.taken.is_none() && flight.entry.text == message.content);
+        match flight {
+            Some(flight) => {
+                flight.taken = Some(message.id.clone());
+                Message {
+                    client_id: Some(flight.entry.client_id.clone()),
+                    ..message
+                }
+            }
+            None => message,
+        }
+    }
+
+    pub(in crate::machine) fn take_sent(&mut self, client_id: ClientId, result: Result<Response, ApiError>) {
+        match result {
+            Ok(Response::Sent(message)) => self.store_sent(client_id, *message),
+            Ok(_) => self.sending_is_unknown(&client_id, Some(&ApiError::NotKhaya)),
+            Err(error) if error.is_retryable() => {
+                if error.outcome_is_unknown() {
+                    self.sending_is_unknown(&client_id, Some(&error));
+                } else {
+                    self.sending_waits(&client_id, error.retry_after());
+                }
+            }
+            Err(error) => self.park(&client_id, error.failure()),
+        }
+    }
+
+    pub(in crate::machine) fn sent_is_stored(&mut self, client_id: &ClientId, put: Put) {
+        self.outbox.confirm(&put.messages);
+        let taken = self.outbox.lane_of(client_id).and_then(|lane| {
+            lane.failures = 0;
+            lane.flight.take().and_then(|flight| flight.taken)
+        });
+        self.row_follows(&put);
+        self.show_live(&put);
+        if taken.is_some_and(|taken| put.messages.iter().all(|message| message.id != taken)) {
+            // Another message had been taken for this one, and is shown with its key.
+            self.show_anew();
+        }
+    }
+
+    /// No answer came: the server may have the message or not.
+    pub(in crate::machine) fn sending_is_unknown(&mut self, client_id: &ClientId, error: Option<&ApiError>) {
+        let known = self
+            .outbox
+            .entries
+            .iter_mut()
+            .find(|entry| entry.entry.client_id == *client_id);
+        if let Some(entry) = known {
+            entry.is_unknown = true;
+        }
+        self.sending_waits(client_id, error.and_then(ApiError::retry_after));
+    }
+
+    pub(in crate::machine) fn take_look(&mut self, client_id: ClientId, result: Result<Response, ApiError>) {
+        let Some(entry) = self.outbox.get(client_id.as_str()).cloned() else {
+            self.free_lane(&client_id);
+            return;
+        };
+        match result {
+            Ok(Response::Messages(page)) => {
+                let chat = entry.chat;
+                let mut messages = page.items;
+                messages.retain(|message| message.chat_id == chat);
+                let has_more = page.next_cursor.is_some();
+                let last = messages.iter().max_by(|a, b| a.position().cmp(&b.position()));
+                let (place, more) = match entry.after {
+                    Some(message) => {
+                        let more = last.filter(|_| has_more).map(|last| Part::After(last.id.clone()));
+                        (Place::PageAfter { message }, more)
+                    }
+                    None => (Place::NewestPage { has_more }, None),
+                };
+                self.store(
+                    Op::PutMessages {
+                        chat,
+                        messages,
+                        place,
+                    },
+                    Then::Looked { client_id, more },
+                );
+            }
+            Ok(_) => self.sending_waits(&client_id, None),
+            Err(error) if error.is_retryable() => self.sending_waits(&client_id, error.retry_after()),
+            Err(error) => self.park(&client_id, error.failure()),
+        }
+    }
+
+    /// The store has the page in which a message was looked for.
+    pub(in crate::machine) fn looked(&mut self, client_id: ClientId, more: Option<Part>, put: Put) {
+        let me = self.my_id();
+        self.row_follows(&put);
+        self.show_live(&put);
+        let Some(entry) = self.outbox.get(client_id.as_str()).cloned() else {
+            self.free_lane(&client_id);
+            return;
+        };
+        let found = put.messages.iter().find(|message| {
+            Some(&message.sender_id) == me.as_ref()
+                && message.client_id.is_none()
+                && message.content == entry.text
+        });
+        match (found, more) {
+            (Some(message), _) => self.store_sent(client_id, Message::clone(message)),
+            (None, Some(part)) => self.look(entry.chat, client_id, part),
+            (None, None) => {
+                if let Some(entry) = self
+                    .outbox
+                    .entries
+                    .iter_mut()
+                    .find(|entry| entry.entry.client_id == client_id)
+                {
+                    entry.is_unknown = false;
+                }
+                self.post(&entry);
+            }
+        }
+    }
+
+    pub(super) fn post(&mut self, entry: &OutboxEntry) {
+        tracing::trace!(chat = %entry.chat, client_id = %entry.client_id, "sending");
+        self.call(
+            Request::Send {
+                chat: entry.chat.clone(),
+                message: rest::SendMessage {
+                    content: entry.text.clone(),
+                    client_id: Some(entry.client_id.clone()),
+                    reply_to: None,
+                    visible_to: None,
+                    visible_to_roles: None,
+                    attachment_ids: None,
+                },
+            },
+            Purpose::Send {
+                client_id: entry.client_id.clone(),
+            },
+        );
+    }
+
+    pub(super) fn look(&mut self, chat: ChatId, client_id: ClientId, part: Part) {
+        tracing::trace!(%chat, %client_id, "looking for it");
+        self.call(Request::Messages { chat, part }, Purpose::Look { client_id });
+    }
+
+    pub(super) fn store_sent(&mut self, client_id: ClientId, message: Message) {
+        tracing::trace!(chat = %message.chat_id, %client_id, message = %message.id, "sent");
+        let place = if self.chats.is_live(&message.chat_id) {
+            Place::Live
+        } else {
+            Place::Alone
+        };
+        self.store(
+            Op::PutMessages {
+                chat: message.chat_id.clone(),
+                messages: vec![Message {
+                    client_id: Some(client_id.clone()),
+                    ..message
+                }],
+                place,
+            },
+            Then::Sent { client_id },
+        );
+    }
+
+    pub(super) fn sending_waits(&mut self, client_id: &ClientId, retry_after: Option<Duration>) {
+        let now = self.now.monotonic;
+        let Some(lane) = self.outbox.lane_of(client_id) else {
+            return;
+        };
+        lane.flight = None;
+        lane.failures = lane.failures.saturating_add(1);
+        let doubled = Duration::from_secs(1 << lane.failures.min(6));
+        let wait = self.random.spread(doubled.min(LONGEST_WAIT));
+        lane.wait_until = Some(now + retry_after.map_or(wait, |asked| asked.max(wait)));
+    }
+
+    /// The server will not have the message as it is: the person decides.
+    pub(super) fn park(&mut self, client_id: &ClientId, failure: Failure) {
+        tracing::trace!(%client_id, code = %failure.code, "not sent");
+        let flight = self.free_lane(client_id);
+        match self
+            .outbox
+            .entries
+            .iter_mut()
+            .find(|entry| entry.entry.client_id == *client_id)
+        {
+            Some(entry) => {
+                entry.entry.parked = Some(failure.clone());
+                self.store(
+                    Op::Park {
+                        client_id: client_id.clone(),
+                        failure,
+                    },
+                    Then::Nothing,
+                );
+            }
+            None => {
+                // Another message had been taken for this one. It comes back under a name of its own.
+                let Some(flight) = flight.filter(|flight| flight.taken.is_some()) else {
+                    return;
+                };
+                let entry = OutboxEntry {
+                    client_id: self.random.client_id(),
+                    parked: Some(failure),
+                    ..flight.entry
+                };
+                self.store(Op::Enqueue(entry.clone()), Then::Nothing);
+                self.outbox.entries.push(Entry {
+                    entry,
+                    is_unknown: false,
+                });
+            }
+        }
+    }
+
+    pub(super) fn free_lane(&mut self, client_id: &ClientId) -> Option<Flight> {
+        self.outbox.lane_of(client_id).and_then(|lane| lane.flight.take())
+    }
+}
