@@ -92,12 +92,15 @@ impl Counters {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) fn to_prometheus(&self, connections: usize) -> String {
+    pub(crate) fn to_prometheus(&self, connections: usize, sockets: usize) -> String {
         let spoofed = self.spoofed_typing.load(Ordering::Relaxed);
         format!(
             "# HELP khaya_connections Authenticated sockets on this node.\n\
              # TYPE khaya_connections gauge\n\
              khaya_connections {connections}\n\
+             # HELP khaya_sockets Connections of Socket.IO on this node, authenticated or not.\n\
+             # TYPE khaya_sockets gauge\n\
+             khaya_sockets {sockets}\n\
              # HELP khaya_spoofed_typing_total user_typing events that named somebody else.\n\
              # TYPE khaya_spoofed_typing_total counter\n\
              khaya_spoofed_typing_total {spoofed}\n"

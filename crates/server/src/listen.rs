@@ -1,7 +1,14 @@
 //! Accepting connections and speaking HTTP on them, with a limit on how long a request's head may take to
 //! come, which `axum::serve` does not have.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::Router;
 use http::Request;
@@ -10,18 +17,44 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{
+    sync::{CancellationToken, WaitForCancellationFutureOwned},
+    task::TaskTracker,
+};
 use tower::util::MapRequest;
 
 /// How long the head of a request may take, and how long a connection may rest between two.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a client that is cut off may read what was sent to it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long what was sent may wait for a client that does not take it.
+#[cfg(target_os = "linux")]
+const UNREAD: Duration = Duration::from_secs(60);
 /// How long requests that run may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Address(pub(crate) IpAddr);
+
+/// Ends the connection that a request came on, also when its client reads nothing any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Cut(CancellationToken);
+
+impl Cut {
+    /// Ends it in a moment, until which what was sent may still be read.
+    pub(crate) fn soon(self) {
+        tokio::spawn(async move {
+            tokio::time::sleep(LAST_WORDS).await;
+            self.0.cancel();
+        });
+    }
+}
 
 /// Serves at most `connections` at once until `stop`, then lets what runs end.
 pub(crate) async fn serve(
@@ -55,11 +88,19 @@ pub(crate) async fn serve(
             () = stop.cancelled() => break,
         };
         let _unset = stream.set_nodelay(true);
+        #[cfg(target_os = "linux")]
+        let _unset = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
+        let cut = CancellationToken::new();
+        let stream = Cuttable {
+            stream,
+            cut: Box::pin(cut.clone().cancelled_owned()),
+        };
         let address = Address(peer.ip());
         let service = TowerToHyperService::new(MapRequest::new(
             router.clone(),
             move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(address);
+                request.extensions_mut().insert(Cut(cut.clone()));
                 request
             },
         ));
@@ -85,5 +126,65 @@ pub(crate) async fn serve(
     running.close();
     if tokio::time::timeout(DRAIN, running.wait()).await.is_err() {
         tracing::debug!("connections were still open at the end");
+    }
+}
+
+/// A stream that fails once it is cut, instead of waiting for the other side.
+struct Cuttable {
+    stream: TcpStream,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Cuttable {
+    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.cut.as_mut().poll(context) {
+            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Cuttable {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Cuttable {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

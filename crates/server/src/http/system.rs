@@ -76,6 +76,7 @@ pub(super) async fn metrics(State(app): State<App>, request: Request) -> Result<
     }
     Ok((
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        app.counters.to_prometheus(app.hub.connections()),
+        app.counters
+            .to_prometheus(app.hub.connections(), app.hub.sockets()),
     ))
 }

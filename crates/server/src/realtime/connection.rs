@@ -3,7 +3,11 @@
 //!
 //! Trusts nothing that was true earlier: the session, the role and the membership are asked for at every event.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use engineioxide::{DisconnectReason, Socket, Str};
 use khaya_wire::{
@@ -21,6 +25,8 @@ use crate::{App, Error, clock, identity, presence, store::members, token::Access
 
 /// How long a connection may take to say who it is.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many chats one socket has open. A client has one; a few more do no harm.
+const MAX_OPEN: usize = 100;
 /// How long somebody types who says nothing more (contract, "Socket.IO").
 const TYPING_TIMEOUT: Duration = Duration::from_secs(6);
 
@@ -87,6 +93,8 @@ struct Connection {
     app: App,
     peer: Arc<Peer>,
     expires_at: Timestamp,
+    /// The chats that this socket has open.
+    open: HashSet<ChatId>,
     /// The chats in which this socket's person is said to type, and until when.
     typing: HashMap<ChatId, Instant>,
 }
@@ -108,11 +116,17 @@ impl Connection {
             app: app.clone(),
             peer,
             expires_at: access.expires_at,
+            open: HashSet::new(),
             typing: HashMap::new(),
         })
     }
 
     async fn serve(&mut self, packets: &mut mpsc::Receiver<Str>) {
+        // The session may have ended between the check of its token and now, when its end is told to this socket.
+        if self.check_session().await.is_err() {
+            self.peer.disconnect();
+            return;
+        }
         loop {
             let wake = self.next_deadline();
             tokio::select! {
@@ -130,11 +144,12 @@ impl Connection {
 
     fn end(mut self) {
         let chats: Vec<ChatId> = self.typing.drain().map(|(chat, _)| chat).collect();
-        self.app.hub.remove(&self.peer);
+        self.app.hub.remove(&self.peer, self.open.iter());
         for chat in chats {
             self.tell_typing(&chat, false);
         }
         self.peer.socket.close(DisconnectReason::TransportClose);
+        self.peer.socket.data.cut_soon();
         if !self.app.hub.is_online(&self.peer.user) {
             presence::went(self.app.clone(), self.peer.user.clone());
         }
@@ -223,12 +238,22 @@ impl Connection {
 
     async fn join(&mut self, chat: &ChatId) -> Result<(), Error> {
         self.check_member(chat).await?;
+        if self.open.len() >= MAX_OPEN && !self.open.contains(chat) {
+            return Err(Error::Conflict("too many chats are open"));
+        }
+        self.open.insert(chat.clone());
         self.app.hub.join(&self.peer, chat);
-        Ok(())
+        // They may have been removed between the check and now, when a removal takes this socket out.
+        let still = self.check_member(chat).await;
+        if still.is_err() {
+            self.leave(chat);
+        }
+        still
     }
 
     fn leave(&mut self, chat: &ChatId) {
         self.stop_typing(chat);
+        self.open.remove(chat);
         self.app.hub.leave(&self.peer, chat);
     }
 
@@ -274,6 +299,13 @@ impl Connection {
         if let Ok(frame) = Frame::event(name::USER_TYPING, &event) {
             self.app.hub.to_room(chat, user, &frame);
         }
+    }
+
+    async fn check_session(&self) -> Result<(), Error> {
+        let mut conn = self.app.store.reader().await?;
+        identity::still(&mut conn, &self.peer.session, &self.peer.user)
+            .await
+            .map(|_viewer| ())
     }
 
     async fn check_member(&self, chat: &ChatId) -> Result<(), Error> {

@@ -10,15 +10,24 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use bytes::Bytes;
 use engineioxide::{
-    DisconnectReason, Socket, Str, config::EngineIoConfig, handler::EngineIoHandler, layer::EngineIoLayer,
+    DisconnectReason, Socket, Str, TransportType, config::EngineIoConfig, handler::EngineIoHandler,
+    layer::EngineIoLayer,
 };
+use http::{Extensions, header};
 use tokio::sync::mpsc;
 
 use super::connection;
-use crate::App;
+use crate::{App, listen::Cut};
 
+/// Where Engine.IO is served.
+const PATH: &str = "/socket.io";
 /// How many packets of one client may wait to be handled: a client that comes back sends at once what it
 /// gathered meanwhile.
 const INBOUND: usize = 1024;
@@ -34,9 +43,22 @@ const MAX_INBOUND: usize = 64 * 1024;
 pub(crate) struct Slot {
     queue: Mutex<Option<mpsc::Sender<Str>>>,
     waiting: AtomicUsize,
+    /// Ends the WebSocket's connection.
+    cut: Mutex<Option<Cut>>,
 }
 
 impl Slot {
+    /// Ends the WebSocket, also when its client reads nothing. Polling has nothing that could wait.
+    pub(super) fn cut_soon(&self) {
+        if let Some(cut) = self.cut.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            cut.soon();
+        }
+    }
+
+    fn set_cut(&self, extensions: &Extensions) {
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = extensions.get::<Cut>().cloned();
+    }
+
     /// Says that a packet has been taken out of the queue.
     pub(super) fn taken(&self, packet: &str) {
         self.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
@@ -58,7 +80,7 @@ impl fmt::Debug for Engine {
 /// Serves `/socket.io/` in front of everything else.
 pub(crate) fn layer(app: App) -> EngineIoLayer<Engine> {
     let config = EngineIoConfig::builder()
-        .req_path("/socket.io")
+        .req_path(PATH)
         .ping_interval(Duration::from_secs(25))
         .ping_timeout(Duration::from_secs(20))
         .max_buffer_size(OUTBOUND)
@@ -70,10 +92,26 @@ pub(crate) fn layer(app: App) -> EngineIoLayer<Engine> {
     EngineIoLayer::from_config(Arc::new(Engine { app }), config)
 }
 
+/// Notes the connection to which a client upgrades from polling, so that it can be cut.
+pub(crate) async fn note_upgrade(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::UPGRADE) && request.uri().path().starts_with(PATH) {
+        let query = request.uri().query().unwrap_or_default();
+        let sid = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "sid");
+        if let Some(socket) = sid.and_then(|(_, sid)| app.hub.socket(&sid)) {
+            socket.data.set_cut(request.extensions());
+        }
+    }
+    next.run(request).await
+}
+
 impl EngineIoHandler for Engine {
     type Data = Slot;
 
     fn on_connect(self: Arc<Self>, socket: Arc<Socket<Slot>>) {
+        if socket.transport_type() == TransportType::Websocket {
+            socket.data.set_cut(&socket.req_parts.extensions);
+        }
+        self.app.hub.opened(&socket);
         let (queue, packets) = mpsc::channel(INBOUND);
         *socket.data.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
         tokio::spawn(connection::run(self.app.clone(), socket, packets));
@@ -81,6 +119,7 @@ impl EngineIoHandler for Engine {
 
     fn on_disconnect(&self, socket: Arc<Socket<Slot>>, reason: DisconnectReason) {
         tracing::debug!(?reason, "connection closed");
+        self.app.hub.closed(&socket);
         // The queue ends, and the connection's task with it.
         *socket.data.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
 use engineioxide::{DisconnectReason, Socket};
@@ -38,6 +38,7 @@ impl Peer {
         if self.socket.emit(frame.text()).is_err() {
             tracing::debug!(user = %self.user, "socket does not keep up");
             self.socket.close(DisconnectReason::TransportError);
+            self.socket.data.cut_soon();
         }
     }
 
@@ -50,6 +51,7 @@ impl Peer {
     pub(super) fn disconnect(&self) {
         let _lost_when_full = self.socket.emit(Frame::disconnect().text());
         self.socket.close(DisconnectReason::ClosingServer);
+        self.socket.data.cut_soon();
     }
 }
 
@@ -63,6 +65,8 @@ pub(crate) struct Hub {
 struct State {
     people: HashMap<UserId, Vec<Arc<Peer>>>,
     rooms: HashMap<ChatId, Vec<Arc<Peer>>>,
+    /// Everything that Engine.IO has open, authenticated or not, by its id.
+    sockets: HashMap<String, Weak<Socket<Slot>>>,
 }
 
 impl Hub {
@@ -80,6 +84,25 @@ impl Hub {
                 Outgoing::SessionEnded(session) => self.end_session(&session),
             }
         }
+    }
+
+    /// How many connections Engine.IO has, authenticated or not.
+    pub(crate) fn sockets(&self) -> usize {
+        self.read().sockets.len()
+    }
+
+    pub(super) fn opened(&self, socket: &Arc<Socket<Slot>>) {
+        self.write()
+            .sockets
+            .insert(socket.id.to_string(), Arc::downgrade(socket));
+    }
+
+    pub(super) fn closed(&self, socket: &Socket<Slot>) {
+        self.write().sockets.remove(&socket.id.to_string());
+    }
+
+    pub(super) fn socket(&self, id: &str) -> Option<Arc<Socket<Slot>>> {
+        self.read().sockets.get(id)?.upgrade()
     }
 
     /// How many sockets there are.
@@ -108,13 +131,12 @@ impl Hub {
     }
 
     /// Takes a socket out.
-    pub(super) fn remove(&self, peer: &Arc<Peer>) {
+    pub(super) fn remove<'c>(&self, peer: &Arc<Peer>, open: impl Iterator<Item = &'c ChatId>) {
         let mut state = self.write();
         take(&mut state.people, &peer.user, peer);
-        state.rooms.retain(|_, peers| {
-            peers.retain(|other| !Arc::ptr_eq(other, peer));
-            !peers.is_empty()
-        });
+        for chat in open {
+            take(&mut state.rooms, chat, peer);
+        }
     }
 
     pub(super) fn join(&self, peer: &Arc<Peer>, chat: &ChatId) {
@@ -159,7 +181,7 @@ impl Hub {
             .collect();
         for peer in ended {
             // No event reaches it from here on, even if closing takes a moment.
-            self.remove(&peer);
+            take(&mut self.write().people, &peer.user, &peer);
             if let Ok(frame) = Frame::event(name::SESSION_REVOKED, &serde_json::json!({})) {
                 peer.send_volatile(&frame);
             }

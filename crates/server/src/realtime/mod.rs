@@ -10,7 +10,7 @@ mod hub;
 mod packet;
 
 pub(crate) use self::{
-    engine::layer,
+    engine::{layer, note_upgrade},
     hub::{Hub, Outgoing},
     packet::Frame,
 };

@@ -1,6 +1,8 @@
 //! The server from outside: its calls and its sockets as a client meets them, over real connections to a server
 //! in this process.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod client;
 
 mod accounts;
