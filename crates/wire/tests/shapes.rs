@@ -21,7 +21,10 @@ fn keeps<T: Serialize + DeserializeOwned + PartialEq + Debug>(json: Value) -> T 
     assert_eq!(serde_json::to_value(&value).unwrap(), json);
 
     let mut newer = json;
-    newer.as_object_mut().unwrap().insert("aFieldOfTomorrow".into(), json!({"x": [1]}));
+    newer
+        .as_object_mut()
+        .unwrap()
+        .insert("aFieldOfTomorrow".into(), json!({"x": [1]}));
     assert_eq!(serde_json::from_value::<T>(newer).unwrap(), value);
     value
 }
@@ -43,8 +46,10 @@ fn chat() -> Value {
 #[test]
 fn people() {
     keeps::<User>(user());
-    keeps::<User>(json!({"id": "u1", "username": "t", "name": "T", "role": "auditor", "avatarFileId": "f1",
-        "presence": {"status": "online", "lastSeen": "2026-11-22T15:15:42.070Z"}}));
+    keeps::<User>(
+        json!({"id": "u1", "username": "t", "name": "T", "role": "auditor", "avatarFileId": "f1",
+        "presence": {"status": "online", "lastSeen": "2026-11-22T15:15:42.070Z"}}),
+    );
     let unheard_of: Presence = serde_json::from_value(json!({"status": "levitating"})).unwrap();
     assert_eq!(unheard_of.status, PresenceStatus::Offline);
     keeps::<Session>(json!({"id": "s1", "createdAt": "2026-11-22T15:15:42.070Z",
@@ -54,20 +59,25 @@ fn people() {
 #[test]
 fn messages() {
     assert!(!keeps::<Message>(message()).is_restricted());
-    let full = keeps::<Message>(json!({"id": "m1", "chatId": "c1", "senderId": "u1", "content": "x",
+    let full = keeps::<Message>(
+        json!({"id": "m1", "chatId": "c1", "senderId": "u1", "content": "x",
         "createdAt": "2026-11-22T15:15:42.070Z", "clientId": "k1", "editedAt": "2026-11-22T15:15:43.000Z",
         "deletedAt": "2026-11-22T15:15:44.000Z", "replyTo": "m0", "visibleTo": ["u2"],
         "visibleToRoles": ["admin"],
         "attachments": [{"id": "f1", "name": "a.png", "mimeType": "image/png", "size": 12, "width": 3,
             "height": 4, "blurhash": "LEHV6nWB2yk8"}],
         "reactions": [{"emoji": "👍", "userIds": ["u1", "u2"]}], "pinned": true,
-        "system": {"event": "renamed", "by": "u1", "about": "Design"}}));
+        "system": {"event": "renamed", "by": "u1", "about": "Design"}}),
+    );
     assert!(full.is_restricted());
 
     let mut open = message();
     open["visibleTo"] = json!([]);
     open["visibleToRoles"] = json!([]);
-    assert!(!keeps::<Message>(open).is_restricted(), "empty lists restrict nothing");
+    assert!(
+        !keeps::<Message>(open).is_restricted(),
+        "empty lists restrict nothing"
+    );
 }
 
 #[test]
@@ -103,8 +113,10 @@ fn bodies() {
     keeps::<Refresh>(json!({"refreshToken": "r"}));
     keeps::<Refreshed>(json!({"token": "t", "refreshToken": "r", "expiresAt": "2026-11-22T15:15:42.070Z"}));
     keeps::<SendMessage>(json!({"content": "x"}));
-    keeps::<SendMessage>(json!({"content": "x", "clientId": "k1", "replyTo": "m0", "visibleTo": ["u2"],
-        "visibleToRoles": ["admin"], "attachmentIds": ["f1"]}));
+    keeps::<SendMessage>(
+        json!({"content": "x", "clientId": "k1", "replyTo": "m0", "visibleTo": ["u2"],
+        "visibleToRoles": ["admin"], "attachmentIds": ["f1"]}),
+    );
     keeps::<CreateChat>(json!({"kind": "direct", "memberIds": ["u2"]}));
     keeps::<MarkRead>(json!({"messageId": "m1"}));
     keeps::<Me>(json!({"id": "u1", "username": "t", "name": "T", "role": "member", "privateSeq": 4}));
@@ -118,11 +130,16 @@ fn events() {
     assert!(typing.is_typing(), "absent means true");
     assert!(!keeps::<Typing>(json!({"chatId": "c1", "userId": "u1", "isTyping": false})).is_typing());
 
-    assert_eq!(keeps::<MessageEvent>(json!({"chatId": "c1", "message": message()})).number, None);
-    let numbered = keeps::<MessageEvent>(
-        json!({"chatId": "c1", "message": message(), "scope": "private", "seq": 9}),
+    assert_eq!(
+        keeps::<MessageEvent>(json!({"chatId": "c1", "message": message()})).number,
+        None
     );
-    assert_eq!(numbered.number.map(|number| (number.scope, number.seq)), Some((Scope::Private, 9)));
+    let numbered =
+        keeps::<MessageEvent>(json!({"chatId": "c1", "message": message(), "scope": "private", "seq": 9}));
+    assert_eq!(
+        numbered.number.map(|number| (number.scope, number.seq)),
+        Some((Scope::Private, 9))
+    );
     keeps::<MessageDeleted>(json!({"chatId": "c1", "messageId": "m1", "scope": "chat", "seq": 2}));
     keeps::<ReadUpdated>(json!({"chatId": "c1", "userId": "u1", "messageId": "m1"}));
     keeps::<ChatUpdated>(json!({"chat": chat(), "scope": "chat", "seq": 2}));
@@ -149,11 +166,14 @@ fn problems() {
 
 #[test]
 fn what_a_server_can_do() {
-    let discovery = keeps::<Discovery>(json!({"contract": 1, "name": "Team", "features": ["refresh", "chats"],
-        "limits": {"messageBytes": 100, "fileBytes": 200}}));
+    let discovery = keeps::<Discovery>(
+        json!({"contract": 1, "name": "Team", "features": ["refresh", "chats"],
+        "limits": {"messageBytes": 100, "fileBytes": 200}}),
+    );
     assert!(discovery.features.contains(&Feature::Chats));
     let newer: Discovery =
-        serde_json::from_value(json!({"contract": 1, "name": "T", "features": ["telepathy", "acks"]})).unwrap();
+        serde_json::from_value(json!({"contract": 1, "name": "T", "features": ["telepathy", "acks"]}))
+            .unwrap();
     assert!(newer.features.contains(&Feature::Acks));
     assert_eq!(newer.limits.message_bytes, DEFAULT_MESSAGE_BYTES);
 }
@@ -162,7 +182,8 @@ fn what_a_server_can_do() {
 fn secrets_are_not_in_what_debug_prints() {
     let login: Login = serde_json::from_value(json!({"username": "t", "password": "hunter2"})).unwrap();
     let signed_in: SignedIn =
-        serde_json::from_value(json!({"token": "hunter2", "user": user(), "refreshToken": "hunter2"})).unwrap();
+        serde_json::from_value(json!({"token": "hunter2", "user": user(), "refreshToken": "hunter2"}))
+            .unwrap();
     let refresh: Refresh = serde_json::from_value(json!({"refreshToken": "hunter2"})).unwrap();
     let refreshed: Refreshed = serde_json::from_value(
         json!({"token": "hunter2", "refreshToken": "hunter2", "expiresAt": "2026-11-22T15:15:42.070Z"}),
