@@ -56,12 +56,28 @@ fn main() -> ExitCode {
     match start(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!(%error, "the app cannot go on");
+            let sentence = with_causes(&error);
+            tracing::error!(error = sentence, "the app cannot go on");
             // Nobody is left to tell if this fails too.
-            let _ = writeln!(io::stderr(), "khaya: {error:#}");
+            let _ = writeln!(io::stderr(), "khaya: {sentence}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and what led to it, each said once: some messages hold their cause, some leave it to who prints them.
+fn with_causes(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |told, cause| {
+            if told.contains(&cause) {
+                told
+            } else {
+                format!("{told}: {cause}")
+            }
+        })
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -250,4 +266,19 @@ fn http_client() -> anyhow::Result<reqwest::Client> {
         .redirect(Policy::none())
         .build()
         .context("no secure connection can be made")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let error = anyhow::anyhow!("disk full")
+            .context("the store (disk full) fails")
+            .context("no start");
+        assert_eq!(with_causes(&error), "no start: the store (disk full) fails");
+        let error = anyhow::anyhow!("disk full").context("the store fails");
+        assert_eq!(with_causes(&error), "the store fails: disk full");
+    }
 }
