@@ -73,7 +73,7 @@ impl Section {
     }
 }
 
-/// What one client's runs said, and why it has none.
+/// What one client's runs said, and why the last one that failed did.
 #[derive(Debug)]
 struct Runs {
     client: Client,
@@ -103,8 +103,8 @@ async fn floods(
     for round in 1..=rounds {
         eprintln!("{transport}, round {round} of {rounds}");
         for runs in &mut runs {
-            // A client that cannot do it once is not asked again.
-            if runs.failure.is_none() {
+            // A client that could not do it at the first time is not asked again.
+            if runs.failure.is_none() || !runs.cpu.is_empty() {
                 flood(programs, transport, events, runs).await?;
             }
         }
@@ -120,9 +120,12 @@ async fn floods(
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|runs| match &runs.failure {
-            Some(failure) => vec![runs.client.name().to_owned(), failure.clone()],
-            None => vec![
-                runs.client.name().to_owned(),
+            Some(failure) if runs.cpu.is_empty() => vec![runs.client.name().to_owned(), failure.clone()],
+            some => vec![
+                // A run that failed among others is told with its reason, and counts in no figure.
+                some.iter().fold(runs.client.name().to_owned(), |name, failure| {
+                    format!("{name} ({failure})")
+                }),
                 runs.cpu.spread(),
                 ratio(runs, floor),
                 ratio(runs, javascript),
