@@ -11,8 +11,8 @@ use std::{collections::HashMap, io::BufRead, pin::Pin, time::Duration};
 use anyhow::{Context, bail};
 use futures_util::{Future, StreamExt, stream::FuturesUnordered};
 use khaya_socketio::{
-    AckError, Client, ConnectionEvent, DisconnectReason, Event, Inbox, Reconnection, Reply, Responder,
-    Socket, SocketEvent, Transport,
+    AckError, Client, ConnectionEvent, Event, Inbox, Reconnection, Reply, Responder, Socket, SocketEvent,
+    Transport,
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
@@ -364,11 +364,6 @@ impl Driver {
 fn connection_event(manager: u64, event: ConnectionEvent) {
     say(match event {
         ConnectionEvent::Opened { sid, .. } => json!({ "ev": "open", "manager": manager, "sid": &*sid }),
-        ConnectionEvent::Closed {
-            reason: DisconnectReason::ClientDisconnect,
-        } => {
-            json!({ "ev": "close", "manager": manager, "reason": "forced close" })
-        }
         ConnectionEvent::Closed { reason } => {
             json!({ "ev": "close", "manager": manager, "reason": reason.as_str() })
         }

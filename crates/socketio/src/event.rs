@@ -107,8 +107,10 @@ pub enum ConnectionEvent {
 pub enum DisconnectReason {
     /// The server disconnected this namespace. It does not come back by itself.
     ServerDisconnect,
-    /// [`Socket::disconnect`](crate::Socket::disconnect) or [`Client::close`](crate::Client::close).
+    /// [`Socket::disconnect`](crate::Socket::disconnect).
     ClientDisconnect,
+    /// [`Client::close`](crate::Client::close), or the last active socket was disconnected or refused.
+    ForcedClose,
     /// No heartbeat in time, or the clock shows that the computer slept past it.
     PingTimeout,
     /// The transport was closed in an orderly way, by the server or something between.
@@ -128,6 +130,7 @@ impl DisconnectReason {
         match self {
             Self::ServerDisconnect => "io server disconnect",
             Self::ClientDisconnect => "io client disconnect",
+            Self::ForcedClose => "forced close",
             Self::PingTimeout => "ping timeout",
             Self::TransportClose(_) | Self::NetworkChanged => "transport close",
             Self::TransportError(_) => "transport error",
@@ -145,7 +148,7 @@ impl DisconnectReason {
                     .map(|details| &**details)
             }
             Self::NetworkChanged => Some("the network changed"),
-            Self::ServerDisconnect | Self::ClientDisconnect | Self::PingTimeout => None,
+            Self::ServerDisconnect | Self::ClientDisconnect | Self::ForcedClose | Self::PingTimeout => None,
         }
     }
 
@@ -153,7 +156,7 @@ impl DisconnectReason {
     #[must_use]
     pub fn reconnects(&self) -> bool {
         match self {
-            Self::ServerDisconnect | Self::ClientDisconnect => false,
+            Self::ServerDisconnect | Self::ClientDisconnect | Self::ForcedClose => false,
             Self::PingTimeout
             | Self::TransportClose(_)
             | Self::TransportError(_)

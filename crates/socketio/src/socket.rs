@@ -112,9 +112,10 @@ impl SocketBuilder {
     }
 
     /// Send each event with an acknowledgement wanted, one at a time, up to `1 + retries` times, and again after
-    /// a reconnection. The server may see an event more than once.
+    /// a reconnection. The server may see an event more than once. With 0, as without it, events go out once and
+    /// without waiting for each other.
     pub fn retries(mut self, retries: u32) -> Self {
-        self.options.retries = Some(retries);
+        self.options.retries = (retries > 0).then_some(retries);
         self
     }
 

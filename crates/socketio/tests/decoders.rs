@@ -15,7 +15,9 @@ const CORPUS: &str = include_str!("corpus/messages.txt");
 #[test]
 fn without_strictness_a_broken_argument_is_found_where_it_is_decoded() {
     let packet = Decoder::new(false).text(r#"42["a",{"b":}]"#.into()).unwrap();
-    let Some(Packet::Event { arguments, .. }) = packet else { panic!("an event") };
+    let Some(Packet::Event { arguments, .. }) = packet else {
+        panic!("an event")
+    };
     assert_eq!(arguments.name(), "a");
     assert!(arguments.first::<Value>().is_err());
     assert!(arguments.all::<Value>().is_err());
@@ -25,14 +27,20 @@ fn without_strictness_a_broken_argument_is_found_where_it_is_decoded() {
 fn the_first_argument_alone_is_decoded_and_what_follows_it_is_looked_at() {
     let first = |text: &str| {
         let packet = Decoder::new(false).text(format!("42{text}").into());
-        let Ok(Some(Packet::Event { arguments, .. })) = packet else { panic!("{text} is an event") };
+        let Ok(Some(Packet::Event { arguments, .. })) = packet else {
+            panic!("{text} is an event")
+        };
         arguments.first::<Value>().map_err(drop)
     };
     assert_eq!(first(r#"["a",1,2]"#), Ok(json!(1)));
     assert_eq!(first(r#"["a","x" ,2]"#), Ok(json!("x")));
     assert_eq!(first(r#"["a"]"#), Ok(Value::Null));
     assert_eq!(first(r#"["a",{}{}]"#), Err(()));
-    assert_eq!(first(r#"["a",1 2]"#), Ok(json!(1)), "found only where all are decoded");
+    assert_eq!(
+        first(r#"["a",1 2]"#),
+        Ok(json!(1)),
+        "found only where all are decoded"
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Client {
     /// Closes the connection for good, and all its namespaces.
     pub(super) fn close(&mut self, now: Now, out: &mut Vec<Output>) {
         for place in 0..self.namespaces.len() {
-            self.leave_namespace(place, out);
+            self.leave_namespace(place, DisconnectReason::ForcedClose, out);
         }
         self.close_connection(now, out);
     }
@@ -96,7 +96,7 @@ impl Client {
         }
         match std::mem::replace(&mut self.connection, Connection::Closed) {
             Connection::Closed => {}
-            Connection::Waiting { .. } => self.tell_closed(DisconnectReason::ClientDisconnect, out),
+            Connection::Waiting { .. } => self.tell_closed(DisconnectReason::ForcedClose, out),
             Connection::Opening { mut engine, .. } | Connection::Open { mut engine } => {
                 // The farewell carries what waited; nobody will tell whether it arrived.
                 let farewell = engine.close();
@@ -104,7 +104,7 @@ impl Client {
                 self.end_session();
                 self.unknown(unknown, out);
                 out.push(Output::Leave(farewell));
-                self.tell_closed(DisconnectReason::ClientDisconnect, out);
+                self.tell_closed(DisconnectReason::ForcedClose, out);
             }
         }
     }
@@ -299,6 +299,7 @@ impl Client {
                     DisconnectReason::ParseError(_) | DisconnectReason::NetworkChanged => engine.close(),
                     DisconnectReason::ServerDisconnect
                     | DisconnectReason::ClientDisconnect
+                    | DisconnectReason::ForcedClose
                     | DisconnectReason::PingTimeout
                     | DisconnectReason::TransportClose(_)
                     | DisconnectReason::TransportError(_) => None,

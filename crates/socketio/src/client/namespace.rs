@@ -165,7 +165,7 @@ impl Client {
     pub(super) fn disconnect(&mut self, now: Now, socket: u64, out: &mut Vec<Output>) {
         let Some(place) = self.place(socket) else { return };
         let was_active = self.namespaces[place].is_active();
-        self.leave_namespace(place, out);
+        self.leave_namespace(place, DisconnectReason::ClientDisconnect, out);
         if was_active {
             self.close_if_unused(now, out);
         }
@@ -183,7 +183,7 @@ impl Client {
         self.namespaces.remove(place);
     }
 
-    pub(super) fn leave_namespace(&mut self, place: usize, out: &mut Vec<Output>) {
+    pub(super) fn leave_namespace(&mut self, place: usize, reason: DisconnectReason, out: &mut Vec<Output>) {
         let namespace = &mut self.namespaces[place];
         let socket = namespace.socket;
         match namespace.phase {
@@ -200,7 +200,6 @@ impl Client {
                 // A server recovers no socket that said goodbye.
                 namespace.recovery = None;
                 self.send(frame);
-                let reason = DisconnectReason::ClientDisconnect;
                 out.push(Output::Disconnected { socket, reason });
                 self.fail_sent(place, out);
             }

@@ -32,12 +32,12 @@ async fn a_closed_client_is_gone_from_the_server_and_does_not_come_back() {
         let mut it = connected(client).await;
         it.told.ran_over(link).await;
         it.client.close();
-        assert_eq!(it.told.disconnected().await, DisconnectReason::ClientDisconnect);
+        assert_eq!(it.told.disconnected().await, DisconnectReason::ForcedClose);
         // It comes back when it is asked to.
         it.socket.connect();
         it.told.connected().await;
         it.client.close();
-        assert_eq!(it.told.disconnected().await, DisconnectReason::ClientDisconnect);
+        assert_eq!(it.told.disconnected().await, DisconnectReason::ForcedClose);
         closed(&mut it.told).await;
         assert_eq!(it.client.metrics().reconnect_attempts, 0);
     })

@@ -97,7 +97,7 @@ async fn after_the_last_try_it_fails_and_the_next_one_goes() {
 #[tokio::test]
 async fn no_try_is_used_up_while_not_connected() {
     let server = Server::start().await;
-    let (client, retried, _events) = retrying(server.client(), 0, Duration::from_millis(10));
+    let (client, retried, _events) = retrying(server.client(), 1, Duration::from_millis(10));
     let waiting = retried.emit_with_ack("echo", &1);
     // Another one has run out of its longer time meanwhile, so the short one would have, too.
     let (other, _told) = socket(&client, "/other");

@@ -171,7 +171,7 @@ async fn a_close_while_the_upgrade_fails_is_a_close() {
                 _ => None,
             })
             .await;
-        assert_eq!(reason.as_str(), "io client disconnect");
+        assert_eq!(reason.as_str(), "forced close");
     }
     loop {
         let count = observer.socket.emit_with_ack("count", &()).await.unwrap();

@@ -252,10 +252,7 @@ impl Application {
             }
             Output::Disconnected { socket, reason } => {
                 let mine = &mut self.sockets[socket as usize];
-                assert!(
-                    mine.connected || reason == DisconnectReason::ClientDisconnect,
-                    "disconnected twice"
-                );
+                assert!(mine.connected || !reason.reconnects(), "disconnected twice");
                 mine.connected = false;
                 if reason == DisconnectReason::ServerDisconnect {
                     self.plan(later, Act::Tell(Input::Connect { socket }));
