@@ -211,18 +211,26 @@ impl Chat {
     }
 
     pub(super) fn keep_for_this_run(&mut self) {
-        if let Session::SignedIn(session) = &mut self.session {
+        let Session::SignedIn(session) = &mut self.session else {
+            return;
+        };
+        if session.tokens.is_some() {
             session.kept = Kept::ThisRunOnly;
+        } else if let Kept::Undecided { failure } = &session.kept {
+            // The keyring keeps what it has: this run begins with a sign-in.
+            let failure = failure.clone();
+            self.leave_session(Some(failure), false);
         }
     }
 
-    /// Puts the session into the keyring.
+    /// Puts the session into the keyring, or takes it from there, where that has not come about.
     pub(super) fn save_session(&mut self) {
-        if let Session::SignedIn(session) = &self.session
-            && let Some(tokens) = &session.tokens
-        {
-            let saved = session.saved(tokens);
-            self.out.push(Output::Secrets(SecretsRequest::Save(saved)));
+        if let Session::SignedIn(session) = &self.session {
+            let request = match &session.tokens {
+                Some(tokens) => SecretsRequest::Save(session.saved(tokens)),
+                None => SecretsRequest::Load,
+            };
+            self.out.push(Output::Secrets(request));
         }
     }
 
@@ -300,8 +308,10 @@ impl Chat {
             Ok(Some(saved)) => serde_json::from_str::<SavedSession>(saved.expose()).ok(),
             Ok(None) => None,
             Err(error) => {
-                // Nothing is lost: the keyring may be opened, and the app started again.
-                self.leave_but_keep_secret(keyring_failure(&error));
+                // What is on disk can be read; the rest waits for the keyring, or for the person to decide.
+                session.kept = Kept::Undecided {
+                    failure: keyring_failure(&error),
+                };
                 return;
             }
         };
@@ -317,6 +327,7 @@ impl Chat {
                     expires_at: saved.expires_at,
                     renew_at: saved.expires_at.map(|end| renewal::renew_at(self.now, end, Duration::ZERO)),
                 });
+                session.kept = Kept::InKeyring;
                 self.begin();
             }
             None => self.leave(Some(Failure::new(
@@ -329,14 +340,10 @@ impl Chat {
     /// Leaves the session. What is on disk stays there, and comes back when the same person signs in.
     fn leave(&mut self, failure: Option<Failure>) {
         self.out.push(Output::Secrets(SecretsRequest::Delete));
-        self.leave_but_keep_secret_with(failure, true);
+        self.leave_session(failure, true);
     }
 
-    fn leave_but_keep_secret(&mut self, failure: Failure) {
-        self.leave_but_keep_secret_with(Some(failure), false);
-    }
-
-    fn leave_but_keep_secret_with(&mut self, failure: Option<Failure>, forget: bool) {
+    fn leave_session(&mut self, failure: Option<Failure>, forget: bool) {
         let Session::SignedIn(session) = &self.session else {
             return;
         };

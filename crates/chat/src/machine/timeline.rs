@@ -206,6 +206,7 @@ impl Chat {
     /// The store has a message that came in: it is shown where the window reaches the newest.
     pub(super) fn show_live(&mut self, put: &Put) {
         let me = self.my_id();
+        let marker = self.chats.get(&put.chat).and_then(|chat| chat.marker.clone());
         let Some(timeline) = self
             .timeline
             .as_mut()
@@ -219,8 +220,20 @@ impl Chat {
             .first()
             .zip(timeline.messages.first())
             .is_some_and(|(new, first)| new.position() < first.position());
-        let add = timeline.has_window && timeline.is_at_newest() && follows && !is_behind;
+        let is_of_others = put
+            .messages
+            .iter()
+            .all(|message| Some(&message.sender_id) != me.as_ref());
+        let is_full = timeline.messages.len() >= LONGEST
+            && is_of_others
+            && !put.new.is_empty()
+            && !is_read_nearly_to_the_end(timeline, marker.as_ref());
+        let add = timeline.has_window && timeline.is_at_newest() && follows && !is_behind && !is_full;
         timeline.merge(&put.messages, add);
+        if is_full && timeline.is_at_newest() {
+            // What is being read stays; what came in is on disk for when the person goes there.
+            timeline.newer = Edge::Stored;
+        }
         if !follows {
             // Something is missing between what is shown and this.
             timeline.newer = Edge::Gap;
@@ -309,6 +322,12 @@ impl Chat {
         };
         self.store(Op::Newest { chat, limit }, Then::Window { why });
     }
+}
+
+/// Whether the person seems to follow what comes in, and not to be reading further up.
+fn is_read_nearly_to_the_end(timeline: &Timeline, marker: Option<&Position>) -> bool {
+    let nearly_last = timeline.messages.iter().rev().nth(STEP);
+    nearly_last.is_none_or(|message| marker.is_some_and(|marker| *marker >= position(message)))
 }
 
 /// Whether there is a gap between what is shown and what is newest on disk.

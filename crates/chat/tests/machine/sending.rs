@@ -219,3 +219,23 @@ fn unsent_messages_come_back_after_a_restart_without_a_network() {
     assert_eq!(states[0].0, "text 1", "cached history is there too");
     assert_eq!(states[1], ("hello".to_owned(), Some(SendState::Sending)));
 }
+
+#[test]
+fn what_is_being_read_stays_while_others_write_much() {
+    let mut desk = open(true);
+    let count = |desk: &Desk| desk.view().timeline.len();
+    for number in 2..500 {
+        desk.comes_in(&message("g", number, "ana"));
+    }
+    let view = desk.view();
+    assert_eq!(
+        *view.timeline[0].text, *"text 1",
+        "nobody has read further than this"
+    );
+    assert!(view.open.unwrap().has_newer);
+    assert_eq!(view.chats[0].unread, 499);
+    // One's own message leads to the end.
+    desk.send("g", "mine").unwrap();
+    assert_eq!(*desk.view().timeline.last().unwrap().text, *"mine");
+    assert!(count(&desk) <= 400);
+}

@@ -101,11 +101,23 @@ fn a_locked_keyring_at_the_start_loses_nothing() {
     desk.send("g", "hello").unwrap();
     desk.keyring_is_locked = true;
     desk.restart();
-    assert_eq!(failure(&desk).unwrap(), "keyring_unavailable");
+    assert!(matches!(kept(&desk), Kept::Undecided { .. }));
+    assert_eq!(desk.view().chats.len(), 2, "what is on disk can be read");
+    desk.want(Intent::RetryKeyring).unwrap();
+    assert!(
+        matches!(kept(&desk), Kept::Undecided { .. }),
+        "it is still locked"
+    );
     desk.keyring_is_locked = false;
-    desk.restart();
-    assert!(matches!(desk.view().session, Session::SignedIn { .. }));
+    desk.want(Intent::RetryKeyring).unwrap();
+    assert_eq!(kept(&desk), Kept::InKeyring);
     assert_eq!(desk.sends().len(), 1);
+    // Or the person signs in for this run, and the keyring keeps what it has.
+    desk.keyring_is_locked = true;
+    desk.restart();
+    desk.want(Intent::KeepForThisRun).unwrap();
+    assert_eq!(failure(&desk).unwrap(), "keyring_unavailable");
+    assert!(desk.keyring.is_some());
 }
 
 #[test]

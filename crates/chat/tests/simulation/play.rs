@@ -62,6 +62,7 @@ fn settle(world: &mut World) {
         if !world.is_signed_in(client) {
             world.sign_in(client);
         }
+        world.intent(client, Intent::RetryKeyring);
         world.intent(client, Intent::Network { online: true });
     }
     // The longest wait of the outbox, and a fetch of the list after it.
