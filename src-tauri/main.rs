@@ -26,7 +26,7 @@ mod updates;
 mod window;
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
     sync::Arc,
 };
@@ -60,6 +60,13 @@ fn main() -> ExitCode {
             tracing::error!(error = sentence, "the app cannot go on");
             // Nobody is left to tell if this fails too.
             let _ = writeln!(io::stderr(), "khaya: {sentence}");
+            #[cfg(target_os = "linux")]
+            if !io::stderr().is_terminal()
+                && !host::is_window()
+                && let Ok(runtime) = runtime()
+            {
+                runtime.block_on(notifications::say_why_it_ended(&sentence));
+            }
             ExitCode::FAILURE
         }
     }

@@ -86,3 +86,15 @@ pub(crate) async fn serve(
 ) {
     platform::serve(surface, settings, requests, remarks, asks).await;
 }
+
+/// Says on the desktop why the app cannot go on: who starts it by its icon reads no standard error.
+#[cfg(target_os = "linux")]
+pub(crate) async fn say_why_it_ended(sentence: &str) {
+    platform::show_once(Shown {
+        chat_id: None,
+        title: "Khaya cannot go on",
+        body: sentence,
+        sound: false,
+    })
+    .await;
+}

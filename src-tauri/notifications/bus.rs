@@ -104,6 +104,11 @@ pub(super) async fn serve(
     }
 }
 
+/// Shows one notice, and listens for no answer.
+pub(super) async fn show_once(shown: Shown<'_>) {
+    Desktop::default().carry_out(Order::Show(shown)).await;
+}
+
 /// The connection, once there was something to show, and what was shown on it.
 #[derive(Default)]
 struct Desktop {
