@@ -244,12 +244,15 @@ pub(super) async fn restricted(
     limit: i64,
 ) -> Result<Vec<(Message, i64)>, Error> {
     let rows = sqlx::query(concat!(
-        "SELECT DISTINCT m.number, ",
+        "SELECT m.number, ",
         columns!(),
-        " FROM members mine JOIN audience a ON a.chat_id = mine.chat_id
-             AND ((a.kind = 'user' AND a.value = $1) OR (a.kind = 'role' AND a.value = $2))
-         JOIN messages m ON m.id = a.message_id
-         WHERE mine.user_id = $1 AND m.number < $3 AND m.deleted_at IS NULL
+        " FROM messages m WHERE m.id IN (
+             SELECT a.message_id FROM members mine JOIN audience a ON a.chat_id = mine.chat_id
+             WHERE mine.user_id = $1 AND a.kind = 'user' AND a.value = $1
+             UNION
+             SELECT a.message_id FROM members mine JOIN audience a ON a.chat_id = mine.chat_id
+             WHERE mine.user_id = $1 AND a.kind = 'role' AND a.value = $2)
+           AND m.number < $3 AND m.deleted_at IS NULL
            AND ($4 IS NULL OR m.chat_id = $4) AND ($5 IS NULL OR m.sender_id = $5)
          ORDER BY m.number DESC LIMIT $6"
     ))
