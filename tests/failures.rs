@@ -76,7 +76,7 @@ async fn a_full_disk_is_told_and_costs_no_word() {
 
         let filler = app.data_seen_by_app().join("filler");
         fill(&filler)?;
-        let text = "A long thought that I do not want to lose. ".repeat(20);
+        let text = "A long thought that I do not want to lose. ".repeat(4);
         let text = text.trim();
         page.fill(&composer(), text).await?;
         page.click(&named(Role::Button, "Send")).await?;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 /// How long anything may take before the test fails. Far above what it takes, also on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks at something that cannot tell by itself that it changed.
 const PAUSE: Duration = Duration::from_millis(20);

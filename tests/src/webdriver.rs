@@ -179,7 +179,7 @@ impl Session {
 pub fn http_client() -> Result<reqwest::Client> {
     let client = reqwest::Client::builder()
         .no_proxy()
-        .timeout(Duration::from_secs(60));
+        .timeout(Duration::from_secs(120));
     Ok(client.build()?)
 }
 
