@@ -40,7 +40,11 @@ export class AlertStack extends HTMLElement {
     this.#alerts = alerts.map(({ id, failure }) => ({
       key: `alert-${id}`,
       failure,
-      dismiss: () => void wish({ type: "dismiss", alertId: id }),
+      dismiss: () => {
+        for (const same of alerts.filter((one) => one.failure.message === failure.message)) {
+          void wish({ type: "dismiss", alertId: same.id });
+        }
+      },
     }));
     this.#show();
   }
@@ -62,9 +66,12 @@ export class AlertStack extends HTMLElement {
   }
 
   #show() {
-    const told = new Set(this.#alerts.map(({ failure }) => failure.message));
-    const refusals = this.#refusals.filter(({ failure }) => !told.has(failure.message));
-    this.#list.show([...this.#alerts, ...refusals], (element, { failure }) => {
+    const all = [...this.#alerts, ...this.#refusals];
+    // One sentence is said once, also where it is true of several things.
+    const shown = all.filter(
+      ({ failure }, at) => at === all.findIndex((one) => one.failure.message === failure.message),
+    );
+    this.#list.show(shown, (element, { failure }) => {
       setText(part(element, "text"), failureText(failure));
     });
   }

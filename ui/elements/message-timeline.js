@@ -110,7 +110,7 @@ export class MessageTimeline extends HTMLElement {
       this.#people = { usernames: new Set(open?.members.map(({ username }) => username.toLowerCase())), me };
       this.#begin();
     }
-    if (!isOther && this.#anchor.notice()) this.#isPlacing = false;
+    if (!isOther) this.#noticeScroll();
     this.#away.update(timeline);
     if (this.#isPlacing) this.#unreadFrom = this.#findUnread();
     this.#fill();
@@ -181,8 +181,10 @@ export class MessageTimeline extends HTMLElement {
     }
     const { key, offset } = this.#start();
     const row = key ? this.#rows.get(key) : undefined;
-    if (row) this.#anchor.place(row, offset);
-    else {
+    if (row) {
+      this.#anchor.place(row, offset);
+      this.#endIsNotNewest();
+    } else {
       this.#anchor.following = true;
       this.#anchor.restore();
     }
@@ -232,9 +234,26 @@ export class MessageTimeline extends HTMLElement {
     return this.#resume ?? { key: this.#unreadFrom ?? oldest, offset: this.#scroller.clientHeight * UNREAD_AT };
   }
 
-  #onScroll() {
-    if (this.#anchor.notice()) {
+  /** @returns {boolean} whether the person has scrolled, and so settled where reading goes on */
+  #noticeScroll() {
+    const hasScrolled = this.#anchor.notice();
+    if (hasScrolled) {
       this.#isPlacing = false;
+      this.#endIsNotNewest();
+    }
+    return hasScrolled;
+  }
+
+  /**
+   * Who reads on downwards through older messages does not want to be taken to what is fetched next. A gap that
+   * opens while the newest are followed (after a loss of the connection) is followed through.
+   */
+  #endIsNotNewest() {
+    if (this.#open?.hasNewer) this.#anchor.following = false;
+  }
+
+  #onScroll() {
+    if (this.#noticeScroll()) {
       if (performance.now() - this.#asked.at > ASKED_AGAIN) this.#asked = { before: "", after: "", at: 0 };
     }
     this.#look();
@@ -247,7 +266,6 @@ export class MessageTimeline extends HTMLElement {
       this.#read.update(null);
       return;
     }
-    if (open.hasNewer) this.#anchor.following = false;
     const atEnd = !open.hasNewer && this.#anchor.isAtBottom;
     const newest = this.#items.findLast((item) => item.id !== null);
     if (atEnd) this.#lastSeenKey = this.#items.at(-1)?.key ?? "";
