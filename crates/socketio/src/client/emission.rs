@@ -106,6 +106,11 @@ impl Client {
         }
         if emit.wants_ack {
             self.expect_ack(now, place, token);
+            // A time of nothing is over before anything is written.
+            self.expire(now, out);
+            if !self.emissions.contains_key(&token) {
+                return;
+            }
         }
         if connected {
             self.write(token, out);
