@@ -170,7 +170,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Uses this HTTP client (its pool, proxies and certificates) for polling.
+    /// Uses this HTTP client (its pool, proxies and certificates) for polling. It should follow no redirects to other
+    /// servers, for a request's body may hold credentials; the client's own follows none.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
