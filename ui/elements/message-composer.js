@@ -35,8 +35,11 @@ export class MessageComposer extends HTMLElement {
   #draftTimer = 0;
   #typingToldAt = -Infinity;
   #typingTimer = 0;
+  /** Sent, and not on disk yet; oldest first. @type {{ chatId: string, text: string }[]} */
+  #leaving = [];
+  /** What stood in the boxes of other chats when they were left while {@link #leaving} was not empty. */
+  #rests = /** @type {Map<string, string>} */ (new Map());
   #isSending = false;
-  #sendAgain = false;
 
   connectedCallback() {
     this.append(this.#root);
@@ -62,8 +65,10 @@ export class MessageComposer extends HTMLElement {
     if ((open?.id ?? "") === this.#chatId) return;
     this.#completion.close();
     this.#onLeave();
+    if (this.#isSending) this.#rests.set(this.#chatId, this.#text.value);
     this.#chatId = open?.id ?? "";
-    this.#text.value = this.#savedDraft = open?.draft ?? "";
+    this.#savedDraft = open?.draft ?? "";
+    this.#text.value = this.#rests.get(this.#chatId) ?? this.#savedDraft;
     showFailure(this.#alert, null);
     this.#showText();
   }
@@ -106,53 +111,74 @@ export class MessageComposer extends HTMLElement {
   }
 
   async #submit() {
-    if (this.#isSending) {
-      this.#sendAgain = true;
+    const chatId = this.#chatId;
+    const text = this.#text.value.trim();
+    if (!chatId || text === "" || this.#bytesOver() > 0) return;
+    // The next message may be written at once; this one comes back into the box if the app cannot take it.
+    this.#leaving.push({ chatId, text });
+    this.#setText("");
+    showFailure(this.#alert, null);
+    this.#endTyping();
+    if (this.#isSending) return;
+    this.#isSending = true;
+    for (let next; (next = this.#leaving[0]); ) {
+      try {
+        await dispatch({ type: "send", ...next });
+        this.#leaving.shift();
+        this.#whenTaken(next.chatId);
+      } catch (failure) {
+        this.#takeBack(/** @type {Failure} */ (failure));
+      }
+    }
+    this.#isSending = false;
+    this.#rests.clear();
+  }
+
+  /** @param {string} chatId whose oldest message on its way is on disk now */
+  #whenTaken(chatId) {
+    if (chatId === this.#chatId) void this.#saveDraft();
+    else void wish({ type: "saveDraft", chatId, text: this.#unsent(chatId) });
+    this.dispatchEvent(new CustomEvent("sent", { bubbles: true }));
+  }
+
+  /** Puts what could not be sent back into the box, or into its chat's draft. @param {Failure} failure */
+  #takeBack(failure) {
+    const chats = new Set(this.#leaving.map(({ chatId }) => chatId));
+    for (const chatId of chats) {
+      if (chatId !== this.#chatId) void wish({ type: "saveDraft", chatId, text: this.#unsent(chatId) });
+    }
+    const mine = this.#unsent(this.#chatId);
+    this.#leaving = [];
+    if (!chats.has(this.#chatId)) {
+      window.dispatchEvent(new CustomEvent("failure", { detail: failure }));
       return;
     }
-    const chatId = this.#chatId;
-    const written = this.#text.value;
-    if (!chatId || written.trim() === "" || this.#bytesOver() > 0) return;
-    this.#isSending = true;
-    this.#sendAgain = false;
-    showFailure(this.#alert, null);
-    try {
-      await dispatch({ type: "send", chatId, text: written.trim() });
-      this.#forget(chatId, written);
-      this.dispatchEvent(new CustomEvent("sent", { bubbles: true }));
-    } catch (failure) {
-      if (chatId === this.#chatId) showFailure(this.#alert, /** @type {Failure} */ (failure));
-      else window.dispatchEvent(new CustomEvent("failure", { detail: failure }));
-      this.#sendAgain = false;
-    } finally {
-      this.#isSending = false;
-    }
-    if (this.#sendAgain) void this.#submit();
+    this.#setText(mine);
+    showFailure(this.#alert, failure);
+    void this.#saveDraft();
   }
 
   /**
-   * Takes what was sent out of the box, and leaves what was typed since.
-   *
    * @param {string} chatId
-   * @param {string} written
+   * @returns {string} all that is written there and not on disk as a message
    */
-  #forget(chatId, written) {
-    if (chatId !== this.#chatId) {
-      void wish({ type: "saveDraft", chatId, text: "" });
-      return;
-    }
-    const now = this.#text.value;
-    this.#text.value = now.startsWith(written) ? now.slice(written.length) : now;
+  #unsent(chatId) {
+    const leaving = this.#leaving.filter((message) => message.chatId === chatId).map(({ text }) => text);
+    const written = (chatId === this.#chatId ? this.#text.value : this.#rests.get(chatId)) ?? "";
+    return (written === "" ? leaving : [...leaving, written]).join("\n");
+  }
+
+  /** @param {string} text */
+  #setText(text) {
+    this.#text.value = text;
     this.#showText();
-    this.#endTyping();
-    void this.#saveDraft();
   }
 
   async #saveDraft() {
     clearTimeout(this.#draftTimer);
     this.#draftTimer = 0;
     const chatId = this.#chatId;
-    const text = this.#text.value;
+    const text = this.#unsent(chatId);
     if (!chatId || text === this.#savedDraft) return;
     this.#savedDraft = text;
     const isSaved = await wish({ type: "saveDraft", chatId, text });
