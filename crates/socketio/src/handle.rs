@@ -41,6 +41,9 @@ impl Client {
     }
 
     /// Closes the connection and all its sockets, and does not come back until a socket is connected again.
+    ///
+    /// What waits in the queue of the session is still written, in the background; what is emitted afterwards, on a
+    /// next session, may overtake it.
     pub fn close(&self) {
         self.control(Command::Close);
     }

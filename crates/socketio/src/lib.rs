@@ -1,7 +1,7 @@
 //! A Socket.IO v5 (Engine.IO v4) client.
 //!
 //! Owns: the wire format ([`codec`]), the Engine.IO connection ([`engine`]), namespaces, acknowledgements and
-//! reconnection ([`client`]), all three pure; and a tokio [`driver`] that gives them sockets and a clock.
+//! reconnection (`client`), all three pure; and a tokio `driver` that gives them sockets and a clock.
 //!
 //! Never does: decide what an application's events mean, store anything on disk, or log payloads and tokens.
 //!

@@ -344,8 +344,11 @@ impl Application {
             let mut first: Vec<u64> = Vec::new();
             let mut seen = BTreeSet::new();
             for Arrival { namespace, number } in &server.arrivals {
-                // A volatile one does not wait for those that are sent one at a time.
-                let overtakes = *name == "/retry" && self.emitted[number].volatile;
+                // A volatile one does not wait for those that are sent one at a time; and what was left over when
+                // the application closed the client goes out beside the next session, if at all.
+                let emitted = &self.emitted[number];
+                let overtakes =
+                    (*name == "/retry" && emitted.volatile) || emitted.last == Some(Last::Unknown);
                 if namespace == name && !overtakes && seen.insert(*number) {
                     first.push(*number);
                 }
