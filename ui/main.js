@@ -33,6 +33,10 @@ const ALIVE_EVERY = 5_000;
 const ALIVE_UPDATES = 64;
 
 const body = document.body;
+/** What is heard before there is a state needs no hearing: the snapshot that follows has it. @type {State | null} */
+let state = null;
+// All that the page waits for is asked for at once.
+const listening = Promise.all([onUpdate(hear), onFlush(handOn)]);
 const chosen = await settings();
 await loadWords(chosen.language);
 showSettings(chosen);
@@ -73,7 +77,7 @@ const readers = [
   [keyringChoice, ["session"]],
 ];
 
-const state = new State(takeSnapshot, (view, parts) => {
+state = new State(takeSnapshot, (view, parts) => {
   for (const [reader, wanted] of readers) if (wanted.some((name) => parts.has(name))) show(reader, view);
 });
 
@@ -126,18 +130,28 @@ window.addEventListener("keydown", (event) => {
   if (!event.defaultPrevented && !isElsewhere && body.dataset.openChat) composer.focusText();
 });
 
-await onUpdate((update) => {
+await listening;
+await state.refresh();
+tellAlive();
+setInterval(tellAlive, ALIVE_EVERY);
+if (!navigator.onLine) void wish({ type: "network", online: false });
+
+/** @param {import("./types").Update} update */
+function hear(update) {
+  if (!state) return;
   state.apply(update);
   if (state.number % ALIVE_UPDATES === 0) alive(state.number);
-});
-await onFlush(async () => {
+}
+
+async function handOn() {
+  if (!state) return { chatId: "", place: null };
   await composer.save();
   return { chatId: body.dataset.openChat ?? "", place: timeline.place };
-});
-await state.refresh();
-alive(state.number);
-setInterval(() => alive(state.number), ALIVE_EVERY);
-if (!navigator.onLine) void wish({ type: "network", online: false });
+}
+
+function tellAlive() {
+  if (state && state.number >= 0) alive(state.number);
+}
 
 function defineElements() {
   customElements.define("alert-stack", AlertStack);
