@@ -77,9 +77,12 @@ impl Alone {
 
     /// Connects the namespace that asks for it.
     fn connect(&mut self) {
-        let asked = self.out.iter().rev().find_map(|output| match output {
-            Output::AskAuth { request, .. } => Some(*request),
-            _ => None,
+        let asked = self.out.iter().rev().find_map(|output| {
+            if let Output::AskAuth { request, .. } = output {
+                Some(*request)
+            } else {
+                None
+            }
         });
         self.tell(Input::Auth {
             socket: 1,
