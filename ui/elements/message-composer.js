@@ -121,7 +121,7 @@ export class MessageComposer extends HTMLElement {
     this.#endTyping();
     if (this.#isSending) return;
     this.#isSending = true;
-    for (let next; (next = this.#leaving[0]); ) {
+    for (let next; (next = this.#leaving[0]);) {
       try {
         await dispatch({ type: "send", ...next });
         this.#leaving.shift();
