@@ -87,7 +87,7 @@ async fn a_connection_without_a_good_token_is_refused() -> Result<()> {
 #[tokio::test]
 async fn an_expired_token_is_refused_and_ends_a_live_connection() -> Result<()> {
     let artifacts = Artifacts::new("interop_expired")?;
-    let team = Team::start(&artifacts, &["--token-ttl", "2"]).await?;
+    let team = Team::start(&artifacts, &["--token-ttl", "6"]).await?;
     for transports in [POLLING, WEBSOCKET] {
         let mut socket = Socket::start("socket", &artifacts)?;
         let ada = team.server.rest()?.sign_in("ada", PASSWORD).await?;
@@ -113,7 +113,7 @@ async fn an_expired_token_is_refused_and_ends_a_live_connection() -> Result<()> 
 #[tokio::test]
 async fn a_fresh_token_keeps_a_live_connection() -> Result<()> {
     let artifacts = Artifacts::new("interop_authenticate")?;
-    let team = Team::start(&artifacts, &["--token-ttl", "4"]).await?;
+    let team = Team::start(&artifacts, &["--token-ttl", "10"]).await?;
     let first = sign_in_whole(&team).await?;
     let mut socket = Socket::start("socket", &artifacts)?;
     let token = |answer: &Value| answer["token"].as_str().unwrap_or_default().to_owned();
@@ -122,7 +122,7 @@ async fn a_fresh_token_keeps_a_live_connection() -> Result<()> {
         .await?;
 
     // So that the second token outlives the first by as much.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let body = json!({ "refreshToken": first["refreshToken"] });
     let second = team.server.rest()?.ok("POST", "/auth/refresh", body).await?;
     let bad = socket

@@ -151,13 +151,15 @@ impl Socket {
                 if pick(&told) {
                     return Some(told);
                 }
-                passed.push(told);
+                if told["name"] != "presence" {
+                    passed.push(told);
+                }
                 None
             })
             .await
     }
 
-    /// Everything told and not waited for, in order.
+    /// Everything told and not waited for, in order, but for who is there: that is told at any time.
     #[must_use]
     pub fn passed(&self) -> &[Value] {
         &self.passed
