@@ -59,11 +59,15 @@ fn settle(world: &mut World) {
     }
     world.run_for(20 * SECOND);
     for client in 0..APPS {
+        world.intent(client, Intent::RetryKeyring);
+        world.intent(client, Intent::Network { online: true });
+    }
+    world.run_for(SECOND);
+    // Who crashed before the keyring had the session, or found it locked since, has none to come back with.
+    for client in 0..APPS {
         if !world.is_signed_in(client) {
             world.sign_in(client);
         }
-        world.intent(client, Intent::RetryKeyring);
-        world.intent(client, Intent::Network { online: true });
     }
     // The longest wait of the outbox, and a fetch of the list after it.
     world.run_for(200 * SECOND);
