@@ -83,6 +83,41 @@ async fn tokens_are_in_the_keyring_and_nowhere_else() {
     .await;
 }
 
+/// The key Return (WebDriver, section 17.4.2).
+const ENTER: char = '\u{E006}';
+
+#[tokio::test]
+async fn messages_written_fast_arrive_one_by_one() {
+    on_desktop("desktop_fast", async |desktop| {
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let ada = signed_in(desktop, "ada", team.address()).await?;
+        ada.page().open_chat("Bob").await?;
+        let texts: Vec<String> = (1..=40).map(|number| format!("Quick {number}.")).collect();
+        let keys: String = texts
+            .iter()
+            .flat_map(|text| text.chars().chain([ENTER]))
+            .collect();
+        ada.page().type_text(&composer(), &keys).await?;
+        ada.page().find(&messages().with(sent("Quick 40."))).await?;
+
+        let path = format!("/chat/{}/messages", team.direct);
+        let on_server = team.ada.rest.get(&path).await?;
+        let on_server: Vec<&str> = on_server["items"]
+            .as_array()
+            .context("items")?
+            .iter()
+            .filter_map(|it| it["content"].as_str())
+            .collect();
+        ensure!(on_server == texts, "{on_server:?}");
+        ensure!(
+            ada.page().value(&composer()).await?.is_empty(),
+            "something is left in the field"
+        );
+        Ok(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_server_that_dies_and_comes_back_costs_no_message() {
     on_desktop("desktop_reconnect", async |desktop| {
