@@ -28,6 +28,8 @@ pub(super) struct Application {
     acts: BTreeMap<u64, Act>,
     order: u64,
     calm: bool,
+    /// What is heard is of an input that closed the session from this side.
+    pub(super) closing: bool,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +46,8 @@ struct Emitted {
     socket: u64,
     volatile: bool,
     last: Option<Last>,
+    /// It was left over when the application closed the session, and goes out beside the next one, if at all.
+    left_over: bool,
 }
 
 /// The last that was said of an emit.
@@ -81,6 +85,7 @@ impl Application {
             acts: BTreeMap::new(),
             order: 0,
             calm: false,
+            closing: false,
         };
         application.plan(Duration::from_millis(1), Act::Anything);
         application
@@ -199,6 +204,7 @@ impl Application {
                 socket,
                 volatile,
                 last: None,
+                left_over: false,
             },
         );
         Input::Emit {
@@ -319,6 +325,7 @@ impl Application {
             Outcome::Unknown => Last::Unknown,
             Outcome::Dropped => Last::Dropped,
         });
+        emitted.left_over = self.closing && emitted.last == Some(Last::Unknown);
     }
 
     fn plan(&mut self, at: Duration, act: Act) {
@@ -344,11 +351,9 @@ impl Application {
             let mut first: Vec<u64> = Vec::new();
             let mut seen = BTreeSet::new();
             for Arrival { namespace, number } in &server.arrivals {
-                // A volatile one does not wait for those that are sent one at a time; and what was left over when
-                // the application closed the client goes out beside the next session, if at all.
+                // A volatile one does not wait for those that are sent one at a time.
                 let emitted = &self.emitted[number];
-                let overtakes =
-                    (*name == "/retry" && emitted.volatile) || emitted.last == Some(Last::Unknown);
+                let overtakes = (*name == "/retry" && emitted.volatile) || emitted.left_over;
                 if namespace == name && !overtakes && seen.insert(*number) {
                     first.push(*number);
                 }

@@ -8,6 +8,13 @@ mod server;
 
 use std::{
     collections::VecDeque,
+    ops::Range,
+    panic::catch_unwind,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,7 +23,7 @@ use crate::{
     builder::Reconnection,
     client::{Client, Input, Options, Output},
     engine::{self, Input as EngineInput},
-    event::Transport,
+    event::{ConnectionEvent, DisconnectReason, Transport},
     time::Now,
 };
 
@@ -189,6 +196,7 @@ impl Pair {
             eprintln!("{:?} < {input:?}", self.now);
         }
         self.client.handle(now, input, &mut self.output);
+        self.application.closing = self.output.iter().any(closes);
         for output in std::mem::take(&mut self.output) {
             if self.trace {
                 eprintln!("{:?} > {output:?}", self.now);
@@ -205,24 +213,39 @@ impl Pair {
     }
 }
 
-/// Runs one seed again, and tells each step: `KHAYA_SEED=7 cargo test -p khaya-socketio tells_one_seed -- --ignored`.
-#[test]
-#[ignore = "for looking closer at a seed that failed"]
-fn tells_one_seed() {
-    let seed = std::env::var("KHAYA_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let mut pair = Pair::new(seed.unwrap_or(0));
-    pair.trace = true;
-    pair.run();
+/// Whether it tells that the application closed the session.
+fn closes(output: &Output) -> bool {
+    let reason = DisconnectReason::ForcedClose;
+    matches!(output, Output::Connection(event) if *event == ConnectionEvent::Closed { reason })
 }
 
-/// Runs these seeds, and names the one that fails.
-fn run(seeds: std::ops::Range<u64>) {
-    for seed in seeds {
-        let result = std::panic::catch_unwind(|| Pair::new(seed).run());
-        assert!(result.is_ok(), "seed {seed} failed");
+/// Runs these seeds on all cores, and names the first one found to fail; or, with `KHAYA_SEED=7`, runs that one alone
+/// and tells each step of it: `KHAYA_SEED=7 cargo test -p khaya-socketio nothing_unwritten -- --nocapture`.
+fn run(seeds: Range<u64>) {
+    if let Ok(seed) = std::env::var("KHAYA_SEED") {
+        let mut pair = Pair::new(seed.parse().expect("KHAYA_SEED is a number"));
+        pair.trace = true;
+        return pair.run();
     }
+    let next = AtomicU64::new(seeds.start);
+    let failed = OnceLock::new();
+    let work = || {
+        while failed.get().is_none() {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if !seeds.contains(&seed) {
+                return;
+            }
+            if catch_unwind(|| Pair::new(seed).run()).is_err() {
+                failed.get_or_init(|| seed);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    assert_eq!(failed.get(), None, "this seed failed");
 }
 
 #[test]
@@ -231,7 +254,7 @@ fn nothing_unwritten_is_lost_and_nothing_is_doubled() {
 }
 
 #[test]
-#[ignore = "long"]
+#[ignore = "long: minutes"]
 fn nothing_unwritten_is_lost_and_nothing_is_doubled_in_100_000_runs() {
     run(0..100_000);
 }
