@@ -11,11 +11,19 @@ use futures_util::Stream;
 
 use crate::{event::SocketEvent, socket};
 
+/// How many times its capacity a queue holds while an emit is waited for.
+const RESERVE: usize = 16;
+
 /// The events of one socket, in order.
 ///
 /// It is bounded. When the application does not keep up, the client stops reading from the server until there
 /// is room, and goes on answering for its heartbeat meanwhile; nothing is dropped. Dropping the stream discards
 /// what comes.
+///
+/// Whoever awaits an acknowledgement takes no events meanwhile, and it may come behind many of them. So as long as an
+/// emit is neither written nor, where an answer is wanted, answered, the client goes on reading until there is
+/// 16 times as much as there is room for. If even that is full and nothing is taken for 20 seconds, the answers that
+/// are awaited are given up with [`AckError::Timeout`](crate::AckError::Timeout).
 #[derive(Debug)]
 pub struct Events {
     reader: Reader,
@@ -190,10 +198,15 @@ impl Queue {
         }
     }
 
-    /// Ready when there is room.
-    pub(crate) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+    /// Ready when there is room; the reserve is for those who take no events because they wait for an emit.
+    pub(crate) fn poll_room(&self, context: &mut Context<'_>, reserve: bool) -> Poll<()> {
+        let room = if reserve {
+            self.capacity.saturating_mul(RESERVE)
+        } else {
+            self.capacity
+        };
         let mut inner = self.inner();
-        if inner.reader_gone || inner.events.len() < self.capacity {
+        if inner.reader_gone || inner.events.len() < room {
             return Poll::Ready(());
         }
         if !inner.waiting.iter().any(|waker| waker.will_wake(context.waker())) {

@@ -133,7 +133,7 @@
 //!
 //! | queue | bound | when it is full |
 //! |---|---|---|
-//! | incoming events of a socket | [`SocketBuilder::event_capacity`] | nothing is read from the server, and no attempt to reconnect begins; the heartbeat is answered for meanwhile |
+//! | incoming events of a socket | [`SocketBuilder::event_capacity`] | nothing is read from the server, and no attempt to reconnect begins; the heartbeat is answered for meanwhile. While an emit is waited for, [16 times as many](Events) fit |
 //! | emitted events, until written or, where one is wanted, acknowledged | [`ClientBuilder::queue_capacity`] | [`EmitError::QueueFull`] |
 //! | one packet | [`ClientBuilder::max_packet`] | the session ends with an error |
 

@@ -184,7 +184,7 @@ impl Client {
             }
             Connection::Waiting { attempt, until } => {
                 let attempt = *attempt;
-                if until.has_passed(now) && !self.stalled {
+                if until.has_passed(now) && self.stalled.is_none() {
                     out.push(Output::Connection(ConnectionEvent::ReconnectAttempt { attempt }));
                     self.attempt(now, Some(attempt), out);
                 }

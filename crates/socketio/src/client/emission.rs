@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Client, Emit, Output};
+use super::{Client, Emit, Output, UNHEARD};
 use crate::{
     codec::{encode, packet::Arguments},
     engine::Outgoing,
     payload::Encoded,
-    time::Now,
+    time::{Deadline, Now},
 };
 
 /// What became of an emit. Only the first may be followed by another.
@@ -230,24 +230,42 @@ impl Client {
                 break;
             }
             self.timeouts.remove(&(deadline, token));
-            let Some(emission) = self.emissions.get(&token) else {
-                continue;
-            };
-            let place = self.place(emission.socket);
-            if let (Some(_), Some(place)) = (emission.tries, place) {
-                self.try_failed(now, place, token, Outcome::TimedOut { written: true }, out);
-                continue;
-            }
-            let written = match emission.stage {
-                Stage::Buffered => false,
-                Stage::Handed => !self
-                    .connection
-                    .engine_mut()
-                    .is_some_and(|engine| engine.cancel(token)),
-                Stage::Written(_) => true,
-            };
-            self.settle(token, Outcome::TimedOut { written }, out);
+            self.time_out(now, token, out);
         }
+    }
+
+    /// Ends the waits for answers that cannot be read, for the application takes no events: perhaps because it waits.
+    pub(super) fn give_up_unheard(&mut self, now: Now, out: &mut Vec<Output>) {
+        if !self.stalled.is_some_and(|until| until.has_passed(now)) {
+            return;
+        }
+        self.stalled = Some(Deadline::after(now, UNHEARD));
+        let awaited = |(token, emission): (&u64, &Emission)| emission.ack.map(|_| *token);
+        let mut tokens: Vec<u64> = self.emissions.iter().filter_map(awaited).collect();
+        tokens.sort_unstable();
+        for token in tokens {
+            self.time_out(now, token, out);
+        }
+    }
+
+    /// The time of an emit, or of one try of it, is over.
+    fn time_out(&mut self, now: Now, token: u64, out: &mut Vec<Output>) {
+        let Some(emission) = self.emissions.get(&token) else {
+            return;
+        };
+        let place = self.place(emission.socket);
+        if let (Some(_), Some(place)) = (emission.tries, place) {
+            return self.try_failed(now, place, token, Outcome::TimedOut { written: true }, out);
+        }
+        let written = match emission.stage {
+            Stage::Buffered => false,
+            Stage::Handed => !self
+                .connection
+                .engine_mut()
+                .is_some_and(|engine| engine.cancel(token)),
+            Stage::Written(_) => true,
+        };
+        self.settle(token, Outcome::TimedOut { written }, out);
     }
 
     pub(super) fn forget(&mut self, token: u64, out: &mut Vec<Output>) {

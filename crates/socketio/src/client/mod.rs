@@ -36,8 +36,11 @@ use crate::{
     engine::{self, Engine, Farewell},
     event::{ConnectionEvent, DisconnectReason, Transport},
     payload::Encoded,
-    time::Now,
+    time::{Deadline, Now},
 };
+
+/// How long answers are awaited while nothing is read.
+const UNHEARD: Duration = Duration::from_secs(20);
 
 /// How often the clocks are compared, so that a computer that wakes is noticed within a second.
 const CLOCK_CHECK: Duration = Duration::from_millis(500);
@@ -204,7 +207,8 @@ pub(crate) struct Client {
     upgraded_before: bool,
     /// What carried the last session, if others were tried in vain before it.
     fallback: Option<Transport>,
-    stalled: bool,
+    /// Nothing is read since the application takes nothing; and until when answers are awaited nevertheless.
+    stalled: Option<Deadline>,
     /// The last look at the clocks.
     last: Option<Now>,
     /// Numbers the questions that are asked, so that an answer to an old one is known.
@@ -229,7 +233,7 @@ impl Client {
             backoff,
             upgraded_before: false,
             fallback: None,
-            stalled: false,
+            stalled: None,
             last: None,
             requests: 0,
             session: 0,
@@ -246,10 +250,20 @@ impl Client {
     pub(crate) fn wake_at(&self, now: Now) -> Option<Instant> {
         let connection = self
             .connection
-            .wake_at(self.stalled)
+            .wake_at(self.stalled.is_some())
             .map(|at| at.min(now.monotonic + CLOCK_CHECK));
         let timeout = self.timeouts.first().map(|(at, _)| *at);
-        connection.into_iter().chain(timeout).min()
+        let unheard = self
+            .stalled
+            .filter(|_| self.has_unsettled())
+            .map(|until| until.monotonic);
+        connection.into_iter().chain(timeout).chain(unheard).min()
+    }
+
+    /// Whether an emit is neither written nor, where an answer is wanted, answered: somebody may wait for it, and take
+    /// no events meanwhile.
+    pub(crate) fn has_unsettled(&self) -> bool {
+        !self.emissions.is_empty()
     }
 
     /// Takes what happened, and appends what to do.
@@ -258,7 +272,7 @@ impl Client {
             Input::Engine(engine::Input::Tick) => self.tick(now, out),
             Input::Engine(input) => {
                 if let engine::Input::Stalled(stalled) = input {
-                    self.stalled = stalled;
+                    self.stalled = stalled.then(|| Deadline::after(now, UNHEARD));
                 }
                 if let Some(engine) = self.connection.engine_mut() {
                     engine.handle(now, input, &mut self.said);
@@ -296,6 +310,7 @@ impl Client {
 
     fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
         self.expire(now, out);
+        self.give_up_unheard(now, out);
         self.tick_connection(now, out);
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Client, Emit, Input, NamespaceOptions, Options, Output};
+use super::{Client, Emit, Input, NamespaceOptions, Options, Outcome, Output};
 use crate::{
     builder::Reconnection,
     codec::frame::Frame,
@@ -95,6 +95,18 @@ impl Alone {
         )));
     }
 
+    fn emit(&mut self, token: u64, wants_ack: bool) {
+        let emit = Emit {
+            token,
+            name: "typed".into(),
+            body: Encoded::one(&token).expect("a number is JSON"),
+            volatile: false,
+            timeout: None,
+            wants_ack,
+        };
+        self.tell(Input::Emit { socket: 1, emit });
+    }
+
     /// Lets both clocks go on until something is to be done, and tells how long that was.
     fn sleep(&mut self) -> Duration {
         let wake = self.client.wake_at(self.now).expect("it waits for something");
@@ -162,17 +174,7 @@ fn what_is_emitted_right_after_a_sleep_waits_for_the_fresh_session() {
     alone.connect();
     alone.out.clear();
     alone.now.wall += Duration::from_secs(3600);
-    alone.tell(Input::Emit {
-        socket: 1,
-        emit: Emit {
-            token: 7,
-            name: "typed".into(),
-            body: Encoded::one("while away").expect("a string is JSON"),
-            volatile: false,
-            timeout: None,
-            wants_ack: false,
-        },
-    });
+    alone.emit(7, false);
     let asleep = Output::Disconnected {
         socket: 1,
         reason: DisconnectReason::PingTimeout,
@@ -182,7 +184,7 @@ fn what_is_emitted_right_after_a_sleep_waits_for_the_fresh_session() {
             .any(|output| format!("{output:?}") == format!("{wanted:?}"))
     };
     assert!(told(&alone.out, &asleep), "{:?}", alone.out);
-    let written = Output::SendWebSocket(vec![Frame::Text(r#"42["typed","while away"]"#.into())]);
+    let written = Output::SendWebSocket(vec![Frame::Text(r#"42["typed",7]"#.into())]);
     assert!(!told(&alone.out, &written), "{:?}", alone.out);
     alone.until_attempt();
     alone.accept();
@@ -287,4 +289,26 @@ fn no_attempt_begins_while_the_application_does_not_keep_up() {
     assert!(alone.out.is_empty());
     alone.engine(EngineInput::Stalled(false));
     assert_eq!(alone.until_attempt(), Duration::ZERO);
+}
+
+#[test]
+fn answers_are_not_awaited_for_ever_while_nothing_is_read() {
+    let mut alone = Alone::new(Reconnection::default());
+    alone.accept();
+    alone.connect();
+    alone.emit(7, true);
+    alone.engine(EngineInput::WebSocketWritten);
+    alone.out.clear();
+    assert!(alone.client.has_unsettled());
+    alone.engine(EngineInput::Stalled(true));
+    let mut waited = Duration::ZERO;
+    while alone.client.has_unsettled() {
+        waited += alone.sleep();
+    }
+    assert_eq!(waited, Duration::from_secs(20));
+    let given_up = alone.out.iter().any(|output| {
+        let outcome = Outcome::TimedOut { written: true };
+        format!("{output:?}") == format!("{:?}", Output::Settled { token: 7, outcome })
+    });
+    assert!(given_up, "{:?}", alone.out);
 }

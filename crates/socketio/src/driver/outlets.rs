@@ -102,13 +102,13 @@ impl Outlets {
         }
     }
 
-    /// Whether a queue is full. The task is woken when it no longer is.
-    pub(super) fn is_full(&self, context: &mut Context<'_>) -> bool {
+    /// Whether a queue is full, its reserve included or not. The task is woken when it no longer is.
+    pub(super) fn is_full(&self, context: &mut Context<'_>, reserve: bool) -> bool {
         // All are asked, so that each of them wakes the task.
         let full = self
             .queues
             .iter()
-            .filter(|outlet| outlet.queue.poll_room(context).is_pending());
+            .filter(|outlet| outlet.queue.poll_room(context, reserve).is_pending());
         full.count() > 0
     }
 }

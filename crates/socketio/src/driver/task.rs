@@ -278,7 +278,7 @@ impl Task {
 
     /// Reads a batch, unless an application does not keep up.
     fn read(&mut self, now: Now, context: &mut Context<'_>) -> bool {
-        let full = self.outlets.is_full(context);
+        let full = self.outlets.is_full(context, self.client.has_unsettled());
         if full != self.stalled {
             self.stalled = full;
             self.tell(now, Input::Engine(engine::Input::Stalled(full)));

@@ -3,10 +3,11 @@
 use futures_util::future::join_all;
 use khaya_socketio::{AckError, DeliveryStatus};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{
-    listening::{connected, connected_to, socket},
-    node::{Server, over_each_link},
+    listening::{Listener, connected, connected_to, socket},
+    node::{PATIENCE, Server, over_each_link},
 };
 
 #[tokio::test]
@@ -54,6 +55,31 @@ async fn a_thousand_at_once_get_each_its_own_answer() {
             assert_eq!(answer.unwrap().payload::<usize>().unwrap(), number);
         }
         it.told.ran_over(link).await;
+    })
+    .await;
+}
+
+/// Whoever awaits an answer in the loop that takes the events takes none meanwhile.
+#[tokio::test]
+async fn an_answer_behind_more_events_than_there_is_room_for_comes_nevertheless() {
+    const EVENTS: u32 = 2000;
+    let server = Server::start().await;
+    over_each_link(&server, async |link, client| {
+        let client = client.build().unwrap();
+        let (socket, events) = client.socket("/").event_capacity(200).build().unwrap();
+        let mut told = Listener::new(events);
+        socket.connect();
+        told.connected().await;
+        socket.emit("say many", &EVENTS).unwrap();
+        for number in 0..EVENTS {
+            assert_eq!(told.payload::<u32>("number").await, number);
+            if number == 0 {
+                let answer = timeout(PATIENCE, socket.emit_with_ack("echo", &"in the loop")).await;
+                let answer = answer.expect("an answer comes").unwrap();
+                assert_eq!(answer.payload::<String>().unwrap(), "in the loop");
+            }
+        }
+        told.ran_over(link).await;
     })
     .await;
 }
@@ -192,7 +218,7 @@ async fn a_disconnect_answers_all_that_wait() {
         let plain = it.socket.emit_with_ack("never answered", &1);
         let timed = it
             .socket
-            .with_timeout(crate::node::PATIENCE)
+            .with_timeout(PATIENCE)
             .emit_with_ack("never answered", &2);
         // Both are surely written once this is answered.
         it.socket.emit_with_ack("echo", &3).await.unwrap();
