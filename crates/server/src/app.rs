@@ -64,7 +64,7 @@ impl App {
         let hub = Hub::default();
         let store = Store::open(&config.data, hub.clone()).await?;
         let secret = settings::secret(&store).await?;
-        store.writer().write(|tx| Box::pin(sync::forget(tx))).await?;
+        store.write(sync::forget).await?;
         Ok(Self {
             parts: Arc::new(Parts {
                 keys: Keys::new(&secret, config.token_ttl),
@@ -168,11 +168,7 @@ impl Server {
             role: role.to_owned(),
             password_hash: self.app.passwords.hash(password.to_owned()).await?,
         };
-        self.app
-            .store
-            .writer()
-            .write(move |tx| Box::pin(users::add(tx, new)))
-            .await
+        self.app.store.write(move |tx| users::add(tx, new)).await
     }
 
     /// Gives somebody another role, which counts from their next request and event on.
@@ -183,10 +179,7 @@ impl Server {
         let (username, role) = (username.to_owned(), role.to_owned());
         self.app
             .store
-            .writer()
-            .write(move |tx| {
-                Box::pin(async move { users::set_role_of(tx, &username, &role).await.map(|_user| ()) })
-            })
+            .write(move |tx| users::set_role_of(tx, &username, &role).map(|_user| ()))
             .await
     }
 

@@ -162,11 +162,7 @@ async fn add_user(username: String, name: String, role: String, data: DataArgs) 
         role,
         password_hash,
     };
-    let added = app
-        .store
-        .writer()
-        .write(move |tx| Box::pin(users::add(tx, new)))
-        .await;
+    let added = app.store.write(move |tx| users::add(tx, new)).await;
     app.store.close().await;
     let user = added?;
     print(&format!("added {} ({})", user.username, user.role))
@@ -177,8 +173,7 @@ async fn set_role(username: String, role: String, data: DataArgs) -> Result<(), 
     let new_role = role.clone();
     let changed = app
         .store
-        .writer()
-        .write(move |tx| Box::pin(async move { users::set_role_of(tx, &username, &new_role).await }))
+        .write(move |tx| users::set_role_of(tx, &username, &new_role))
         .await;
     app.store.close().await;
     print(&format!("{} is now {role}", changed?.username))
@@ -189,8 +184,7 @@ async fn invite(uses: i64, days: Option<i64>, data: DataArgs) -> Result<(), Erro
     let expires_at = days.map(|days| Timestamp::from_millis(clock::now().as_millis() + days * 86_400_000));
     let made = app
         .store
-        .writer()
-        .write(move |tx| Box::pin(invites::make(tx, uses, expires_at, role::MEMBER)))
+        .write(move |tx| invites::make(tx, uses, expires_at, role::MEMBER))
         .await;
     app.store.close().await;
     print(&format!("khaya://invite/{}", made?.code))

@@ -51,12 +51,12 @@ pub enum Error {
     /// The server is stopping, or the batch that this was part of could not be stored.
     #[error("the server cannot do this now")]
     Unavailable,
-    /// The database refused or cannot be reached.
+    /// The database refused.
     #[error("the database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] rusqlite::Error),
     /// The database has a schema that this version cannot use.
     #[error("the database's schema: {0}")]
-    Schema(#[from] sqlx::migrate::MigrateError),
+    Schema(String),
     /// The system refused a file or a socket.
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },

@@ -34,23 +34,19 @@ impl FromRequestParts<App> for Caller {
 /// anything is answered, as it ends the grace of the refresh token before it.
 pub(crate) async fn check(app: &App, token: &str) -> Result<(Access, Viewer), Error> {
     let access = app.keys.check(token)?;
-    let found = sessions::viewer(&mut *app.store.reader().await?, &access).await?;
+    let asked = access.clone();
+    let found = app.store.read(move |conn| sessions::viewer(conn, &asked)).await?;
     let (viewer, first_use) = found.ok_or(Error::Unauthorized)?;
     if first_use {
         let used = access.clone();
-        app.store
-            .writer()
-            .write(move |tx| Box::pin(async move { sessions::confirm(tx, &used).await }))
-            .await?;
+        app.store.write(move |tx| sessions::confirm(tx, &used)).await?;
     }
     Ok((access, viewer))
 }
 
 /// The person of a session, if it still counts.
-pub(crate) async fn still(conn: &mut Conn, session: &SessionId, user: &UserId) -> Result<Viewer, Error> {
-    sessions::holder(conn, session, user)
-        .await?
-        .ok_or(Error::Unauthorized)
+pub(crate) fn still(conn: &mut Conn, session: &SessionId, user: &UserId) -> Result<Viewer, Error> {
+    sessions::holder(conn, session, user)?.ok_or(Error::Unauthorized)
 }
 
 /// The token of an `Authorization` header (RFC 6750, section 2.1). The scheme's case does not matter.

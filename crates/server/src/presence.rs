@@ -40,11 +40,7 @@ pub(crate) fn went(app: App, user: UserId) {
         }
         let last_seen = clock::now();
         let gone = user.clone();
-        let noted = app
-            .store
-            .writer()
-            .write(move |tx| Box::pin(async move { users::set_last_seen(tx, &gone).await }))
-            .await;
+        let noted = app.store.write(move |tx| users::set_last_seen(tx, &gone)).await;
         let changed = PresenceChanged {
             user_id: user,
             status: PresenceStatus::Offline,
@@ -57,16 +53,16 @@ pub(crate) fn went(app: App, user: UserId) {
 }
 
 /// Adds to the people of chats whether they are there.
-pub(crate) async fn add_to_chats(app: &App, conn: &mut Conn, chats: &mut [Chat]) -> Result<(), Error> {
+pub(crate) fn add_to_chats(app: &App, conn: &mut Conn, chats: &mut [Chat]) -> Result<(), Error> {
     for chat in chats {
-        add(app, conn, &mut chat.members).await?;
+        add(app, conn, &mut chat.members)?;
     }
     Ok(())
 }
 
 /// Adds to people whether they are there.
-pub(crate) async fn add(app: &App, conn: &mut Conn, people: &mut [User]) -> Result<(), Error> {
-    let seen = users::last_seen(conn, people).await?;
+pub(crate) fn add(app: &App, conn: &mut Conn, people: &mut [User]) -> Result<(), Error> {
+    let seen = users::last_seen(conn, people)?;
     for user in people {
         user.presence = Some(if app.hub.is_online(&user.id) {
             Presence {
@@ -84,7 +80,11 @@ pub(crate) async fn add(app: &App, conn: &mut Conn, people: &mut [User]) -> Resu
 }
 
 async fn tell(app: &App, changed: PresenceChanged) -> Result<(), Error> {
-    let to = members::who_share_a_chat(&mut *app.store.reader().await?, &changed.user_id).await?;
+    let user = changed.user_id.clone();
+    let to = app
+        .store
+        .read(move |conn| members::who_share_a_chat(conn, &user))
+        .await?;
     let frame = Frame::event(name::PRESENCE, &changed)?;
     app.hub.deliver(vec![Outgoing::Event { to, frame }]);
     Ok(())

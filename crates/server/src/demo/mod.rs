@@ -28,7 +28,7 @@ const SPAN_MS: i64 = 4 * 24 * 60 * 60 * 1000;
 
 /// Fills an empty database and says who can sign in.
 pub(crate) async fn fill(app: &App) -> Result<String, Error> {
-    if !users::is_empty(&mut *app.store.reader().await?).await? {
+    if !app.store.read(users::is_empty).await? {
         return Err(Error::Config(
             "this database has people in it already; the demo team goes into an empty one only (another --data)".to_owned(),
         ));
@@ -61,11 +61,7 @@ async fn add_people(app: &App, at: Timestamp) -> Result<Vec<User>, Error> {
             role: person.role.to_owned(),
             password_hash: password_hash.clone(),
         };
-        let added = app
-            .store
-            .writer()
-            .write_at(Some(at), move |tx| Box::pin(users::add(tx, new)))
-            .await?;
+        let added = app.store.write_at(at, move |tx| users::add(tx, new)).await?;
         people.push(added);
     }
     Ok(people)
@@ -110,10 +106,7 @@ async fn make_chat(app: &App, script: &Script, members: &[&User], at: Timestamp)
     };
     let made = app
         .store
-        .writer()
-        .write_at(Some(at), move |tx| {
-            Box::pin(async move { chats::make(tx, &viewer, new).await })
-        })
+        .write_at(at, move |tx| chats::make(tx, &viewer, new))
         .await?;
     Ok(match made {
         Made::Fresh(chat) | Made::Known(chat) => chat.id,
@@ -145,10 +138,7 @@ async fn say(
     };
     let sent = app
         .store
-        .writer()
-        .write_at(Some(at), move |tx| {
-            Box::pin(async move { sending::send(tx, &sender, draft).await })
-        })
+        .write_at(at, move |tx| sending::send(tx, &sender, draft))
         .await?;
     Ok(match sent {
         Sent::Fresh(message) | Sent::Known(message) => message.id,
@@ -172,8 +162,7 @@ async fn mark_read(
     {
         let (viewer, chat, last) = (viewer(member), chat.clone(), last.clone());
         app.store
-            .writer()
-            .write(move |tx| Box::pin(async move { reads::mark(tx, &viewer, &chat, &last).await }))
+            .write(move |tx| reads::mark(tx, &viewer, &chat, &last))
             .await?;
     }
     Ok(())

@@ -55,40 +55,35 @@ pub(super) async fn register(
     let client = client(&headers);
     let (user, session) = app
         .store
-        .writer()
         .write(move |tx| {
-            Box::pin(async move {
-                let given = match &invite {
-                    Some(code) => invites::role(tx, code)
-                        .await?
-                        .ok_or(Error::Forbidden("this invite lets nobody in"))?,
-                    None => role::MEMBER.to_owned(),
-                };
-                let new = NewUser {
-                    username: asked.username,
-                    name: asked.name,
-                    role: given,
-                    password_hash,
-                };
-                let user = users::add(tx, new).await?;
-                if let Some(code) = &invite {
-                    invites::spend(tx, code).await?;
+            let given = match &invite {
+                Some(code) => {
+                    invites::role(tx, code)?.ok_or(Error::Forbidden("this invite lets nobody in"))?
                 }
-                let session = sessions::begin(tx, &user.id, client).await?;
-                Ok((user, session))
-            })
+                None => role::MEMBER.to_owned(),
+            };
+            let new = NewUser {
+                username: asked.username,
+                name: asked.name,
+                role: given,
+                password_hash,
+            };
+            let user = users::add(tx, new)?;
+            if let Some(code) = &invite {
+                invites::spend(tx, code)?;
+            }
+            let session = sessions::begin(tx, &user.id, client)?;
+            Ok((user, session))
         })
         .await?;
     Ok((StatusCode::CREATED, Answer(signed_in(&app, user, &session)?)))
 }
 
 pub(super) async fn sessions(State(app): State<App>, caller: Caller) -> Result<Answer<Page<Session>>, Error> {
-    let items = sessions::list(
-        &mut *app.store.reader().await?,
-        &caller.viewer.user,
-        &caller.session,
-    )
-    .await?;
+    let items = app
+        .store
+        .read(move |conn| sessions::list(conn, &caller.viewer.user, &caller.session))
+        .await?;
     Ok(Answer(Page {
         items,
         next_cursor: None,
@@ -101,10 +96,7 @@ pub(super) async fn end_session(
     Named(session): Named<SessionId>,
 ) -> Result<StatusCode, Error> {
     app.store
-        .writer()
-        .write(move |tx| {
-            Box::pin(async move { sessions::revoke_own(tx, &caller.viewer.user, &session).await })
-        })
+        .write(move |tx| sessions::revoke_own(tx, &caller.viewer.user, &session))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -121,19 +113,20 @@ pub(super) async fn change_password(
     caller: Caller,
     Json(asked): Json<NewPassword>,
 ) -> Result<StatusCode, Error> {
-    let hash = users::password_hash(&mut *app.store.reader().await?, &caller.viewer.user).await?;
+    let user = caller.viewer.user.clone();
+    let hash = app
+        .store
+        .read(move |conn| users::password_hash(conn, &user))
+        .await?;
     if !app.passwords.verify(asked.current_password, Some(hash)).await? {
         return Err(Error::InvalidCredentials);
     }
     check_password("newPassword", &asked.new_password)?;
     let password_hash = app.passwords.hash(asked.new_password).await?;
     app.store
-        .writer()
         .write(move |tx| {
-            Box::pin(async move {
-                users::set_password(tx, &caller.viewer.user, password_hash).await?;
-                sessions::revoke_others(tx, &caller.viewer.user, &caller.session).await
-            })
+            users::set_password(tx, &caller.viewer.user, password_hash)?;
+            sessions::revoke_others(tx, &caller.viewer.user, &caller.session)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -155,16 +148,11 @@ pub(super) async fn change_me(
         return Err(Error::invalid("avatarFileId", "names a file that there is not"));
     }
     app.store
-        .writer()
         .write(move |tx| {
-            Box::pin(async move {
-                if let Some(name) = &asked.name {
-                    users::set_name(tx, &caller.viewer.user, name).await?;
-                }
-                users::by_id(tx.read(), &caller.viewer.user)
-                    .await?
-                    .ok_or(Error::Unauthorized)
-            })
+            if let Some(name) = &asked.name {
+                users::set_name(tx, &caller.viewer.user, name)?;
+            }
+            users::by_id(tx.read(), &caller.viewer.user)?.ok_or(Error::Unauthorized)
         })
         .await
         .map(Answer)
@@ -183,16 +171,11 @@ pub(super) async fn set_role(
 ) -> Result<Answer<User>, Error> {
     admin(&caller)?;
     app.store
-        .writer()
         .write(move |tx| {
-            Box::pin(async move {
-                let mut found = users::by_id(tx.read(), &user)
-                    .await?
-                    .ok_or(Error::NotFound("user"))?;
-                users::set_role(tx, &user, &asked.role).await?;
-                found.role = asked.role;
-                Ok(found)
-            })
+            let mut found = users::by_id(tx.read(), &user)?.ok_or(Error::NotFound("user"))?;
+            users::set_role(tx, &user, &asked.role)?;
+            found.role = asked.role;
+            Ok(found)
         })
         .await
         .map(Answer)
@@ -216,12 +199,7 @@ pub(super) async fn invite(
     let given = asked.role.unwrap_or_else(|| role::MEMBER.to_owned());
     let made = app
         .store
-        .writer()
-        .write(move |tx| {
-            Box::pin(
-                async move { invites::make(tx, asked.uses.unwrap_or(1), asked.expires_at, &given).await },
-            )
-        })
+        .write(move |tx| invites::make(tx, asked.uses.unwrap_or(1), asked.expires_at, &given))
         .await?;
     Ok((StatusCode::CREATED, Answer(shown(&made, &headers))))
 }
@@ -232,7 +210,7 @@ pub(super) async fn invites(
     headers: HeaderMap,
 ) -> Result<Answer<Page<Value>>, Error> {
     admin(&caller)?;
-    let found = invites::list(&mut *app.store.reader().await?, clock::now()).await?;
+    let found = app.store.read(|conn| invites::list(conn, clock::now())).await?;
     Ok(Answer(Page {
         items: found.iter().map(|invite| shown(invite, &headers)).collect(),
         next_cursor: None,
@@ -245,11 +223,7 @@ pub(super) async fn withdraw(
     Named(code): Named<String>,
 ) -> Result<StatusCode, Error> {
     admin(&caller)?;
-    let withdrawn = app
-        .store
-        .writer()
-        .write(move |tx| Box::pin(async move { invites::withdraw(tx, &code).await }))
-        .await?;
+    let withdrawn = app.store.write(move |tx| invites::withdraw(tx, &code)).await?;
     if withdrawn {
         Ok(StatusCode::NO_CONTENT)
     } else {

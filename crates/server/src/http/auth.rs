@@ -30,7 +30,11 @@ pub(super) async fn login(
     Json(login): Json<Login>,
 ) -> Result<Answer<SignedIn>, Error> {
     app.throttle.check(&login.username, address, Instant::now())?;
-    let found = users::by_username(&mut *app.store.reader().await?, &login.username).await?;
+    let username = login.username.clone();
+    let found = app
+        .store
+        .read(move |conn| users::by_username(conn, &username))
+        .await?;
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
     if !app.passwords.verify(login.password, hash).await? {
         app.throttle.failed(&login.username, address, Instant::now());
@@ -41,8 +45,7 @@ pub(super) async fn login(
     let client = client(&headers);
     let session: SessionId = app
         .store
-        .writer()
-        .write(move |tx| Box::pin(async move { sessions::begin(tx, &id, client).await }))
+        .write(move |tx| sessions::begin(tx, &id, client))
         .await?;
     Ok(Answer(signed_in(&app, user, &session)?))
 }
@@ -71,10 +74,7 @@ pub(super) async fn refresh(
     let session = token.session.clone();
     let done = app
         .store
-        .writer()
-        .write(move |tx| {
-            Box::pin(async move { sessions::refresh(tx, &token.session, token.generation).await })
-        })
+        .write(move |tx| sessions::refresh(tx, &token.session, token.generation))
         .await?;
     match done {
         Some(sessions::Refreshed::Rotated { user, generation }) => {
@@ -91,22 +91,23 @@ pub(super) async fn refresh(
 
 pub(super) async fn logout(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
     app.store
-        .writer()
-        .write(move |tx| Box::pin(async move { sessions::revoke(tx, &caller.session).await }))
+        .write(move |tx| sessions::revoke(tx, &caller.session))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer<Me>, Error> {
-    let mut conn = app.store.snapshot().await?;
-    let user = users::by_id(&mut conn, &caller.viewer.user)
-        .await?
-        .ok_or(Error::Unauthorized)?;
-    let private_seq = users::private_seq(&mut conn, &user.id).await?;
-    Ok(Answer(Me {
-        user,
-        private_seq: Some(private_seq),
-    }))
+    app.store
+        .snapshot(move |conn| {
+            let user = users::by_id(conn, &caller.viewer.user)?.ok_or(Error::Unauthorized)?;
+            let private_seq = users::private_seq(conn, &user.id)?;
+            Ok(Me {
+                user,
+                private_seq: Some(private_seq),
+            })
+        })
+        .await
+        .map(Answer)
 }
 
 /// What a client calls itself.

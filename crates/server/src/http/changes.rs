@@ -33,10 +33,7 @@ pub(super) async fn edit(
     check_content(&asked.content)?;
     let content = asked.content.to_string();
     app.store
-        .writer()
-        .write(move |tx| {
-            Box::pin(async move { changes::edit(tx, &caller.viewer, &chat, &message, content).await })
-        })
+        .write(move |tx| changes::edit(tx, &caller.viewer, &chat, &message, content))
         .await
         .map(Answer)
 }
@@ -47,8 +44,7 @@ pub(super) async fn delete(
     NamedIn(chat, message): NamedIn<ChatId, MessageId>,
 ) -> Result<StatusCode, Error> {
     app.store
-        .writer()
-        .write(move |tx| Box::pin(async move { changes::delete(tx, &caller.viewer, &chat, &message).await }))
+        .write(move |tx| changes::delete(tx, &caller.viewer, &chat, &message))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -84,10 +80,7 @@ async fn set_pin(
     pinned: bool,
 ) -> Result<StatusCode, Error> {
     app.store
-        .writer()
-        .write(move |tx| {
-            Box::pin(async move { changes::pin(tx, &caller.viewer, &chat, &message, pinned).await })
-        })
+        .write(move |tx| changes::pin(tx, &caller.viewer, &chat, &message, pinned))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -95,10 +88,7 @@ async fn set_pin(
 async fn set_reaction(app: &App, caller: Caller, place: Reacted, add: bool) -> Result<StatusCode, Error> {
     let Reacted { chat, message, emoji } = place;
     app.store
-        .writer()
-        .write(move |tx| {
-            Box::pin(async move { changes::react(tx, &caller.viewer, &chat, &message, &emoji, add).await })
-        })
+        .write(move |tx| changes::react(tx, &caller.viewer, &chat, &message, &emoji, add))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

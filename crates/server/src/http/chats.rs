@@ -33,21 +33,26 @@ pub(super) async fn list(
     let limit = limit(paging.limit)?;
     let after = read_cursor::<(i64, String)>(paging.cursor.as_deref())?
         .map(|(at, id)| (Timestamp::from_millis(at), id));
-    let mut conn = app.store.snapshot().await?;
-    let mut places = chats::places(&mut conn, &caller.viewer, after.as_ref(), limit + 1).await?;
-    let more = places.len() > limit;
-    places.truncate(limit);
-    let mut items = Vec::with_capacity(places.len());
-    for (_, id) in &places {
-        let id = ChatId::new(id.as_str()).map_err(|error| Error::Internal(error.to_string()))?;
-        items.push(chats::view(&mut conn, &caller.viewer, &id).await?);
-    }
-    presence::add_to_chats(&app, &mut conn, &mut items).await?;
-    let next_cursor = match places.last() {
-        Some((at, id)) if more => Some(write_cursor(&(at.as_millis(), id))?),
-        Some(_) | None => None,
-    };
-    Ok(Answer(Page { items, next_cursor }))
+    let here = app.clone();
+    app.store
+        .snapshot(move |conn| {
+            let mut places = chats::places(conn, &caller.viewer, after.as_ref(), limit + 1)?;
+            let more = places.len() > limit;
+            places.truncate(limit);
+            let mut items = Vec::with_capacity(places.len());
+            for (_, id) in &places {
+                let id = ChatId::new(id.as_str()).map_err(|error| Error::Internal(error.to_string()))?;
+                items.push(chats::view(conn, &caller.viewer, &id)?);
+            }
+            presence::add_to_chats(&here, conn, &mut items)?;
+            let next_cursor = match places.last() {
+                Some((at, id)) if more => Some(write_cursor(&(at.as_millis(), id))?),
+                Some(_) | None => None,
+            };
+            Ok(Page { items, next_cursor })
+        })
+        .await
+        .map(Answer)
 }
 
 pub(super) async fn view(
@@ -55,10 +60,15 @@ pub(super) async fn view(
     caller: Caller,
     Named(chat): Named<ChatId>,
 ) -> Result<Answer<Chat>, Error> {
-    let mut conn = app.store.snapshot().await?;
-    let mut chat = chats::view(&mut conn, &caller.viewer, &chat).await?;
-    presence::add(&app, &mut conn, &mut chat.members).await?;
-    Ok(Answer(chat))
+    let here = app.clone();
+    app.store
+        .snapshot(move |conn| {
+            let mut chat = chats::view(conn, &caller.viewer, &chat)?;
+            presence::add(&here, conn, &mut chat.members)?;
+            Ok(chat)
+        })
+        .await
+        .map(Answer)
 }
 
 pub(super) async fn make(
@@ -71,11 +81,7 @@ pub(super) async fn make(
     }
     let new = check(asked, &caller.viewer.user)?;
     let viewer = caller.viewer;
-    let made = app
-        .store
-        .writer()
-        .write(move |tx| Box::pin(async move { chats::make(tx, &viewer, new).await }))
-        .await?;
+    let made = app.store.write(move |tx| chats::make(tx, &viewer, new)).await?;
     Ok(match made {
         Made::Fresh(chat) => (StatusCode::CREATED, Answer(chat)),
         Made::Known(chat) => (StatusCode::OK, Answer(chat)),
@@ -89,10 +95,7 @@ pub(super) async fn mark_read(
     Json(asked): Json<MarkRead>,
 ) -> Result<StatusCode, Error> {
     app.store
-        .writer()
-        .write(move |tx| {
-            Box::pin(async move { reads::mark(tx, &caller.viewer, &chat, &asked.message_id).await })
-        })
+        .write(move |tx| reads::mark(tx, &caller.viewer, &chat, &asked.message_id))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

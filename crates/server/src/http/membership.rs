@@ -46,8 +46,7 @@ pub(super) async fn change(
         ));
     }
     app.store
-        .writer()
-        .write(move |tx| Box::pin(async move { chats::rename(tx, &caller.viewer, &chat, name, topic).await }))
+        .write(move |tx| chats::rename(tx, &caller.viewer, &chat, name, topic))
         .await
         .map(Answer)
 }
@@ -58,8 +57,7 @@ pub(super) async fn delete(
     Named(chat): Named<ChatId>,
 ) -> Result<StatusCode, Error> {
     app.store
-        .writer()
-        .write(move |tx| Box::pin(async move { membership::delete_chat(tx, &caller.viewer, &chat).await }))
+        .write(move |tx| membership::delete_chat(tx, &caller.viewer, &chat))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -83,10 +81,7 @@ pub(super) async fn put(
         Put::default()
     };
     app.store
-        .writer()
-        .write(move |tx| {
-            Box::pin(async move { membership::put(tx, &caller.viewer, &chat, &user, asked.role).await })
-        })
+        .write(move |tx| membership::put(tx, &caller.viewer, &chat, &user, asked.role))
         .await
         .map(Answer)
 }
@@ -97,8 +92,7 @@ pub(super) async fn remove(
     NamedIn(chat, user): NamedIn<ChatId, UserId>,
 ) -> Result<StatusCode, Error> {
     app.store
-        .writer()
-        .write(move |tx| Box::pin(async move { membership::remove(tx, &caller.viewer, &chat, &user).await }))
+        .write(move |tx| membership::remove(tx, &caller.viewer, &chat, &user))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -116,10 +110,7 @@ pub(super) async fn prefer(
     Json(asked): Json<Preferences>,
 ) -> Result<StatusCode, Error> {
     app.store
-        .writer()
-        .write(move |tx| {
-            Box::pin(async move { chats::prefer(tx, &caller.viewer, &chat, asked.muted, asked.pinned).await })
-        })
+        .write(move |tx| chats::prefer(tx, &caller.viewer, &chat, asked.muted, asked.pinned))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

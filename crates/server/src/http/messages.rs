@@ -44,12 +44,18 @@ pub(super) async fn list(
         (None, Some(id)) => Window::After(id),
         (Some(_), Some(_)) => return Err(Error::invalid("after", "does not go with before")),
     };
-    let mut conn = app.store.snapshot().await?;
-    let _role = members::role_of(&mut conn, &chat, &caller.viewer).await?;
-    let part = messages::window(&mut conn, &caller.viewer, &chat, &window, limit).await?;
-    let edge = match window {
-        Window::Newest | Window::Before(_) => part.messages.first(),
-        Window::After(_) => part.messages.last(),
+    let forward = matches!(window, Window::After(_));
+    let part = app
+        .store
+        .snapshot(move |conn| {
+            let _role = members::role_of(conn, &chat, &caller.viewer)?;
+            messages::window(conn, &caller.viewer, &chat, &window, limit)
+        })
+        .await?;
+    let edge = if forward {
+        part.messages.last()
+    } else {
+        part.messages.first()
     };
     let next_cursor = edge.filter(|_| part.more).map(|message| message.id.to_string());
     Ok(Answer(Page {
@@ -73,8 +79,7 @@ pub(super) async fn send(
     let viewer = caller.viewer;
     let sent = app
         .store
-        .writer()
-        .write(move |tx| Box::pin(async move { sending::send(tx, &viewer, draft).await }))
+        .write(move |tx| sending::send(tx, &viewer, draft))
         .await?;
     Ok(match sent {
         Sent::Fresh(message) => (StatusCode::CREATED, Answer(message)),
@@ -91,14 +96,17 @@ async fn refusal(
     client_id: Option<&ClientId>,
     error: Error,
 ) -> Result<Error, Error> {
-    let mut conn = app.store.snapshot().await?;
-    let _role = members::role_of(&mut conn, chat, &caller.viewer).await?;
-    let known = match client_id {
-        Some(id) => messages::by_client_id(&mut conn, &caller.viewer.user, id)
-            .await?
-            .is_some(),
-        None => false,
-    };
+    let (viewer, chat, client_id) = (caller.viewer.clone(), chat.clone(), client_id.cloned());
+    let known = app
+        .store
+        .snapshot(move |conn| {
+            let _role = members::role_of(conn, &chat, &viewer)?;
+            match &client_id {
+                Some(id) => Ok(messages::by_client_id(conn, &viewer.user, id)?.is_some()),
+                None => Ok(false),
+            }
+        })
+        .await?;
     Ok(if known { sending::other_message() } else { error })
 }
 

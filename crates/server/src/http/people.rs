@@ -32,15 +32,20 @@ pub(super) async fn find(
         ));
     }
     let wanted = u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1);
-    let mut conn = app.store.snapshot().await?;
-    let mut found = users::find(&mut conn, &caller.viewer, query.trim(), after, wanted).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next_cursor = match found.last() {
-        Some((_, place)) if more => Some(write_cursor(place)?),
-        Some(_) | None => None,
-    };
-    let mut items: Vec<User> = found.into_iter().map(|(user, _)| user).collect();
-    presence::add(&app, &mut conn, &mut items).await?;
-    Ok(Answer(Page { items, next_cursor }))
+    let here = app.clone();
+    app.store
+        .snapshot(move |conn| {
+            let mut found = users::find(conn, &caller.viewer, query.trim(), after.as_ref(), wanted)?;
+            let more = found.len() > limit;
+            found.truncate(limit);
+            let next_cursor = match found.last() {
+                Some((_, place)) if more => Some(write_cursor(place)?),
+                Some(_) | None => None,
+            };
+            let mut items: Vec<User> = found.into_iter().map(|(user, _)| user).collect();
+            presence::add(&here, conn, &mut items)?;
+            Ok(Page { items, next_cursor })
+        })
+        .await
+        .map(Answer)
 }

@@ -50,8 +50,10 @@ pub(super) async fn search(
         sender: asked.sender_id,
         before,
     };
-    let mut conn = app.store.snapshot().await?;
-    let mut found = search::find(&mut conn, &caller.viewer, &wanted, limit + 1).await?;
+    let mut found = app
+        .store
+        .snapshot(move |conn| search::find(conn, &caller.viewer, &wanted, limit + 1))
+        .await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next_cursor = found

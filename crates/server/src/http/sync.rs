@@ -23,13 +23,14 @@ pub(super) async fn sync(
     Asked(asked): Asked<Since>,
 ) -> Result<Response, Error> {
     let limit = limit(asked.limit)?;
-    let mut conn = app.store.snapshot().await?;
     let Some(since) = asked.since else {
-        let now = sync::now(&mut conn).await?;
+        let now = app.store.read(sync::now).await?;
         return Ok(answer(&app, Vec::new(), now, false));
     };
     let since = app.keys.unseal(&since).ok_or(Error::Gone)?;
-    let part = sync::after(&mut conn, &caller.viewer, since, limit)
+    let part = app
+        .store
+        .snapshot(move |conn| sync::after(conn, &caller.viewer, since, limit))
         .await?
         .ok_or(Error::Gone)?;
     let events = part

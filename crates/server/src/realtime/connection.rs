@@ -302,15 +302,21 @@ impl Connection {
     }
 
     async fn check_session(&self) -> Result<(), Error> {
-        let mut conn = self.app.store.reader().await?;
-        identity::still(&mut conn, &self.peer.session, &self.peer.user)
+        let peer = Arc::clone(&self.peer);
+        self.app
+            .store
+            .read(move |conn| identity::still(conn, &peer.session, &peer.user).map(|_viewer| ()))
             .await
-            .map(|_viewer| ())
     }
 
     async fn check_member(&self, chat: &ChatId) -> Result<(), Error> {
-        let mut conn = self.app.store.reader().await?;
-        let viewer = identity::still(&mut conn, &self.peer.session, &self.peer.user).await?;
-        members::role_of(&mut conn, chat, &viewer).await.map(|_role| ())
+        let (peer, chat) = (Arc::clone(&self.peer), chat.clone());
+        self.app
+            .store
+            .snapshot(move |conn| {
+                let viewer = identity::still(conn, &peer.session, &peer.user)?;
+                members::role_of(conn, &chat, &viewer).map(|_role| ())
+            })
+            .await
     }
 }

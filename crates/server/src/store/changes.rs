@@ -2,23 +2,21 @@
 
 use khaya_wire::{ChatId, ChatKind, Message, MessageId, model::ChatRole};
 
-use sqlx::Row as _;
-
-use super::{Tx, Viewer, chats, events::Kind, members, messages, search, telling};
+use super::{Tx, Viewer, chats, events::Kind, members, messages, query, search, telling};
 use crate::Error;
 
 /// How many different emoji one message takes.
 const MAX_EMOJI: usize = 20;
 
 /// Gives a message of one's own another content.
-pub(crate) async fn edit(
+pub(crate) fn edit(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
     chat: &ChatId,
     id: &MessageId,
     content: String,
 ) -> Result<Message, Error> {
-    let (message, _role) = living(tx, viewer, chat, id).await?;
+    let (message, _role) = living(tx, viewer, chat, id)?;
     if message.sender_id != viewer.user {
         return Err(Error::Forbidden("only its sender edits a message"));
     }
@@ -26,32 +24,22 @@ pub(crate) async fn edit(
         return Ok(message);
     }
     let now = tx.now().as_millis();
-    let row = sqlx::query("UPDATE messages SET content = $2, edited_at = $3 WHERE id = $1 RETURNING number")
+    let row = query("UPDATE messages SET content = $2, edited_at = $3 WHERE id = $1 RETURNING number")
         .bind(id.as_str())
         .bind(&content)
         .bind(now)
-        .fetch_one(tx.write())
-        .await?;
+        .fetch_one(tx.write())?;
     if !message.is_restricted() {
-        search::index(tx, row.try_get("number")?, &content).await?;
+        search::index(tx, row.try_get("number")?, &content)?;
     }
-    tell(tx, chat, id, Kind::MessageUpdated).await?;
-    messages::find(tx.read(), viewer, chat, id)
-        .await?
-        .ok_or(Error::NotFound("thing"))
+    tell(tx, chat, id, Kind::MessageUpdated)?;
+    messages::find(tx.read(), viewer, chat, id)?.ok_or(Error::NotFound("thing"))
 }
 
 /// Leaves a tombstone where a message was. What is gone already stays gone.
-pub(crate) async fn delete(
-    tx: &mut Tx<'_>,
-    viewer: &Viewer,
-    chat: &ChatId,
-    id: &MessageId,
-) -> Result<(), Error> {
-    let role = members::role_of(tx.read(), chat, viewer).await?;
-    let message = messages::find(tx.read(), viewer, chat, id)
-        .await?
-        .ok_or(Error::NotFound("thing"))?;
+pub(crate) fn delete(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId, id: &MessageId) -> Result<(), Error> {
+    let role = members::role_of(tx.read(), chat, viewer)?;
+    let message = messages::find(tx.read(), viewer, chat, id)?.ok_or(Error::NotFound("thing"))?;
     if message.sender_id != viewer.user && role < ChatRole::Moderator {
         return Err(Error::Forbidden(
             "only its sender and moderators delete a message",
@@ -61,23 +49,20 @@ pub(crate) async fn delete(
         return Ok(());
     }
     let now = tx.now().as_millis();
-    let row = sqlx::query(
-        "UPDATE messages SET content = '', deleted_at = $2, pinned = 0 WHERE id = $1 RETURNING number",
-    )
-    .bind(id.as_str())
-    .bind(now)
-    .fetch_one(tx.write())
-    .await?;
-    search::index(tx, row.try_get("number")?, "").await?;
-    sqlx::query("DELETE FROM reactions WHERE message_id = $1")
+    let row =
+        query("UPDATE messages SET content = '', deleted_at = $2, pinned = 0 WHERE id = $1 RETURNING number")
+            .bind(id.as_str())
+            .bind(now)
+            .fetch_one(tx.write())?;
+    search::index(tx, row.try_get("number")?, "")?;
+    query("DELETE FROM reactions WHERE message_id = $1")
         .bind(id.as_str())
-        .execute(tx.write())
-        .await?;
-    tell(tx, chat, id, Kind::MessageDeleted).await
+        .execute(tx.write())?;
+    tell(tx, chat, id, Kind::MessageDeleted)
 }
 
 /// Adds or takes back one's reaction.
-pub(crate) async fn react(
+pub(crate) fn react(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
     chat: &ChatId,
@@ -85,7 +70,7 @@ pub(crate) async fn react(
     emoji: &str,
     add: bool,
 ) -> Result<(), Error> {
-    let (message, _role) = living(tx, viewer, chat, id).await?;
+    let (message, _role) = living(tx, viewer, chat, id)?;
     let reactions = message.reactions.unwrap_or_default();
     let same = reactions.iter().find(|reaction| reaction.emoji == emoji);
     let reacted = same.is_some_and(|reaction| reaction.user_ids.contains(&viewer.user));
@@ -99,32 +84,29 @@ pub(crate) async fn react(
     }
     let now = tx.now().as_millis();
     let change = if add {
-        sqlx::query("INSERT INTO reactions (message_id, emoji, user_id, at) VALUES ($1, $2, $3, $4)")
+        query("INSERT INTO reactions (message_id, emoji, user_id, at) VALUES ($1, $2, $3, $4)")
     } else {
-        sqlx::query(
-            "DELETE FROM reactions WHERE message_id = $1 AND emoji = $2 AND user_id = $3 AND at <= $4",
-        )
+        query("DELETE FROM reactions WHERE message_id = $1 AND emoji = $2 AND user_id = $3 AND at <= $4")
     };
     change
         .bind(id.as_str())
         .bind(emoji)
         .bind(viewer.user.as_str())
         .bind(now)
-        .execute(tx.write())
-        .await?;
-    tell(tx, chat, id, Kind::MessageUpdated).await
+        .execute(tx.write())?;
+    tell(tx, chat, id, Kind::MessageUpdated)
 }
 
 /// Pins a message or takes it off: in a group by moderators, in a direct chat by both.
-pub(crate) async fn pin(
+pub(crate) fn pin(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
     chat: &ChatId,
     id: &MessageId,
     pinned: bool,
 ) -> Result<(), Error> {
-    let (message, role) = living(tx, viewer, chat, id).await?;
-    let may = match chats::kind(tx.read(), chat).await? {
+    let (message, role) = living(tx, viewer, chat, id)?;
+    let may = match chats::kind(tx.read(), chat)? {
         ChatKind::Direct => true,
         ChatKind::Group => role >= ChatRole::Moderator,
     };
@@ -134,33 +116,30 @@ pub(crate) async fn pin(
     if message.pinned.unwrap_or(false) == pinned {
         return Ok(());
     }
-    sqlx::query("UPDATE messages SET pinned = $2 WHERE id = $1")
+    query("UPDATE messages SET pinned = $2 WHERE id = $1")
         .bind(id.as_str())
         .bind(i64::from(pinned))
-        .execute(tx.write())
-        .await?;
-    tell(tx, chat, id, Kind::MessageUpdated).await
+        .execute(tx.write())?;
+    tell(tx, chat, id, Kind::MessageUpdated)
 }
 
 /// A message that the viewer can see and that has not been deleted, and the viewer's role.
-async fn living(
+fn living(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
     chat: &ChatId,
     id: &MessageId,
 ) -> Result<(Message, ChatRole), Error> {
-    let role = members::role_of(tx.read(), chat, viewer).await?;
-    let message = messages::find(tx.read(), viewer, chat, id)
-        .await?
-        .ok_or(Error::NotFound("thing"))?;
+    let role = members::role_of(tx.read(), chat, viewer)?;
+    let message = messages::find(tx.read(), viewer, chat, id)?.ok_or(Error::NotFound("thing"))?;
     if message.deleted_at.is_some() {
         return Err(Error::Conflict("this message has been deleted"));
     }
     Ok((message, role))
 }
 
-async fn tell(tx: &mut Tx<'_>, chat: &ChatId, id: &MessageId, kind: Kind) -> Result<(), Error> {
-    let message = messages::as_sent(tx.read(), id).await?;
-    let members = members::of_chat(tx.read(), chat).await?;
-    telling::message(tx, &message, &members, kind).await
+fn tell(tx: &mut Tx<'_>, chat: &ChatId, id: &MessageId, kind: Kind) -> Result<(), Error> {
+    let message = messages::as_sent(tx.read(), id)?;
+    let members = members::of_chat(tx.read(), chat)?;
+    telling::message(tx, &message, &members, kind)
 }

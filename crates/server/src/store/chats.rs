@@ -7,12 +7,12 @@ use khaya_wire::{
     event::{ChatUpdated, Number, name},
     model::{ChatRole, ReadMarker},
 };
-use sqlx::Row as _;
 
 use super::{
     Conn, Tx, Viewer,
     events::{self, Kind},
-    fresh, members, membership, messages, optional_id, read_count, read_flag, read_id, read_time, users,
+    fresh, members, membership, messages, optional_id, query, read_count, read_flag, read_id, read_time,
+    users,
 };
 use crate::{
     Error,
@@ -38,9 +38,9 @@ pub(crate) enum Made {
 }
 
 /// Makes a chat, with its maker as the owner of a group, and tells its members.
-pub(crate) async fn make(tx: &mut Tx<'_>, viewer: &Viewer, new: NewChat) -> Result<Made, Error> {
+pub(crate) fn make(tx: &mut Tx<'_>, viewer: &Viewer, new: NewChat) -> Result<Made, Error> {
     for other in &new.others {
-        if users::by_id(tx.read(), other).await?.is_none() {
+        if users::by_id(tx.read(), other)?.is_none() {
             return Err(Error::invalid("memberIds", "lists somebody who does not exist"));
         }
     }
@@ -49,17 +49,16 @@ pub(crate) async fn make(tx: &mut Tx<'_>, viewer: &Viewer, new: NewChat) -> Resu
         ChatKind::Group => None,
     };
     if let Some(key) = &direct_key {
-        let known = sqlx::query("SELECT id FROM chats WHERE direct_key = $1")
+        let known = query("SELECT id FROM chats WHERE direct_key = $1")
             .bind(key)
-            .fetch_optional(tx.read())
-            .await?;
+            .fetch_optional(tx.read())?;
         if let Some(row) = known {
-            return Ok(Made::Known(view(tx.read(), viewer, &read_id(&row, "id")?).await?));
+            return Ok(Made::Known(view(tx.read(), viewer, &read_id(&row, "id")?)?));
         }
     }
     let id: ChatId = fresh()?;
     let now = tx.now().as_millis();
-    sqlx::query(
+    query(
         "INSERT INTO chats (id, kind, name, direct_key, created_at, changed_at, last_at) VALUES ($1, $2, $3, $4, $5, $5, $5)",
     )
     .bind(id.as_str())
@@ -67,29 +66,28 @@ pub(crate) async fn make(tx: &mut Tx<'_>, viewer: &Viewer, new: NewChat) -> Resu
     .bind(&new.name)
     .bind(direct_key)
     .bind(now)
-    .execute(tx.write())
-    .await?;
+    .execute(tx.write())?;
     let own_role = match new.kind {
         ChatKind::Direct => ChatRole::Member,
         ChatKind::Group => ChatRole::Owner,
     };
-    add_member(tx, &id, &viewer.user, own_role).await?;
+    add_member(tx, &id, &viewer.user, own_role)?;
     for other in &new.others {
-        add_member(tx, &id, other, ChatRole::Member).await?;
+        add_member(tx, &id, other, ChatRole::Member)?;
     }
-    tell_updated(tx, &id).await?;
-    Ok(Made::Fresh(view(tx.read(), viewer, &id).await?))
+    tell_updated(tx, &id)?;
+    Ok(Made::Fresh(view(tx.read(), viewer, &id)?))
 }
 
 /// Numbers a change of the chat and tells every member of it as they see it.
-pub(crate) async fn tell_updated(tx: &mut Tx<'_>, chat: &ChatId) -> Result<(), Error> {
-    let number = events::in_chat(tx, chat, Kind::ChatUpdated, None).await?;
-    for member in members::of_chat(tx.read(), chat).await? {
+pub(crate) fn tell_updated(tx: &mut Tx<'_>, chat: &ChatId) -> Result<(), Error> {
+    let number = events::in_chat(tx, chat, Kind::ChatUpdated, None)?;
+    for member in members::of_chat(tx.read(), chat)? {
         let viewer = Viewer {
             user: member.user,
             role: member.server_role,
         };
-        let seen = view(tx.read(), &viewer, chat).await?;
+        let seen = view(tx.read(), &viewer, chat)?;
         let frame = updated(seen, number)?;
         tx.tell(Outgoing::Event {
             to: vec![viewer.user],
@@ -105,24 +103,23 @@ fn updated(chat: Chat, number: Number) -> Result<Frame, Error> {
 }
 
 /// A chat as the viewer sees it; it does not exist for somebody outside it.
-pub(crate) async fn view(conn: &mut Conn, viewer: &Viewer, id: &ChatId) -> Result<Chat, Error> {
-    let row = sqlx::query(
+pub(crate) fn view(conn: &mut Conn, viewer: &Viewer, id: &ChatId) -> Result<Chat, Error> {
+    let row = query(
         "SELECT c.kind, c.name, c.topic, c.changed_at, c.seq, m.role, m.read_at, m.read_id, m.muted, m.pinned
          FROM chats c JOIN members m ON m.chat_id = c.id WHERE c.id = $1 AND m.user_id = $2",
     )
     .bind(id.as_str())
     .bind(viewer.user.as_str())
-    .fetch_optional(&mut *conn)
-    .await?
+    .fetch_optional(&mut *conn)?
     .ok_or(Error::NotFound("thing"))?;
-    let members = users_of(conn, id).await?;
-    let last_message = messages::last(conn, viewer, id).await?;
+    let members = users_of(conn, id)?;
+    let last_message = messages::last(conn, viewer, id)?;
     let read_id: Option<MessageId> = optional_id(&row, "read_id")?;
     let read = (
         read_time(&row, "read_at")?,
         read_id.as_ref().map_or_else(String::new, MessageId::to_string),
     );
-    let unread_count = messages::unread(conn, viewer, id, &read).await?;
+    let unread_count = messages::unread(conn, viewer, id, &read)?;
     let kind = read_kind(row.try_get("kind")?)?;
     let changed_at = read_time(&row, "changed_at")?;
     Ok(Chat {
@@ -141,44 +138,42 @@ pub(crate) async fn view(conn: &mut Conn, viewer: &Viewer, id: &ChatId) -> Resul
         my_role: Some(members::read_role(&row, "role")?),
         muted: Some(read_flag(&row, "muted")?),
         pinned: Some(read_flag(&row, "pinned")?),
-        reads: Some(markers(conn, viewer, id).await?),
+        reads: Some(markers(conn, viewer, id)?),
         seq: Some(read_count(&row, "seq")?),
         members,
     })
 }
 
 /// Whether a chat that there is, is direct or a group.
-pub(super) async fn kind(conn: &mut Conn, id: &ChatId) -> Result<ChatKind, Error> {
-    let row = sqlx::query("SELECT kind FROM chats WHERE id = $1")
+pub(super) fn kind(conn: &mut Conn, id: &ChatId) -> Result<ChatKind, Error> {
+    let row = query("SELECT kind FROM chats WHERE id = $1")
         .bind(id.as_str())
-        .fetch_one(conn)
-        .await?;
+        .fetch_one(conn)?;
     read_kind(row.try_get("kind")?)
 }
 
 /// Notes that a chat has changed now.
-pub(super) async fn touch(tx: &mut Tx<'_>, id: &ChatId) -> Result<(), Error> {
+pub(super) fn touch(tx: &mut Tx<'_>, id: &ChatId) -> Result<(), Error> {
     let now = tx.now().as_millis();
-    sqlx::query("UPDATE chats SET changed_at = $2 WHERE id = $1 AND changed_at < $2")
+    query("UPDATE chats SET changed_at = $2 WHERE id = $1 AND changed_at < $2")
         .bind(id.as_str())
         .bind(now)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }
 
 /// Gives a group another name or topic; an empty topic is none.
-pub(crate) async fn rename(
+pub(crate) fn rename(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
     id: &ChatId,
     name: Option<String>,
     topic: Option<String>,
 ) -> Result<Chat, Error> {
-    if membership::group_role(tx, viewer, id).await? < ChatRole::Moderator {
+    if membership::group_role(tx, viewer, id)? < ChatRole::Moderator {
         return Err(Error::Forbidden("only moderators change a chat"));
     }
-    let before = view(tx.read(), viewer, id).await?;
+    let before = view(tx.read(), viewer, id)?;
     let name = name.unwrap_or_else(|| before.name.clone());
     let topic = match topic {
         Some(topic) => Some(topic).filter(|topic| !topic.is_empty()),
@@ -187,39 +182,37 @@ pub(crate) async fn rename(
     if name == before.name && topic == before.topic {
         return Ok(before);
     }
-    sqlx::query("UPDATE chats SET name = $2, topic = $3 WHERE id = $1")
+    query("UPDATE chats SET name = $2, topic = $3 WHERE id = $1")
         .bind(id.as_str())
         .bind(name)
         .bind(topic)
-        .execute(tx.write())
-        .await?;
-    touch(tx, id).await?;
-    tell_updated(tx, id).await?;
-    view(tx.read(), viewer, id).await
+        .execute(tx.write())?;
+    touch(tx, id)?;
+    tell_updated(tx, id)?;
+    view(tx.read(), viewer, id)
 }
 
 /// What somebody wants of a chat for themself; told to their own devices alone.
-pub(crate) async fn prefer(
+pub(crate) fn prefer(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
     id: &ChatId,
     muted: Option<bool>,
     pinned: Option<bool>,
 ) -> Result<(), Error> {
-    let before = view(tx.read(), viewer, id).await?;
+    let before = view(tx.read(), viewer, id)?;
     let wanted = (muted.or(before.muted), pinned.or(before.pinned));
     if wanted == (before.muted, before.pinned) {
         return Ok(());
     }
-    sqlx::query("UPDATE members SET muted = $3, pinned = $4 WHERE chat_id = $1 AND user_id = $2")
+    query("UPDATE members SET muted = $3, pinned = $4 WHERE chat_id = $1 AND user_id = $2")
         .bind(id.as_str())
         .bind(viewer.user.as_str())
         .bind(i64::from(wanted.0.unwrap_or(false)))
         .bind(i64::from(wanted.1.unwrap_or(false)))
-        .execute(tx.write())
-        .await?;
-    let number = events::in_private(tx, &viewer.user, id, Kind::ChatUpdated, None).await?;
-    let frame = updated(view(tx.read(), viewer, id).await?, number)?;
+        .execute(tx.write())?;
+    let number = events::in_private(tx, &viewer.user, id, Kind::ChatUpdated, None)?;
+    let frame = updated(view(tx.read(), viewer, id)?, number)?;
     tx.tell(Outgoing::Event {
         to: vec![viewer.user.clone()],
         frame,
@@ -231,13 +224,13 @@ pub(crate) async fn prefer(
 pub(crate) type Place = (Timestamp, String);
 
 /// The ids of the viewer's chats, those with the latest activity first. What the viewer cannot see is no activity.
-pub(crate) async fn places(
+pub(crate) fn places(
     conn: &mut Conn,
     viewer: &Viewer,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Place>, Error> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT c.id, c.changed_at,
                 (SELECT MAX(created_at) FROM messages WHERE chat_id = c.id AND restricted = 0) AS for_all,
                 (SELECT MAX(created_at) FROM audience WHERE chat_id = c.id AND kind = 'user' AND value = $1) AS for_person,
@@ -246,8 +239,7 @@ pub(crate) async fn places(
     )
     .bind(viewer.user.as_str())
     .bind(&viewer.role)
-    .fetch_all(conn)
-    .await?;
+    .fetch_all(conn)?;
     let mut places = rows
         .iter()
         .map(|row| {
@@ -268,33 +260,24 @@ pub(crate) async fn places(
 }
 
 /// Makes somebody a member from now on: what was said before does not count as unread.
-pub(super) async fn add_member(
-    tx: &mut Tx<'_>,
-    chat: &ChatId,
-    user: &UserId,
-    role: ChatRole,
-) -> Result<(), Error> {
+pub(super) fn add_member(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId, role: ChatRole) -> Result<(), Error> {
     let now = tx.now().as_millis();
-    sqlx::query(
-        "INSERT INTO members (chat_id, user_id, role, joined_at, read_at) VALUES ($1, $2, $3, $4, $4)",
-    )
-    .bind(chat.as_str())
-    .bind(user.as_str())
-    .bind(members::role_text(role))
-    .bind(now)
-    .execute(tx.write())
-    .await?;
+    query("INSERT INTO members (chat_id, user_id, role, joined_at, read_at) VALUES ($1, $2, $3, $4, $4)")
+        .bind(chat.as_str())
+        .bind(user.as_str())
+        .bind(members::role_text(role))
+        .bind(now)
+        .execute(tx.write())?;
     Ok(())
 }
 
-async fn users_of(conn: &mut Conn, chat: &ChatId) -> Result<Vec<User>, Error> {
-    sqlx::query(
+fn users_of(conn: &mut Conn, chat: &ChatId) -> Result<Vec<User>, Error> {
+    query(
         "SELECT u.id, u.username, u.name, u.role, u.avatar_file_id FROM members m JOIN users u ON u.id = m.user_id
          WHERE m.chat_id = $1 ORDER BY u.search_text, u.id",
     )
     .bind(chat.as_str())
-    .fetch_all(conn)
-    .await?
+    .fetch_all(conn)?
     .iter()
     .map(users::read)
     .collect()
@@ -302,20 +285,19 @@ async fn users_of(conn: &mut Conn, chat: &ChatId) -> Result<Vec<User>, Error> {
 
 /// How far everyone has read, as the viewer may know it: a marker on a message that they cannot see is told as
 /// the last message before it that they can.
-async fn markers(conn: &mut Conn, viewer: &Viewer, chat: &ChatId) -> Result<Vec<ReadMarker>, Error> {
-    let rows = sqlx::query(
+fn markers(conn: &mut Conn, viewer: &Viewer, chat: &ChatId) -> Result<Vec<ReadMarker>, Error> {
+    let rows = query(
         "SELECT user_id, read_id, read_at, read_restricted FROM members
          WHERE chat_id = $1 AND read_id IS NOT NULL ORDER BY user_id",
     )
     .bind(chat.as_str())
-    .fetch_all(&mut *conn)
-    .await?;
+    .fetch_all(&mut *conn)?;
     let mut markers = Vec::with_capacity(rows.len());
     for row in &rows {
         let id: MessageId = read_id(row, "read_id")?;
         let told = if read_flag(row, "read_restricted")? {
             let place = (read_time(row, "read_at")?, id.to_string());
-            messages::at_or_before(conn, viewer, chat, &place).await?
+            messages::at_or_before(conn, viewer, chat, &place)?
         } else {
             Some(id)
         };

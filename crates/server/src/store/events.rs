@@ -6,7 +6,7 @@ use khaya_wire::{
     event::{Number, Scope},
 };
 
-use super::{Tx, read_count};
+use super::{Tx, query, read_count};
 use crate::Error;
 
 /// What happened.
@@ -44,46 +44,43 @@ impl Kind {
 }
 
 /// Takes the next number of a chat's stream.
-pub(crate) async fn in_chat(
+pub(crate) fn in_chat(
     tx: &mut Tx<'_>,
     chat: &ChatId,
     kind: Kind,
     message: Option<&MessageId>,
 ) -> Result<Number, Error> {
-    let row = sqlx::query("UPDATE chats SET seq = seq + 1 WHERE id = $1 RETURNING seq")
+    let row = query("UPDATE chats SET seq = seq + 1 WHERE id = $1 RETURNING seq")
         .bind(chat.as_str())
-        .fetch_one(tx.write())
-        .await?;
+        .fetch_one(tx.write())?;
     let number = Number {
         scope: Scope::Chat,
         seq: read_count(&row, "seq")?,
     };
-    record(tx, chat, None, number, kind, message).await?;
+    record(tx, chat, None, number, kind, message)?;
     Ok(number)
 }
 
 /// Takes the next number of somebody's private stream.
-pub(crate) async fn in_private(
+pub(crate) fn in_private(
     tx: &mut Tx<'_>,
     user: &UserId,
     chat: &ChatId,
     kind: Kind,
     message: Option<&MessageId>,
 ) -> Result<Number, Error> {
-    let row =
-        sqlx::query("UPDATE users SET private_seq = private_seq + 1 WHERE id = $1 RETURNING private_seq")
-            .bind(user.as_str())
-            .fetch_one(tx.write())
-            .await?;
+    let row = query("UPDATE users SET private_seq = private_seq + 1 WHERE id = $1 RETURNING private_seq")
+        .bind(user.as_str())
+        .fetch_one(tx.write())?;
     let number = Number {
         scope: Scope::Private,
         seq: read_count(&row, "private_seq")?,
     };
-    record(tx, chat, Some(user), number, kind, message).await?;
+    record(tx, chat, Some(user), number, kind, message)?;
     Ok(number)
 }
 
-async fn record(
+fn record(
     tx: &mut Tx<'_>,
     chat: &ChatId,
     user: Option<&UserId>,
@@ -92,16 +89,13 @@ async fn record(
     message: Option<&MessageId>,
 ) -> Result<(), Error> {
     let now = tx.now().as_millis();
-    sqlx::query(
-        "INSERT INTO events (chat_id, user_id, seq, kind, message_id, at) VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(chat.as_str())
-    .bind(user.map(UserId::as_str))
-    .bind(i64::try_from(number.seq).map_err(|_| Error::Internal("a stream is full".to_owned()))?)
-    .bind(kind.text())
-    .bind(message.map(MessageId::as_str))
-    .bind(now)
-    .execute(tx.write())
-    .await?;
+    query("INSERT INTO events (chat_id, user_id, seq, kind, message_id, at) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(chat.as_str())
+        .bind(user.map(UserId::as_str))
+        .bind(i64::try_from(number.seq).map_err(|_| Error::Internal("a stream is full".to_owned()))?)
+        .bind(kind.text())
+        .bind(message.map(MessageId::as_str))
+        .bind(now)
+        .execute(tx.write())?;
     Ok(())
 }

@@ -2,9 +2,8 @@
 
 use khaya_wire::Timestamp;
 use serde::Serialize;
-use sqlx::Row as _;
 
-use super::{Conn, Tx, optional_time, random_id, users};
+use super::{Conn, Tx, optional_time, query, random_id, users};
 use crate::Error;
 
 /// An invite that still lets somebody in.
@@ -21,7 +20,7 @@ pub(crate) struct Invite {
 }
 
 /// Makes an invite.
-pub(crate) async fn make(
+pub(crate) fn make(
     tx: &mut Tx<'_>,
     uses: i64,
     expires_at: Option<Timestamp>,
@@ -40,26 +39,24 @@ pub(crate) async fn make(
         role: users::check_role(role)?,
     };
     let now = tx.now().as_millis();
-    sqlx::query("INSERT INTO invites (code, uses, expires_at, role, created_at) VALUES ($1, $2, $3, $4, $5)")
+    query("INSERT INTO invites (code, uses, expires_at, role, created_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(&invite.code)
         .bind(invite.uses)
         .bind(invite.expires_at.map(Timestamp::as_millis))
         .bind(&invite.role)
         .bind(now)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(invite)
 }
 
 /// The invites that still let somebody in, the newest first.
-pub(crate) async fn list(conn: &mut Conn, now: Timestamp) -> Result<Vec<Invite>, Error> {
-    sqlx::query(
+pub(crate) fn list(conn: &mut Conn, now: Timestamp) -> Result<Vec<Invite>, Error> {
+    query(
         "SELECT code, uses, expires_at, role FROM invites
          WHERE uses > 0 AND (expires_at IS NULL OR expires_at > $1) ORDER BY created_at DESC, code LIMIT 1000",
     )
     .bind(now.as_millis())
-    .fetch_all(conn)
-    .await?
+    .fetch_all(conn)?
     .iter()
     .map(|row| {
         Ok(Invite {
@@ -73,32 +70,29 @@ pub(crate) async fn list(conn: &mut Conn, now: Timestamp) -> Result<Vec<Invite>,
 }
 
 /// Takes an invite back. Whether there was one.
-pub(crate) async fn withdraw(tx: &mut Tx<'_>, code: &str) -> Result<bool, Error> {
-    let gone = sqlx::query("DELETE FROM invites WHERE code = $1")
+pub(crate) fn withdraw(tx: &mut Tx<'_>, code: &str) -> Result<bool, Error> {
+    let gone = query("DELETE FROM invites WHERE code = $1")
         .bind(code)
-        .execute(tx.write())
-        .await?;
-    Ok(gone.rows_affected() > 0)
+        .execute(tx.write())?;
+    Ok(gone > 0)
 }
 
 /// The role that an invite gives, if it still lets somebody in.
-pub(crate) async fn role(tx: &mut Tx<'_>, code: &str) -> Result<Option<String>, Error> {
+pub(crate) fn role(tx: &mut Tx<'_>, code: &str) -> Result<Option<String>, Error> {
     let now = tx.now().as_millis();
-    let row = sqlx::query(
+    let row = query(
         "SELECT role FROM invites WHERE code = $1 AND uses > 0 AND (expires_at IS NULL OR expires_at > $2)",
     )
     .bind(code)
     .bind(now)
-    .fetch_optional(tx.read())
-    .await?;
-    Ok(row.map(|row| row.try_get("role")).transpose()?)
+    .fetch_optional(tx.read())?;
+    row.map(|row| row.try_get("role")).transpose()
 }
 
 /// Uses an invite once.
-pub(crate) async fn spend(tx: &mut Tx<'_>, code: &str) -> Result<(), Error> {
-    sqlx::query("UPDATE invites SET uses = uses - 1 WHERE code = $1")
+pub(crate) fn spend(tx: &mut Tx<'_>, code: &str) -> Result<(), Error> {
+    query("UPDATE invites SET uses = uses - 1 WHERE code = $1")
         .bind(code)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }

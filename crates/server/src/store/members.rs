@@ -1,9 +1,8 @@
 //! Who is in which chat.
 
 use khaya_wire::{ChatId, UserId, model::ChatRole};
-use sqlx::Row as _;
 
-use super::{Conn, Row, Viewer, read_id};
+use super::{Conn, Row, Viewer, query, read_id};
 use crate::Error;
 
 /// Somebody in a chat, with what decides over what they see.
@@ -15,14 +14,13 @@ pub(crate) struct Member {
 }
 
 /// Everybody in a chat, by id.
-pub(crate) async fn of_chat(conn: &mut Conn, chat: &ChatId) -> Result<Vec<Member>, Error> {
-    sqlx::query(
+pub(crate) fn of_chat(conn: &mut Conn, chat: &ChatId) -> Result<Vec<Member>, Error> {
+    query(
         "SELECT m.user_id, u.role FROM members m JOIN users u ON u.id = m.user_id
          WHERE m.chat_id = $1 ORDER BY m.user_id",
     )
     .bind(chat.as_str())
-    .fetch_all(conn)
-    .await?
+    .fetch_all(conn)?
     .iter()
     .map(|row| {
         Ok(Member {
@@ -34,32 +32,30 @@ pub(crate) async fn of_chat(conn: &mut Conn, chat: &ChatId) -> Result<Vec<Member
 }
 
 /// Everybody else who is in a chat with somebody.
-pub(crate) async fn who_share_a_chat(conn: &mut Conn, user: &UserId) -> Result<Vec<UserId>, Error> {
-    sqlx::query(
+pub(crate) fn who_share_a_chat(conn: &mut Conn, user: &UserId) -> Result<Vec<UserId>, Error> {
+    query(
         "SELECT DISTINCT theirs.user_id FROM members mine JOIN members theirs ON theirs.chat_id = mine.chat_id
          WHERE mine.user_id = $1 AND theirs.user_id <> $1",
     )
     .bind(user.as_str())
-    .fetch_all(conn)
-    .await?
+    .fetch_all(conn)?
     .iter()
     .map(|row| read_id(row, "user_id"))
     .collect()
 }
 
 /// The viewer's role in a chat. For somebody outside it the chat does not exist.
-pub(crate) async fn role_of(conn: &mut Conn, chat: &ChatId, viewer: &Viewer) -> Result<ChatRole, Error> {
-    let row = sqlx::query("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
+pub(crate) fn role_of(conn: &mut Conn, chat: &ChatId, viewer: &Viewer) -> Result<ChatRole, Error> {
+    let row = query("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
         .bind(chat.as_str())
         .bind(viewer.user.as_str())
-        .fetch_optional(conn)
-        .await?
+        .fetch_optional(conn)?
         .ok_or(Error::NotFound("thing"))?;
     read_role(&row, "role")
 }
 
 pub(super) fn read_role(row: &Row, column: &str) -> Result<ChatRole, Error> {
-    match row.try_get::<&str, _>(column)? {
+    match row.try_get::<&str>(column)? {
         "owner" => Ok(ChatRole::Owner),
         "moderator" => Ok(ChatRole::Moderator),
         "member" => Ok(ChatRole::Member),

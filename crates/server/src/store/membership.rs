@@ -5,12 +5,11 @@ use khaya_wire::{
     event::{ChatRemoved, name},
     model::ChatRole,
 };
-use sqlx::Row as _;
 
 use super::{
     Tx, Viewer, chats,
     events::{self, Kind},
-    members, read_id, users,
+    members, query, read_id, users,
 };
 use crate::{
     Error,
@@ -21,18 +20,18 @@ use crate::{
 pub(crate) const MAX_MEMBERS: usize = 1000;
 
 /// Adds somebody, or gives a member another role.
-pub(crate) async fn put(
+pub(crate) fn put(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
     chat: &ChatId,
     user: &UserId,
     role: Option<ChatRole>,
 ) -> Result<Chat, Error> {
-    let own = group_role(tx, viewer, chat).await?;
-    let theirs = role_of(tx, chat, user).await?;
+    let own = group_role(tx, viewer, chat)?;
+    let theirs = role_of(tx, chat, user)?;
     let wanted = role.or(theirs).unwrap_or(ChatRole::Member);
     if theirs == Some(wanted) {
-        return chats::view(tx.read(), viewer, chat).await;
+        return chats::view(tx.read(), viewer, chat);
     }
     if own < ChatRole::Moderator {
         return Err(Error::Forbidden("only moderators add members"));
@@ -42,116 +41,106 @@ pub(crate) async fn put(
     }
     match theirs {
         None => {
-            if users::by_id(tx.read(), user).await?.is_none() {
+            if users::by_id(tx.read(), user)?.is_none() {
                 return Err(Error::NotFound("user"));
             }
-            if members::of_chat(tx.read(), chat).await?.len() >= MAX_MEMBERS {
+            if members::of_chat(tx.read(), chat)?.len() >= MAX_MEMBERS {
                 return Err(Error::Conflict("this chat has all the members that it takes"));
             }
-            chats::add_member(tx, chat, user, wanted).await?;
+            chats::add_member(tx, chat, user, wanted)?;
         }
         Some(current) => {
-            if current == ChatRole::Owner && owners(tx, chat).await? == 1 {
+            if current == ChatRole::Owner && owners(tx, chat)? == 1 {
                 return Err(Error::Conflict("a chat has at least one owner"));
             }
-            set_role(tx, chat, user, wanted).await?;
+            set_role(tx, chat, user, wanted)?;
         }
     }
-    chats::touch(tx, chat).await?;
-    chats::tell_updated(tx, chat).await?;
-    chats::view(tx.read(), viewer, chat).await
+    chats::touch(tx, chat)?;
+    chats::tell_updated(tx, chat)?;
+    chats::view(tx.read(), viewer, chat)
 }
 
 /// Removes somebody, or lets them go. When the last owner goes, who has been there longest, moderators first,
 /// takes over; with the last member goes the chat.
-pub(crate) async fn remove(
-    tx: &mut Tx<'_>,
-    viewer: &Viewer,
-    chat: &ChatId,
-    user: &UserId,
-) -> Result<(), Error> {
-    let own = group_role(tx, viewer, chat).await?;
-    let theirs = role_of(tx, chat, user).await?.ok_or(Error::NotFound("thing"))?;
+pub(crate) fn remove(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId, user: &UserId) -> Result<(), Error> {
+    let own = group_role(tx, viewer, chat)?;
+    let theirs = role_of(tx, chat, user)?.ok_or(Error::NotFound("thing"))?;
     let may = *user == viewer.user || own == ChatRole::Owner || (own == ChatRole::Moderator && theirs < own);
     if !may {
         return Err(Error::Forbidden(
             "only moderators remove members, and only owners remove moderators and owners",
         ));
     }
-    sqlx::query("DELETE FROM members WHERE chat_id = $1 AND user_id = $2")
+    query("DELETE FROM members WHERE chat_id = $1 AND user_id = $2")
         .bind(chat.as_str())
         .bind(user.as_str())
-        .execute(tx.write())
-        .await?;
-    tell_removed(tx, chat, user).await?;
-    if owners(tx, chat).await? == 0 {
-        let heir = sqlx::query(
+        .execute(tx.write())?;
+    tell_removed(tx, chat, user)?;
+    if owners(tx, chat)? == 0 {
+        let heir = query(
             "SELECT user_id FROM members WHERE chat_id = $1
              ORDER BY CASE role WHEN 'moderator' THEN 0 ELSE 1 END, joined_at, user_id LIMIT 1",
         )
         .bind(chat.as_str())
-        .fetch_optional(tx.read())
-        .await?;
+        .fetch_optional(tx.read())?;
         let Some(heir) = heir else {
-            return erase(tx, chat).await;
+            return erase(tx, chat);
         };
         let heir: UserId = read_id(&heir, "user_id")?;
-        set_role(tx, chat, &heir, ChatRole::Owner).await?;
+        set_role(tx, chat, &heir, ChatRole::Owner)?;
     }
-    chats::touch(tx, chat).await?;
-    chats::tell_updated(tx, chat).await
+    chats::touch(tx, chat)?;
+    chats::tell_updated(tx, chat)
 }
 
 /// Deletes a chat with all that is in it.
-pub(crate) async fn delete_chat(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId) -> Result<(), Error> {
-    if group_role(tx, viewer, chat).await? != ChatRole::Owner {
+pub(crate) fn delete_chat(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId) -> Result<(), Error> {
+    if group_role(tx, viewer, chat)? != ChatRole::Owner {
         return Err(Error::Forbidden("only owners delete a chat"));
     }
-    for member in members::of_chat(tx.read(), chat).await? {
-        tell_removed(tx, chat, &member.user).await?;
+    for member in members::of_chat(tx.read(), chat)? {
+        tell_removed(tx, chat, &member.user)?;
     }
-    erase(tx, chat).await
+    erase(tx, chat)
 }
 
 /// The viewer's role in a group. A direct chat stays as it is.
-pub(crate) async fn group_role(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId) -> Result<ChatRole, Error> {
-    let role = members::role_of(tx.read(), chat, viewer).await?;
-    match chats::kind(tx.read(), chat).await? {
+pub(crate) fn group_role(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId) -> Result<ChatRole, Error> {
+    let role = members::role_of(tx.read(), chat, viewer)?;
+    match chats::kind(tx.read(), chat)? {
         ChatKind::Group => Ok(role),
         ChatKind::Direct => Err(Error::Forbidden("a direct chat stays as it is")),
     }
 }
 
-async fn role_of(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId) -> Result<Option<ChatRole>, Error> {
-    sqlx::query("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
+fn role_of(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId) -> Result<Option<ChatRole>, Error> {
+    query("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")
         .bind(chat.as_str())
         .bind(user.as_str())
-        .fetch_optional(tx.read())
-        .await?
+        .fetch_optional(tx.read())?
         .map(|row| members::read_role(&row, "role"))
         .transpose()
 }
 
-async fn set_role(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId, role: ChatRole) -> Result<(), Error> {
-    sqlx::query("UPDATE members SET role = $3 WHERE chat_id = $1 AND user_id = $2")
+fn set_role(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId, role: ChatRole) -> Result<(), Error> {
+    query("UPDATE members SET role = $3 WHERE chat_id = $1 AND user_id = $2")
         .bind(chat.as_str())
         .bind(user.as_str())
         .bind(members::role_text(role))
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }
 
-async fn owners(tx: &mut Tx<'_>, chat: &ChatId) -> Result<i64, Error> {
-    let row = sqlx::query("SELECT COUNT(*) AS owners FROM members WHERE chat_id = $1 AND role = 'owner'")
+fn owners(tx: &mut Tx<'_>, chat: &ChatId) -> Result<i64, Error> {
+    let row = query("SELECT COUNT(*) AS owners FROM members WHERE chat_id = $1 AND role = 'owner'")
         .bind(chat.as_str())
-        .fetch_one(tx.read())
-        .await?;
-    Ok(row.try_get("owners")?)
+        .fetch_one(tx.read())?;
+    row.try_get("owners")
 }
 
-async fn tell_removed(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId) -> Result<(), Error> {
-    let number = events::in_private(tx, user, chat, Kind::ChatRemoved, None).await?;
+fn tell_removed(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId) -> Result<(), Error> {
+    let number = events::in_private(tx, user, chat, Kind::ChatRemoved, None)?;
     let frame = Frame::event(
         name::CHAT_REMOVED,
         &ChatRemoved {
@@ -170,7 +159,7 @@ async fn tell_removed(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId) -> Result<(
     Ok(())
 }
 
-async fn erase(tx: &mut Tx<'_>, chat: &ChatId) -> Result<(), Error> {
+fn erase(tx: &mut Tx<'_>, chat: &ChatId) -> Result<(), Error> {
     for sql in [
         "DELETE FROM reactions WHERE message_id IN (SELECT id FROM messages WHERE chat_id = $1)",
         "DELETE FROM audience WHERE chat_id = $1",
@@ -180,7 +169,7 @@ async fn erase(tx: &mut Tx<'_>, chat: &ChatId) -> Result<(), Error> {
         "DELETE FROM events WHERE chat_id = $1 AND user_id IS NULL",
         "DELETE FROM chats WHERE id = $1",
     ] {
-        sqlx::query(sql).bind(chat.as_str()).execute(tx.write()).await?;
+        query(sql).bind(chat.as_str()).execute(tx.write())?;
     }
     Ok(())
 }

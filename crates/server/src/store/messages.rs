@@ -1,10 +1,12 @@
 //! Reading messages. Every function takes the reader and gives only what that reader can see.
 
 use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp, UserId, model::Reaction};
-use sqlx::{QueryBuilder, Row as _};
 
 use super::search::Wanted;
-use super::{Conn, Db, Row, Viewer, bad_column, optional_id, optional_time, read_flag, read_id, read_time};
+use super::{
+    Conn, Row, Viewer, bad_column, json_list, optional_id, optional_time, query, read_flag, read_id,
+    read_time,
+};
 use crate::Error;
 
 /// The condition under which the message `m` exists for a member of its chat, for looking at one message. The
@@ -78,7 +80,7 @@ pub(crate) struct Part {
 }
 
 /// Messages of a chat that the viewer, who is a member, can see.
-pub(crate) async fn window(
+pub(crate) fn window(
     conn: &mut Conn,
     viewer: &Viewer,
     chat: &ChatId,
@@ -87,18 +89,17 @@ pub(crate) async fn window(
 ) -> Result<Part, Error> {
     let (sql, (at, id)) = match window {
         Window::Newest => (BEFORE, (Timestamp::from_millis(i64::MAX), String::new())),
-        Window::Before(id) => (BEFORE, position(conn, viewer, chat, id, "before").await?),
-        Window::After(id) => (AFTER, position(conn, viewer, chat, id, "after").await?),
+        Window::Before(id) => (BEFORE, position(conn, viewer, chat, id, "before")?),
+        Window::After(id) => (AFTER, position(conn, viewer, chat, id, "after")?),
     };
-    let rows = sqlx::query(sql)
+    let rows = query(sql)
         .bind(viewer.user.as_str())
         .bind(&viewer.role)
         .bind(chat.as_str())
         .bind(at.as_millis())
         .bind(id)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
-        .fetch_all(&mut *conn)
-        .await?;
+        .fetch_all(&mut *conn)?;
     let more = rows.len() > limit;
     let mut messages = rows
         .iter()
@@ -109,7 +110,7 @@ pub(crate) async fn window(
         Window::Newest | Window::Before(_) => messages.reverse(),
         Window::After(_) => {}
     }
-    add_reactions(conn, &mut messages).await?;
+    add_reactions(conn, &mut messages)?;
     Ok(Part { messages, more })
 }
 
@@ -129,35 +130,31 @@ const AFTER: &str = concat!(
 );
 
 /// Where a message stands. One that the viewer cannot see stands nowhere, like one that does not exist.
-async fn position(
+fn position(
     conn: &mut Conn,
     viewer: &Viewer,
     chat: &ChatId,
     id: &MessageId,
     field: &str,
 ) -> Result<Position, Error> {
-    find(conn, viewer, chat, id)
-        .await?
+    find(conn, viewer, chat, id)?
         .map(|message| (message.created_at, message.id.to_string()))
         .ok_or_else(|| Error::invalid(field, "names no message of this chat"))
 }
 
 /// The newest message of a chat that the viewer can see.
-pub(crate) async fn last(conn: &mut Conn, viewer: &Viewer, chat: &ChatId) -> Result<Option<Message>, Error> {
-    Ok(window(conn, viewer, chat, &Window::Newest, 1)
-        .await?
-        .messages
-        .pop())
+pub(crate) fn last(conn: &mut Conn, viewer: &Viewer, chat: &ChatId) -> Result<Option<Message>, Error> {
+    Ok(window(conn, viewer, chat, &Window::Newest, 1)?.messages.pop())
 }
 
 /// One message of a chat, if the viewer can see it.
-pub(crate) async fn find(
+pub(crate) fn find(
     conn: &mut Conn,
     viewer: &Viewer,
     chat: &ChatId,
     id: &MessageId,
 ) -> Result<Option<Message>, Error> {
-    let row = sqlx::query(concat!(
+    let row = query(concat!(
         "SELECT ",
         columns!(),
         " FROM messages m WHERE m.id = $4 AND m.chat_id = $3 AND ",
@@ -167,32 +164,30 @@ pub(crate) async fn find(
     .bind(&viewer.role)
     .bind(chat.as_str())
     .bind(id.as_str())
-    .fetch_optional(&mut *conn)
-    .await?;
+    .fetch_optional(&mut *conn)?;
     match row {
-        Some(row) => whole(conn, read(&row, &viewer.user)?).await.map(Some),
+        Some(row) => whole(conn, read(&row, &viewer.user)?).map(Some),
         None => Ok(None),
     }
 }
 
 /// What a sender once sent under an id of their own choosing, as it is now, and the hash of what was first sent.
-pub(crate) async fn by_client_id(
+pub(crate) fn by_client_id(
     conn: &mut Conn,
     sender: &UserId,
     id: &ClientId,
 ) -> Result<Option<(Message, String)>, Error> {
-    let row = sqlx::query(concat!(
+    let row = query(concat!(
         "SELECT m.fingerprint, ",
         columns!(),
         " FROM messages m WHERE m.sender_id = $1 AND m.client_id = $2"
     ))
     .bind(sender.as_str())
     .bind(id.as_str())
-    .fetch_optional(&mut *conn)
-    .await?;
+    .fetch_optional(&mut *conn)?;
     match row {
         Some(row) => Ok(Some((
-            whole(conn, read(&row, sender)?).await?,
+            whole(conn, read(&row, sender)?)?,
             row.try_get("fingerprint")?,
         ))),
         None => Ok(None),
@@ -200,24 +195,23 @@ pub(crate) async fn by_client_id(
 }
 
 /// A message as its sender sees it, for telling of it.
-pub(super) async fn as_sent(conn: &mut Conn, id: &MessageId) -> Result<Message, Error> {
-    let row = sqlx::query(concat!("SELECT ", columns!(), " FROM messages m WHERE m.id = $1"))
+pub(super) fn as_sent(conn: &mut Conn, id: &MessageId) -> Result<Message, Error> {
+    let row = query(concat!("SELECT ", columns!(), " FROM messages m WHERE m.id = $1"))
         .bind(id.as_str())
-        .fetch_one(&mut *conn)
-        .await?;
+        .fetch_one(&mut *conn)?;
     let sender: UserId = read_id(&row, "sender_id")?;
-    whole(conn, read(&row, &sender)?).await
+    whole(conn, read(&row, &sender)?)
 }
 
 /// Messages for everyone, in chats of the viewer's, that the index finds, the newest first, with their numbers.
-pub(super) async fn matching(
+pub(super) fn matching(
     conn: &mut Conn,
     viewer: &Viewer,
     wanted: &Wanted,
     match_all: &str,
     limit: usize,
 ) -> Result<Vec<(Message, i64)>, Error> {
-    let rows = sqlx::query(concat!(
+    let rows = query(concat!(
         "SELECT m.number, ",
         columns!(),
         " FROM search s JOIN messages m ON m.number = s.rowid
@@ -231,19 +225,18 @@ pub(super) async fn matching(
     .bind(wanted.chat.as_ref().map(ChatId::as_str))
     .bind(wanted.sender.as_ref().map(UserId::as_str))
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(&mut *conn)
-    .await?;
-    numbered(conn, viewer, &rows).await
+    .fetch_all(&mut *conn)?;
+    numbered(conn, viewer, &rows)
 }
 
 /// The restricted messages that the viewer can see, the newest first, with their numbers.
-pub(super) async fn restricted(
+pub(super) fn restricted(
     conn: &mut Conn,
     viewer: &Viewer,
     wanted: &Wanted,
     limit: i64,
 ) -> Result<Vec<(Message, i64)>, Error> {
-    let rows = sqlx::query(concat!(
+    let rows = query(concat!(
         "SELECT m.number, ",
         columns!(),
         " FROM messages m WHERE m.id IN (
@@ -262,28 +255,22 @@ pub(super) async fn restricted(
     .bind(wanted.chat.as_ref().map(ChatId::as_str))
     .bind(wanted.sender.as_ref().map(UserId::as_str))
     .bind(limit)
-    .fetch_all(&mut *conn)
-    .await?;
-    numbered(conn, viewer, &rows).await
+    .fetch_all(&mut *conn)?;
+    numbered(conn, viewer, &rows)
 }
 
-async fn numbered(conn: &mut Conn, viewer: &Viewer, rows: &[Row]) -> Result<Vec<(Message, i64)>, Error> {
+fn numbered(conn: &mut Conn, viewer: &Viewer, rows: &[Row]) -> Result<Vec<(Message, i64)>, Error> {
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
-        let message = whole(conn, read(row, &viewer.user)?).await?;
+        let message = whole(conn, read(row, &viewer.user)?)?;
         found.push((message, row.try_get("number")?));
     }
     Ok(found)
 }
 
 /// How many messages of others are later than a place and visible.
-pub(crate) async fn unread(
-    conn: &mut Conn,
-    viewer: &Viewer,
-    chat: &ChatId,
-    read: &Position,
-) -> Result<u64, Error> {
-    let row = sqlx::query(
+pub(crate) fn unread(conn: &mut Conn, viewer: &Viewer, chat: &ChatId, read: &Position) -> Result<u64, Error> {
+    let row = query(
         "SELECT COUNT(*) AS unread FROM (
              SELECT id FROM messages
              WHERE chat_id = $3 AND restricted = 0 AND (created_at, id) > ($4, $5)
@@ -302,19 +289,18 @@ pub(crate) async fn unread(
     .bind(chat.as_str())
     .bind(read.0.as_millis())
     .bind(&read.1)
-    .fetch_one(conn)
-    .await?;
+    .fetch_one(conn)?;
     super::read_count(&row, "unread")
 }
 
 /// The last message that the viewer can see at a place or before it.
-pub(crate) async fn at_or_before(
+pub(crate) fn at_or_before(
     conn: &mut Conn,
     viewer: &Viewer,
     chat: &ChatId,
     place: &Position,
 ) -> Result<Option<MessageId>, Error> {
-    sqlx::query(concat!(
+    query(concat!(
         "WITH seen AS (",
         seen!("<=", "DESC"),
         ") SELECT id FROM seen ORDER BY created_at DESC, id DESC LIMIT $6"
@@ -325,30 +311,29 @@ pub(crate) async fn at_or_before(
     .bind(place.0.as_millis())
     .bind(&place.1)
     .bind(1_i64)
-    .fetch_optional(conn)
-    .await?
+    .fetch_optional(conn)?
     .map(|row| read_id(&row, "id"))
     .transpose()
 }
 
-async fn whole(conn: &mut Conn, mut message: Message) -> Result<Message, Error> {
-    add_reactions(conn, std::slice::from_mut(&mut message)).await?;
+fn whole(conn: &mut Conn, mut message: Message) -> Result<Message, Error> {
+    add_reactions(conn, std::slice::from_mut(&mut message))?;
     Ok(message)
 }
 
 /// Adds the reactions to messages that the reader can see; who sees a message sees all of them.
-async fn add_reactions(conn: &mut Conn, messages: &mut [Message]) -> Result<(), Error> {
+fn add_reactions(conn: &mut Conn, messages: &mut [Message]) -> Result<(), Error> {
     if messages.is_empty() {
         return Ok(());
     }
-    let mut query =
-        QueryBuilder::<Db>::new("SELECT message_id, emoji, user_id FROM reactions WHERE message_id IN (");
-    let mut ids = query.separated(", ");
-    for message in messages.iter() {
-        ids.push_bind(message.id.as_str().to_owned());
-    }
-    query.push(") ORDER BY at, emoji, user_id");
-    for row in query.build().fetch_all(conn).await? {
+    let ids = json_list(messages.iter().map(|message| message.id.as_str()))?;
+    let rows = query(
+        "SELECT message_id, emoji, user_id FROM reactions
+         WHERE message_id IN (SELECT value FROM json_each($1)) ORDER BY at, emoji, user_id",
+    )
+    .bind(ids)
+    .fetch_all(conn)?;
+    for row in rows {
         let id: MessageId = read_id(&row, "message_id")?;
         let user: UserId = read_id(&row, "user_id")?;
         let emoji: String = row.try_get("emoji")?;
@@ -374,7 +359,7 @@ fn read(row: &Row, reader: &UserId) -> Result<Message, Error> {
     Ok(Message {
         id: read_id(row, "id")?,
         chat_id: read_id(row, "chat_id")?,
-        content: row.try_get::<String, _>("content")?.into(),
+        content: row.try_get::<String>("content")?.into(),
         created_at: read_time(row, "created_at")?,
         client_id: if sender_id == *reader {
             optional_id(row, "client_id")?
@@ -403,7 +388,7 @@ fn read(row: &Row, reader: &UserId) -> Result<Message, Error> {
 }
 
 fn read_list<T: serde::de::DeserializeOwned>(row: &Row, column: &str) -> Result<Option<Vec<T>>, Error> {
-    row.try_get::<Option<&str>, _>(column)?
+    row.try_get::<Option<&str>>(column)?
         .map(|text| serde_json::from_str(text).map_err(|_| bad_column(column)))
         .transpose()
 }

@@ -4,30 +4,21 @@ use khaya_wire::{
     ChatId, MessageId,
     event::{ReadUpdated, name},
 };
-use sqlx::Row as _;
 
-use super::{Tx, Viewer, members, messages, read_time};
+use super::{Tx, Viewer, members, messages, query, read_time};
 use crate::{
     Error,
     realtime::{Frame, Outgoing},
 };
 
 /// Marks a chat as read up to a message. A marker never moves back: marking what is marked already does nothing.
-pub(crate) async fn mark(
-    tx: &mut Tx<'_>,
-    viewer: &Viewer,
-    chat: &ChatId,
-    id: &MessageId,
-) -> Result<(), Error> {
-    let _role = members::role_of(tx.read(), chat, viewer).await?;
-    let message = messages::find(tx.read(), viewer, chat, id)
-        .await?
-        .ok_or(Error::NotFound("thing"))?;
-    let row = sqlx::query("SELECT read_at, read_id FROM members WHERE chat_id = $1 AND user_id = $2")
+pub(crate) fn mark(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId, id: &MessageId) -> Result<(), Error> {
+    let _role = members::role_of(tx.read(), chat, viewer)?;
+    let message = messages::find(tx.read(), viewer, chat, id)?.ok_or(Error::NotFound("thing"))?;
+    let row = query("SELECT read_at, read_id FROM members WHERE chat_id = $1 AND user_id = $2")
         .bind(chat.as_str())
         .bind(viewer.user.as_str())
-        .fetch_one(tx.read())
-        .await?;
+        .fetch_one(tx.read())?;
     let marked: Option<String> = row.try_get("read_id")?;
     let first = marked.is_none();
     let before = (read_time(&row, "read_at")?, marked.unwrap_or_default());
@@ -38,16 +29,15 @@ pub(crate) async fn mark(
     }
     let place = after.0.max(before.0);
     let restricted = message.is_restricted();
-    sqlx::query("UPDATE members SET read_at = $3, read_id = $4, read_restricted = $5 WHERE chat_id = $1 AND user_id = $2")
+    query("UPDATE members SET read_at = $3, read_id = $4, read_restricted = $5 WHERE chat_id = $1 AND user_id = $2")
         .bind(chat.as_str())
         .bind(viewer.user.as_str())
         .bind(place.as_millis())
         .bind(message.id.as_str())
         .bind(i64::from(restricted))
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     let mut told = Vec::new();
-    for member in members::of_chat(tx.read(), chat).await? {
+    for member in members::of_chat(tx.read(), chat)? {
         if !restricted || member.user == viewer.user {
             told.push((member.user, message.id.clone()));
             continue;
@@ -56,11 +46,11 @@ pub(crate) async fn mark(
             user: member.user,
             role: member.server_role,
         };
-        let now = messages::at_or_before(tx.read(), &reader, chat, &after).await?;
+        let now = messages::at_or_before(tx.read(), &reader, chat, &after)?;
         let then = if first {
             None
         } else {
-            messages::at_or_before(tx.read(), &reader, chat, &before).await?
+            messages::at_or_before(tx.read(), &reader, chat, &before)?
         };
         // For whom nothing has moved, nothing has happened.
         if let Some(now) = now

@@ -8,7 +8,7 @@
 use khaya_wire::{ChatId, Message, UserId};
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
-use super::{Conn, Tx, Viewer, messages};
+use super::{Conn, Tx, Viewer, messages, query};
 use crate::Error;
 
 /// The most restricted messages that are looked through for one answer.
@@ -35,7 +35,7 @@ pub(crate) fn phrases(query: &str) -> Vec<Vec<String>> {
 }
 
 /// Messages with all that is looked for, the newest first, each with its number.
-pub(crate) async fn find(
+pub(crate) fn find(
     conn: &mut Conn,
     viewer: &Viewer,
     wanted: &Wanted,
@@ -47,8 +47,8 @@ pub(crate) async fn find(
         .map(|words| format!("\"{}\"*", words.join(" ")))
         .collect::<Vec<_>>()
         .join(" AND ");
-    let mut found = messages::matching(conn, viewer, wanted, &match_all, limit).await?;
-    let restricted = messages::restricted(conn, viewer, wanted, MAX_RESTRICTED).await?;
+    let mut found = messages::matching(conn, viewer, wanted, &match_all, limit)?;
+    let restricted = messages::restricted(conn, viewer, wanted, MAX_RESTRICTED)?;
     found.extend(
         restricted
             .into_iter()
@@ -60,18 +60,16 @@ pub(crate) async fn find(
 }
 
 /// Takes the words of a message for everyone into the index, or out of it when it has none any more.
-pub(super) async fn index(tx: &mut Tx<'_>, number: i64, content: &str) -> Result<(), Error> {
-    sqlx::query("DELETE FROM search WHERE rowid = $1")
+pub(super) fn index(tx: &mut Tx<'_>, number: i64, content: &str) -> Result<(), Error> {
+    query("DELETE FROM search WHERE rowid = $1")
         .bind(number)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     let words = words(content);
     if !words.is_empty() {
-        sqlx::query("INSERT INTO search (rowid, words) VALUES ($1, $2)")
+        query("INSERT INTO search (rowid, words) VALUES ($1, $2)")
             .bind(number)
             .bind(words.join(" "))
-            .execute(tx.write())
-            .await?;
+            .execute(tx.write())?;
     }
     Ok(())
 }

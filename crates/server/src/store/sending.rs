@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
-use sqlx::Row as _;
 
 use super::{
     Tx, Viewer,
     events::Kind,
     fresh,
     members::{self, Member},
-    messages, read_time, search, telling,
+    messages, query, read_time, search, telling,
 };
 use crate::Error;
 
@@ -36,14 +35,14 @@ pub(crate) enum Sent {
 }
 
 /// Stores the message and tells everyone who can see it.
-pub(crate) async fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sent, Error> {
-    let members = members::of_chat(tx.read(), &draft.chat).await?;
+pub(crate) fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sent, Error> {
+    let members = members::of_chat(tx.read(), &draft.chat)?;
     if !members.iter().any(|member| member.user == viewer.user) {
         return Err(Error::NotFound("thing"));
     }
     let fingerprint = draft.client_id.as_ref().map(|_| fingerprint(&draft));
     if let (Some(client_id), Some(fingerprint)) = (&draft.client_id, &fingerprint)
-        && let Some((message, first)) = messages::by_client_id(tx.read(), &viewer.user, client_id).await?
+        && let Some((message, first)) = messages::by_client_id(tx.read(), &viewer.user, client_id)?
     {
         return if first == *fingerprint {
             Ok(Sent::Known(message))
@@ -52,9 +51,9 @@ pub(crate) async fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Resu
         };
     }
     check_audience(&draft, &members)?;
-    check_reply(tx, viewer, &draft, &members).await?;
-    let message = store(tx, &viewer.user, draft, fingerprint).await?;
-    telling::message(tx, &message, &members, Kind::NewMessage).await?;
+    check_reply(tx, viewer, &draft, &members)?;
+    let message = store(tx, &viewer.user, draft, fingerprint)?;
+    telling::message(tx, &message, &members, Kind::NewMessage)?;
     Ok(Sent::Fresh(message))
 }
 
@@ -76,17 +75,11 @@ fn check_audience(draft: &Draft, members: &[Member]) -> Result<(), Error> {
 }
 
 /// A reply answers a message of the same chat that the sender can see, and reaches no further than it.
-async fn check_reply(
-    tx: &mut Tx<'_>,
-    viewer: &Viewer,
-    draft: &Draft,
-    members: &[Member],
-) -> Result<(), Error> {
+fn check_reply(tx: &mut Tx<'_>, viewer: &Viewer, draft: &Draft, members: &[Member]) -> Result<(), Error> {
     let Some(reply_to) = &draft.reply_to else {
         return Ok(());
     };
-    let answered = messages::find(tx.read(), viewer, &draft.chat, reply_to)
-        .await?
+    let answered = messages::find(tx.read(), viewer, &draft.chat, reply_to)?
         .ok_or_else(|| Error::invalid("replyTo", "names no message of this chat"))?;
     if !answered.is_restricted() {
         return Ok(());
@@ -108,14 +101,14 @@ async fn check_reply(
     }
 }
 
-async fn store(
+fn store(
     tx: &mut Tx<'_>,
     sender: &UserId,
     draft: Draft,
     fingerprint: Option<String>,
 ) -> Result<Message, Error> {
     let id: MessageId = fresh()?;
-    let created_at = next_time(tx, &draft.chat).await?;
+    let created_at = next_time(tx, &draft.chat)?;
     let visible_to: Option<Vec<UserId>> =
         (!draft.visible_to.is_empty()).then(|| draft.visible_to.iter().cloned().collect());
     let visible_to_roles: Option<Vec<String>> =
@@ -137,7 +130,7 @@ async fn store(
         pinned: None,
         system: None,
     };
-    let row = sqlx::query(
+    let row = query(
         "INSERT INTO messages (id, chat_id, sender_id, content, created_at, client_id, fingerprint, reply_to,
                                restricted, visible_to, visible_to_roles)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING number",
@@ -153,17 +146,16 @@ async fn store(
     .bind(i64::from(message.is_restricted()))
     .bind(json(message.visible_to.as_deref())?)
     .bind(json(message.visible_to_roles.as_deref())?)
-    .fetch_one(tx.write())
-    .await?;
+    .fetch_one(tx.write())?;
     if !message.is_restricted() {
-        search::index(tx, row.try_get("number")?, &message.content).await?;
+        search::index(tx, row.try_get("number")?, &message.content)?;
         return Ok(message);
     }
     let users: BTreeSet<&UserId> = draft.visible_to.iter().chain([sender]).collect();
     let users = users.into_iter().map(|user| ("user", user.as_str()));
     let roles = draft.visible_to_roles.iter().map(|role| ("role", role.as_str()));
     for (kind, value) in users.chain(roles) {
-        sqlx::query(
+        query(
             "INSERT INTO audience (chat_id, kind, value, created_at, message_id) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(message.chat_id.as_str())
@@ -171,22 +163,20 @@ async fn store(
         .bind(value)
         .bind(created_at.as_millis())
         .bind(message.id.as_str())
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     }
     Ok(message)
 }
 
 /// The time of the next message of a chat: now, and in any case later than all before it.
-async fn next_time(tx: &mut Tx<'_>, chat: &ChatId) -> Result<Timestamp, Error> {
+fn next_time(tx: &mut Tx<'_>, chat: &ChatId) -> Result<Timestamp, Error> {
     let now = tx.now().as_millis();
-    let row = sqlx::query(
+    let row = query(
         "UPDATE chats SET last_at = CASE WHEN last_at >= $2 THEN last_at + 1 ELSE $2 END WHERE id = $1 RETURNING last_at",
     )
     .bind(chat.as_str())
     .bind(now)
-    .fetch_one(tx.write())
-    .await?;
+    .fetch_one(tx.write())?;
     read_time(&row, "last_at")
 }
 

@@ -1,9 +1,8 @@
 //! Signed-in devices: begun by a sign-in, kept alive by rotating refresh tokens, ended by a sign-out.
 
 use khaya_wire::{SessionId, Timestamp, UserId, model::Session};
-use sqlx::Row as _;
 
-use super::{Conn, Tx, Viewer, fresh, read_id, read_time};
+use super::{Conn, Tx, Viewer, fresh, query, read_id, read_time};
 use crate::{Error, realtime::Outgoing, token::Access};
 
 /// The first rotation.
@@ -19,14 +18,10 @@ pub(crate) enum Refreshed {
 }
 
 /// Begins a session.
-pub(crate) async fn begin(
-    tx: &mut Tx<'_>,
-    user: &UserId,
-    client: Option<String>,
-) -> Result<SessionId, Error> {
+pub(crate) fn begin(tx: &mut Tx<'_>, user: &UserId, client: Option<String>) -> Result<SessionId, Error> {
     let id: SessionId = fresh()?;
     let now = tx.now().as_millis();
-    sqlx::query(
+    query(
         "INSERT INTO sessions (id, user_id, client, created_at, last_seen_at, generation)
          VALUES ($1, $2, $3, $4, $4, $5)",
     )
@@ -35,22 +30,20 @@ pub(crate) async fn begin(
     .bind(client)
     .bind(now)
     .bind(FIRST_GENERATION)
-    .execute(tx.write())
-    .await?;
+    .execute(tx.write())?;
     Ok(id)
 }
 
 /// Who an access token stands for now: `None` when its session has ended. The first use of the newest token
 /// is worth remembering; the caller then calls [`confirm`].
-pub(crate) async fn viewer(conn: &mut Conn, access: &Access) -> Result<Option<(Viewer, bool)>, Error> {
-    let row = sqlx::query(
+pub(crate) fn viewer(conn: &mut Conn, access: &Access) -> Result<Option<(Viewer, bool)>, Error> {
+    let row = query(
         "SELECT u.role, s.generation, s.confirmed FROM sessions s JOIN users u ON u.id = s.user_id
          WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL",
     )
     .bind(access.session.as_str())
     .bind(access.user.as_str())
-    .fetch_optional(conn)
-    .await?;
+    .fetch_optional(conn)?;
     let Some(row) = row else {
         return Ok(None);
     };
@@ -66,19 +59,14 @@ pub(crate) async fn viewer(conn: &mut Conn, access: &Access) -> Result<Option<(V
 }
 
 /// The person of a session that has not ended, with their role.
-pub(crate) async fn holder(
-    conn: &mut Conn,
-    session: &SessionId,
-    user: &UserId,
-) -> Result<Option<Viewer>, Error> {
-    let row = sqlx::query(
+pub(crate) fn holder(conn: &mut Conn, session: &SessionId, user: &UserId) -> Result<Option<Viewer>, Error> {
+    let row = query(
         "SELECT u.role FROM sessions s JOIN users u ON u.id = s.user_id
          WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL",
     )
     .bind(session.as_str())
     .bind(user.as_str())
-    .fetch_optional(conn)
-    .await?;
+    .fetch_optional(conn)?;
     row.map(|row| {
         Ok(Viewer {
             user: user.clone(),
@@ -89,14 +77,13 @@ pub(crate) async fn holder(
 }
 
 /// Remembers that the newest access token has been used: from now on the refresh token before it is dead.
-pub(crate) async fn confirm(tx: &mut Tx<'_>, access: &Access) -> Result<(), Error> {
+pub(crate) fn confirm(tx: &mut Tx<'_>, access: &Access) -> Result<(), Error> {
     let now = tx.now().as_millis();
-    sqlx::query("UPDATE sessions SET confirmed = $2, last_seen_at = $3 WHERE id = $1 AND generation = $2 AND confirmed < $2")
+    query("UPDATE sessions SET confirmed = $2, last_seen_at = $3 WHERE id = $1 AND generation = $2 AND confirmed < $2")
         .bind(access.session.as_str())
         .bind(access.generation)
         .bind(now)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }
 
@@ -105,17 +92,15 @@ pub(crate) async fn confirm(tx: &mut Tx<'_>, access: &Access) -> Result<(), Erro
 /// The token before the last counts as the last once more, until the access token that came with the last has
 /// been used: the answer that carried it may have been lost. Anything older can only come from somebody who
 /// copied it, so it ends the session for everyone.
-pub(crate) async fn refresh(
+pub(crate) fn refresh(
     tx: &mut Tx<'_>,
     session: &SessionId,
     presented: i64,
 ) -> Result<Option<Refreshed>, Error> {
-    let row = sqlx::query(
-        "SELECT user_id, generation, confirmed FROM sessions WHERE id = $1 AND revoked_at IS NULL",
-    )
-    .bind(session.as_str())
-    .fetch_optional(tx.read())
-    .await?;
+    let row =
+        query("SELECT user_id, generation, confirmed FROM sessions WHERE id = $1 AND revoked_at IS NULL")
+            .bind(session.as_str())
+            .fetch_optional(tx.read())?;
     let Some(row) = row else {
         return Ok(None);
     };
@@ -123,12 +108,11 @@ pub(crate) async fn refresh(
     let (current, confirmed): (i64, i64) = (row.try_get("generation")?, row.try_get("confirmed")?);
     if presented == current {
         let now = tx.now().as_millis();
-        sqlx::query("UPDATE sessions SET generation = $2, last_seen_at = $3 WHERE id = $1")
+        query("UPDATE sessions SET generation = $2, last_seen_at = $3 WHERE id = $1")
             .bind(session.as_str())
             .bind(current + 1)
             .bind(now)
-            .execute(tx.write())
-            .await?;
+            .execute(tx.write())?;
         return Ok(Some(Refreshed::Rotated {
             user,
             generation: current + 1,
@@ -140,19 +124,18 @@ pub(crate) async fn refresh(
             generation: current,
         }));
     }
-    revoke(tx, session).await?;
+    revoke(tx, session)?;
     Ok(Some(Refreshed::Revoked))
 }
 
 /// Somebody's sessions that have not ended, the latest first; `current` is the one that asks.
-pub(crate) async fn list(conn: &mut Conn, user: &UserId, current: &SessionId) -> Result<Vec<Session>, Error> {
-    sqlx::query(
+pub(crate) fn list(conn: &mut Conn, user: &UserId, current: &SessionId) -> Result<Vec<Session>, Error> {
+    query(
         "SELECT id, client, created_at, last_seen_at FROM sessions
          WHERE user_id = $1 AND revoked_at IS NULL ORDER BY last_seen_at DESC, id LIMIT 1000",
     )
     .bind(user.as_str())
-    .fetch_all(conn)
-    .await?
+    .fetch_all(conn)?
     .iter()
     .map(|row| {
         let id: SessionId = read_id(row, "id")?;
@@ -168,34 +151,30 @@ pub(crate) async fn list(conn: &mut Conn, user: &UserId, current: &SessionId) ->
 }
 
 /// Ends one of somebody's own sessions.
-pub(crate) async fn revoke_own(tx: &mut Tx<'_>, user: &UserId, session: &SessionId) -> Result<(), Error> {
-    holder(tx.read(), session, user)
-        .await?
-        .ok_or(Error::NotFound("thing"))?;
-    revoke(tx, session).await
+pub(crate) fn revoke_own(tx: &mut Tx<'_>, user: &UserId, session: &SessionId) -> Result<(), Error> {
+    holder(tx.read(), session, user)?.ok_or(Error::NotFound("thing"))?;
+    revoke(tx, session)
 }
 
 /// Ends all of somebody's sessions but one.
-pub(crate) async fn revoke_others(tx: &mut Tx<'_>, user: &UserId, but: &SessionId) -> Result<(), Error> {
-    let rows = sqlx::query("SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL")
+pub(crate) fn revoke_others(tx: &mut Tx<'_>, user: &UserId, but: &SessionId) -> Result<(), Error> {
+    let rows = query("SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL")
         .bind(user.as_str())
         .bind(but.as_str())
-        .fetch_all(tx.read())
-        .await?;
+        .fetch_all(tx.read())?;
     for row in &rows {
-        revoke(tx, &read_id(row, "id")?).await?;
+        revoke(tx, &read_id(row, "id")?)?;
     }
     Ok(())
 }
 
 /// Ends a session and has its sockets closed.
-pub(crate) async fn revoke(tx: &mut Tx<'_>, session: &SessionId) -> Result<(), Error> {
+pub(crate) fn revoke(tx: &mut Tx<'_>, session: &SessionId) -> Result<(), Error> {
     let now: Timestamp = tx.now();
-    sqlx::query("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+    query("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
         .bind(session.as_str())
         .bind(now.as_millis())
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     tx.tell(Outgoing::SessionEnded(session.clone()));
     Ok(())
 }

@@ -2,29 +2,24 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::RngCore as _;
-use sqlx::Row as _;
 
-use super::{Conn, Store};
+use super::{Conn, Store, query};
 use crate::Error;
 
 /// The secret that all keys are derived from. Made at the first start.
 pub(crate) async fn secret(store: &Store) -> Result<Vec<u8>, Error> {
-    let text = match read(&mut *store.reader().await?, "secret").await? {
+    let text = match store.read(|conn| read(conn, "secret")).await? {
         Some(text) => text,
         None => {
             let mut fresh = [0_u8; 32];
             rand::rng().fill_bytes(&mut fresh);
             let fresh = URL_SAFE_NO_PAD.encode(fresh);
             store
-                .writer()
                 .write(move |tx| {
-                    Box::pin(async move {
-                        sqlx::query("INSERT INTO settings (name, value) VALUES ('secret', $1) ON CONFLICT (name) DO NOTHING")
-                            .bind(fresh)
-                            .execute(tx.write())
-                            .await?;
-                        read(tx.read(), "secret").await?.ok_or(Error::Unavailable)
-                    })
+                    query("INSERT INTO settings (name, value) VALUES ('secret', $1) ON CONFLICT (name) DO NOTHING")
+                        .bind(fresh)
+                        .execute(tx.write())?;
+                    read(tx.read(), "secret")?.ok_or(Error::Unavailable)
                 })
                 .await?
         }
@@ -34,10 +29,10 @@ pub(crate) async fn secret(store: &Store) -> Result<Vec<u8>, Error> {
         .map_err(|_| Error::Internal("the stored secret is not base64url".to_owned()))
 }
 
-async fn read(conn: &mut Conn, name: &str) -> Result<Option<String>, Error> {
-    let row = sqlx::query("SELECT value FROM settings WHERE name = $1")
+fn read(conn: &mut Conn, name: &str) -> Result<Option<String>, Error> {
+    query("SELECT value FROM settings WHERE name = $1")
         .bind(name)
-        .fetch_optional(conn)
-        .await?;
-    Ok(row.map(|row| row.try_get("value")).transpose()?)
+        .fetch_optional(conn)?
+        .map(|row| row.try_get("value"))
+        .transpose()
 }

@@ -6,9 +6,8 @@ use khaya_wire::{
     event::{ChatRemoved, ChatUpdated, MessageDeleted, MessageEvent, Number, Scope, name},
 };
 use serde_json::Value;
-use sqlx::Row as _;
 
-use super::{Conn, Row, Viewer, chats, events::Kind, messages, optional_id, read_count, read_id};
+use super::{Conn, Row, Viewer, chats, events::Kind, messages, optional_id, query, read_count, read_id};
 use crate::Error;
 
 /// How long events are kept for those who come back, in milliseconds.
@@ -30,32 +29,29 @@ pub(crate) struct Part {
 }
 
 /// The place where everything that was stored has been told.
-pub(crate) async fn now(conn: &mut Conn) -> Result<i64, Error> {
-    let row = sqlx::query("SELECT COALESCE(MAX(pos), 0) AS pos FROM events")
-        .fetch_one(conn)
-        .await?;
-    Ok(row.try_get("pos")?)
+pub(crate) fn now(conn: &mut Conn) -> Result<i64, Error> {
+    let row = query("SELECT COALESCE(MAX(pos), 0) AS pos FROM events").fetch_one(conn)?;
+    row.try_get("pos")
 }
 
 /// What came after `since`. `None` when that place is not known any more, or not yet.
-pub(crate) async fn after(
+pub(crate) fn after(
     conn: &mut Conn,
     viewer: &Viewer,
     since: i64,
     limit: usize,
 ) -> Result<Option<Part>, Error> {
-    let end = now(conn).await?;
-    let row = sqlx::query("SELECT value FROM settings WHERE name = 'events_kept_after'")
-        .fetch_optional(&mut *conn)
-        .await?;
+    let end = now(conn)?;
+    let row =
+        query("SELECT value FROM settings WHERE name = 'events_kept_after'").fetch_optional(&mut *conn)?;
     let kept_after: i64 = match row {
-        Some(row) => row.try_get::<String, _>("value")?.parse().unwrap_or(0),
+        Some(row) => row.try_get::<String>("value")?.parse().unwrap_or(0),
         None => 0,
     };
     if since > end || since < kept_after {
         return Ok(None);
     }
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT e.pos, e.chat_id, e.user_id, e.seq, e.kind, e.message_id
          FROM members mine JOIN events e ON e.chat_id = mine.chat_id
          WHERE mine.user_id = $1 AND e.user_id IS NULL AND e.pos > $2
@@ -66,13 +62,12 @@ pub(crate) async fn after(
     .bind(viewer.user.as_str())
     .bind(since)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
-    .fetch_all(&mut *conn)
-    .await?;
+    .fetch_all(&mut *conn)?;
     let more = rows.len() > limit;
     let mut missed = Vec::with_capacity(rows.len().min(limit));
     let mut next = end;
     for row in rows.iter().take(limit) {
-        missed.push(tell(conn, viewer, row).await?);
+        missed.push(tell(conn, viewer, row)?);
         if more {
             next = row.try_get("pos")?;
         }
@@ -81,33 +76,30 @@ pub(crate) async fn after(
 }
 
 /// Forgets what is older than is kept.
-pub(crate) async fn forget(tx: &mut super::Tx<'_>) -> Result<(), Error> {
+pub(crate) fn forget(tx: &mut super::Tx<'_>) -> Result<(), Error> {
     let before = tx.now().as_millis() - KEPT_MS;
-    let row = sqlx::query("SELECT MAX(pos) AS pos FROM events WHERE at < $1")
+    let row = query("SELECT MAX(pos) AS pos FROM events WHERE at < $1")
         .bind(before)
-        .fetch_one(tx.read())
-        .await?;
-    let Some(pos) = row.try_get::<Option<i64>, _>("pos")? else {
+        .fetch_one(tx.read())?;
+    let Some(pos) = row.try_get::<Option<i64>>("pos")? else {
         return Ok(());
     };
-    sqlx::query(
+    query(
         "INSERT INTO settings (name, value) VALUES ('events_kept_after', $1)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )
     .bind(pos.to_string())
-    .execute(tx.write())
-    .await?;
-    sqlx::query("DELETE FROM events WHERE pos <= $1")
+    .execute(tx.write())?;
+    query("DELETE FROM events WHERE pos <= $1")
         .bind(pos)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }
 
-async fn tell(conn: &mut Conn, viewer: &Viewer, row: &Row) -> Result<Missed, Error> {
+fn tell(conn: &mut Conn, viewer: &Viewer, row: &Row) -> Result<Missed, Error> {
     let chat_id: ChatId = read_id(row, "chat_id")?;
     let number = Some(Number {
-        scope: match row.try_get::<Option<&str>, _>("user_id")? {
+        scope: match row.try_get::<Option<&str>>("user_id")? {
             None => Scope::Chat,
             Some(_) => Scope::Private,
         },
@@ -115,7 +107,7 @@ async fn tell(conn: &mut Conn, viewer: &Viewer, row: &Row) -> Result<Missed, Err
     });
     let kind = Kind::read(row.try_get("kind")?).ok_or_else(|| super::bad_column("kind"))?;
     let message_id: Option<MessageId> = optional_id(row, "message_id")?;
-    let chat = match chats::view(conn, viewer, &chat_id).await {
+    let chat = match chats::view(conn, viewer, &chat_id) {
         Ok(chat) => Some(chat),
         Err(Error::NotFound(_)) => None,
         Err(error) => return Err(error),
@@ -128,9 +120,7 @@ async fn tell(conn: &mut Conn, viewer: &Viewer, row: &Row) -> Result<Missed, Err
         return missed(name::CHAT_UPDATED, &ChatUpdated { chat, number });
     };
     let message = match kind {
-        Kind::NewMessage | Kind::MessageUpdated => {
-            messages::find(conn, viewer, &chat_id, &message_id).await?
-        }
+        Kind::NewMessage | Kind::MessageUpdated => messages::find(conn, viewer, &chat_id, &message_id)?,
         Kind::MessageDeleted | Kind::ChatUpdated | Kind::ChatRemoved => None,
     };
     match message {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Tells everyone who can see `message`, which is given as its sender sees it.
-pub(crate) async fn message(
+pub(crate) fn message(
     tx: &mut Tx<'_>,
     message: &Message,
     members: &[Member],
@@ -29,8 +29,7 @@ pub(crate) async fn message(
     for_others.client_id = None;
     if message.is_restricted() {
         for member in audience(message, members) {
-            let number =
-                events::in_private(tx, &member.user, &message.chat_id, kind, Some(&message.id)).await?;
+            let number = events::in_private(tx, &member.user, &message.chat_id, kind, Some(&message.id))?;
             let seen = if member.user == message.sender_id {
                 message
             } else {
@@ -44,7 +43,7 @@ pub(crate) async fn message(
         }
         return Ok(());
     }
-    let number = events::in_chat(tx, &message.chat_id, kind, Some(&message.id)).await?;
+    let number = events::in_chat(tx, &message.chat_id, kind, Some(&message.id))?;
     let is_sender = |user: &UserId| *user == message.sender_id;
     let others = members
         .iter()

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use khaya_wire::{Timestamp, User, UserId, model::role};
-use sqlx::{QueryBuilder, Row as _};
 
-use super::{Conn, Db, Row, Tx, Viewer, fresh, optional_id, read_id, read_time};
+use super::{Conn, Row, Tx, Viewer, fresh, json_list, optional_id, query, read_id, read_time};
 use crate::Error;
 
 /// Longest username, name and role, in characters.
@@ -21,16 +20,16 @@ pub(crate) struct NewUser {
 }
 
 /// Adds somebody. A username that is taken is a conflict.
-pub(crate) async fn add(tx: &mut Tx<'_>, new: NewUser) -> Result<User, Error> {
+pub(crate) fn add(tx: &mut Tx<'_>, new: NewUser) -> Result<User, Error> {
     let username = normal_username(&new.username)?;
     let name = check_text("name", &new.name)?;
     let role = check_role(&new.role)?;
-    if by_username(tx.read(), &username).await?.is_some() {
+    if by_username(tx.read(), &username)?.is_some() {
         return Err(Error::Conflict("this username is taken"));
     }
     let id: UserId = fresh()?;
     let now = tx.now().as_millis();
-    sqlx::query(
+    query(
         "INSERT INTO users (id, username, name, search_text, role, password_hash, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -41,8 +40,7 @@ pub(crate) async fn add(tx: &mut Tx<'_>, new: NewUser) -> Result<User, Error> {
     .bind(&role)
     .bind(new.password_hash)
     .bind(now)
-    .execute(tx.write())
-    .await?;
+    .execute(tx.write())?;
     Ok(User {
         id,
         username,
@@ -54,142 +52,127 @@ pub(crate) async fn add(tx: &mut Tx<'_>, new: NewUser) -> Result<User, Error> {
 }
 
 /// Gives somebody another role on the server, by username.
-pub(crate) async fn set_role_of(tx: &mut Tx<'_>, username: &str, role: &str) -> Result<User, Error> {
-    let (user, _hash) = by_username(tx.read(), username)
-        .await?
-        .ok_or(Error::NotFound("user"))?;
-    set_role(tx, &user.id, role).await?;
+pub(crate) fn set_role_of(tx: &mut Tx<'_>, username: &str, role: &str) -> Result<User, Error> {
+    let (user, _hash) = by_username(tx.read(), username)?.ok_or(Error::NotFound("user"))?;
+    set_role(tx, &user.id, role)?;
     Ok(user)
 }
 
 /// Gives somebody another role on the server.
-pub(crate) async fn set_role(tx: &mut Tx<'_>, user: &UserId, role: &str) -> Result<(), Error> {
+pub(crate) fn set_role(tx: &mut Tx<'_>, user: &UserId, role: &str) -> Result<(), Error> {
     let role = check_role(role)?;
-    sqlx::query("UPDATE users SET role = $2 WHERE id = $1")
+    query("UPDATE users SET role = $2 WHERE id = $1")
         .bind(user.as_str())
         .bind(role)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }
 
 /// Gives somebody another name.
-pub(crate) async fn set_name(tx: &mut Tx<'_>, id: &UserId, name: &str) -> Result<(), Error> {
+pub(crate) fn set_name(tx: &mut Tx<'_>, id: &UserId, name: &str) -> Result<(), Error> {
     let name = check_text("name", name)?;
-    let user = by_id(tx.read(), id).await?.ok_or(Error::NotFound("user"))?;
-    sqlx::query("UPDATE users SET name = $2, search_text = $3 WHERE id = $1")
+    let user = by_id(tx.read(), id)?.ok_or(Error::NotFound("user"))?;
+    query("UPDATE users SET name = $2, search_text = $3 WHERE id = $1")
         .bind(id.as_str())
         .bind(&name)
         .bind(search_text(&name, &user.username))
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }
 
 /// The hash of somebody's password.
-pub(crate) async fn password_hash(conn: &mut Conn, id: &UserId) -> Result<String, Error> {
-    let row = sqlx::query("SELECT password_hash FROM users WHERE id = $1")
+pub(crate) fn password_hash(conn: &mut Conn, id: &UserId) -> Result<String, Error> {
+    let row = query("SELECT password_hash FROM users WHERE id = $1")
         .bind(id.as_str())
-        .fetch_one(conn)
-        .await?;
-    Ok(row.try_get("password_hash")?)
+        .fetch_one(conn)?;
+    row.try_get("password_hash")
 }
 
 /// Notes that somebody has gone now.
-pub(crate) async fn set_last_seen(tx: &mut Tx<'_>, id: &UserId) -> Result<(), Error> {
+pub(crate) fn set_last_seen(tx: &mut Tx<'_>, id: &UserId) -> Result<(), Error> {
     let now = tx.now().as_millis();
-    sqlx::query("UPDATE users SET last_seen_at = $2 WHERE id = $1")
+    query("UPDATE users SET last_seen_at = $2 WHERE id = $1")
         .bind(id.as_str())
         .bind(now)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }
 
 /// When people were last there, of those who have been.
-pub(crate) async fn last_seen(conn: &mut Conn, people: &[User]) -> Result<HashMap<UserId, Timestamp>, Error> {
+pub(crate) fn last_seen(conn: &mut Conn, people: &[User]) -> Result<HashMap<UserId, Timestamp>, Error> {
     if people.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut query = QueryBuilder::<Db>::new(
-        "SELECT id, last_seen_at FROM users WHERE last_seen_at IS NOT NULL AND id IN (",
-    );
-    let mut ids = query.separated(", ");
-    for user in people {
-        ids.push_bind(user.id.as_str().to_owned());
-    }
-    query.push(")");
-    let rows = query.build().fetch_all(conn).await?;
+    let ids = json_list(people.iter().map(|user| user.id.as_str()))?;
+    let rows = query(
+        "SELECT id, last_seen_at FROM users
+         WHERE last_seen_at IS NOT NULL AND id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(ids)
+    .fetch_all(conn)?;
     rows.iter()
         .map(|row| Ok((read_id(row, "id")?, read_time(row, "last_seen_at")?)))
         .collect()
 }
 
 /// Stores the hash of somebody's new password.
-pub(crate) async fn set_password(tx: &mut Tx<'_>, id: &UserId, password_hash: String) -> Result<(), Error> {
-    sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1")
+pub(crate) fn set_password(tx: &mut Tx<'_>, id: &UserId, password_hash: String) -> Result<(), Error> {
+    query("UPDATE users SET password_hash = $2 WHERE id = $1")
         .bind(id.as_str())
         .bind(password_hash)
-        .execute(tx.write())
-        .await?;
+        .execute(tx.write())?;
     Ok(())
 }
 
 /// Somebody and the hash of their password.
-pub(crate) async fn by_username(conn: &mut Conn, username: &str) -> Result<Option<(User, String)>, Error> {
+pub(crate) fn by_username(conn: &mut Conn, username: &str) -> Result<Option<(User, String)>, Error> {
     let Ok(username) = normal_username(username) else {
         return Ok(None);
     };
-    sqlx::query(
-        "SELECT id, username, name, role, avatar_file_id, password_hash FROM users WHERE username = $1",
-    )
-    .bind(username)
-    .fetch_optional(conn)
-    .await?
-    .map(|row| Ok((read(&row)?, row.try_get("password_hash")?)))
-    .transpose()
+    query("SELECT id, username, name, role, avatar_file_id, password_hash FROM users WHERE username = $1")
+        .bind(username)
+        .fetch_optional(conn)?
+        .map(|row| Ok((read(&row)?, row.try_get("password_hash")?)))
+        .transpose()
 }
 
 /// Somebody by id.
-pub(crate) async fn by_id(conn: &mut Conn, id: &UserId) -> Result<Option<User>, Error> {
-    sqlx::query("SELECT id, username, name, role, avatar_file_id FROM users WHERE id = $1")
+pub(crate) fn by_id(conn: &mut Conn, id: &UserId) -> Result<Option<User>, Error> {
+    query("SELECT id, username, name, role, avatar_file_id FROM users WHERE id = $1")
         .bind(id.as_str())
-        .fetch_optional(conn)
-        .await?
+        .fetch_optional(conn)?
         .map(|row| read(&row))
         .transpose()
 }
 
 /// The last number of somebody's `private` stream.
-pub(crate) async fn private_seq(conn: &mut Conn, id: &UserId) -> Result<u64, Error> {
-    let row = sqlx::query("SELECT private_seq FROM users WHERE id = $1")
+pub(crate) fn private_seq(conn: &mut Conn, id: &UserId) -> Result<u64, Error> {
+    let row = query("SELECT private_seq FROM users WHERE id = $1")
         .bind(id.as_str())
-        .fetch_one(conn)
-        .await?;
+        .fetch_one(conn)?;
     super::read_count(&row, "private_seq")
 }
 
 /// Whether there is nobody yet.
-pub(crate) async fn is_empty(conn: &mut Conn) -> Result<bool, Error> {
-    Ok(sqlx::query("SELECT 1 FROM users LIMIT 1")
-        .fetch_optional(conn)
-        .await?
+pub(crate) fn is_empty(conn: &mut Conn) -> Result<bool, Error> {
+    Ok(query("SELECT 1 FROM users LIMIT 1")
+        .fetch_optional(conn)?
         .is_none())
 }
 
 /// Where a page of people begins: after this name and id.
 pub(crate) type Place = (String, String);
 
-/// The people whose name or username has `query` in it, by name. A guest sees those they share a chat with.
-pub(crate) async fn find(
+/// The people whose name or username has `wanted` in it, by name. A guest sees those they share a chat with.
+pub(crate) fn find(
     conn: &mut Conn,
     viewer: &Viewer,
-    query: &str,
-    after: Option<Place>,
+    wanted: &str,
+    after: Option<&Place>,
     limit: u32,
 ) -> Result<Vec<(User, Place)>, Error> {
-    let (name, id) = after.unwrap_or_default();
-    let rows = sqlx::query(
+    let (name, id) = after.cloned().unwrap_or_default();
+    let rows = query(
         "SELECT id, username, name, role, avatar_file_id, search_text FROM users u
          WHERE search_text LIKE $1 ESCAPE '\\'
            AND (search_text > $2 OR (search_text = $2 AND id > $3))
@@ -198,14 +181,13 @@ pub(crate) async fn find(
                WHERE mine.user_id = $5 AND theirs.user_id = u.id))
          ORDER BY search_text, id LIMIT $6",
     )
-    .bind(format!("%{}%", escape_like(&query.to_lowercase())))
+    .bind(format!("%{}%", escape_like(&wanted.to_lowercase())))
     .bind(name)
     .bind(id)
     .bind(&viewer.role)
     .bind(viewer.user.as_str())
     .bind(limit)
-    .fetch_all(conn)
-    .await?;
+    .fetch_all(conn)?;
     rows.iter()
         .map(|row| {
             let user = read(row)?;

@@ -3,14 +3,19 @@
 //!
 //! The queue is bounded: who finds it full waits, and with them their client.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
 
-use futures_util::future::BoxFuture;
 use khaya_wire::Timestamp;
-use sqlx::Pool;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
-use super::{Conn, Db};
+use super::conn::Conn;
 use crate::{
     Error, clock,
     realtime::{Hub, Outgoing},
@@ -23,9 +28,9 @@ const BATCH: usize = 256;
 
 /// Where changes are handed in.
 #[derive(Debug, Clone)]
-pub(crate) struct Writer {
+pub(super) struct Writer {
     jobs: mpsc::Sender<Box<dyn Job>>,
-    ended: Arc<Mutex<Option<oneshot::Receiver<()>>>>,
+    thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
 }
 
 /// What one change sees of the transaction that it is part of.
@@ -64,34 +69,29 @@ impl Tx<'_> {
 }
 
 impl Writer {
-    pub(crate) fn start(pool: Pool<Db>, hub: Hub) -> Self {
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        let (end, ended) = oneshot::channel();
-        tokio::spawn(async move {
-            run(&pool, queue, &hub).await;
-            pool.close().await;
-            let _nobody_waits = end.send(());
-        });
-        Self {
+    pub(super) fn start(mut conn: Conn, hub: Hub) -> Result<Self, Error> {
+        let (jobs, mut queue) = mpsc::channel(QUEUE);
+        let runtime = Handle::current();
+        let thread = thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || {
+                // Sockets that are closed here say so to the runtime.
+                let _entered = runtime.enter();
+                run(&mut conn, &mut queue, &hub);
+            })
+            .map_err(|source| Error::io("cannot start a thread", source))?;
+        Ok(Self {
             jobs,
-            ended: Arc::new(Mutex::new(Some(ended))),
-        }
+            thread: Arc::new(Mutex::new(Some(thread))),
+        })
     }
 
-    /// Does `change` within the next transaction, and answers what it gave once that is committed.
-    pub(crate) async fn write<T, F>(&self, change: F) -> Result<T, Error>
+    /// Does `change` within the next transaction, as if it were `at` when that is given, and answers what it gave
+    /// once that is committed.
+    pub(super) async fn write<T, F>(&self, at: Option<Timestamp>, change: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
-    {
-        self.write_at(None, change).await
-    }
-
-    /// As [`Writer::write`], as if it were another time: for bringing in what happened elsewhere.
-    pub(crate) async fn write_at<T, F>(&self, at: Option<Timestamp>, change: F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(Change { at, change, answer });
@@ -100,27 +100,25 @@ impl Writer {
     }
 
     /// Stores what waits, refuses what comes later, and closes the connection.
-    pub(crate) async fn close(&self) {
-        // An empty job that is never answered would do; the end of the queue needs all senders gone, so the
-        // end is asked for instead.
-        if let Some(ended) = self.ended.lock().await.take()
-            && self.jobs.send(Box::new(End)).await.is_ok()
-        {
-            let _gone = ended.await;
+    pub(super) async fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _gone = self.jobs.send(Box::new(End)).await;
+            let _ended = tokio::task::spawn_blocking(|| thread.join()).await;
         }
     }
 }
 
 trait Job: Send {
     /// Does the work. `None` asks the writer to end.
-    fn run<'a>(self: Box<Self>, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Option<Done>>;
+    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Option<Done>;
     fn at(&self) -> Option<Timestamp>;
 }
 
 struct Done {
     failed: bool,
     /// Answers, with whether the transaction was committed.
-    answer: Box<dyn FnOnce(bool) + Send>,
+    answer: Box<dyn FnOnce(bool)>,
 }
 
 struct Change<T, F> {
@@ -132,24 +130,23 @@ struct Change<T, F> {
 impl<T, F> Job for Change<T, F>
 where
     T: Send + 'static,
-    F: for<'a> FnOnce(&'a mut Tx<'_>) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send,
 {
-    fn run<'a>(self: Box<Self>, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Option<Done>> {
-        Box::pin(async move {
-            let Self { change, answer, .. } = *self;
-            let result = change(tx).await;
-            Some(Done {
-                failed: result.is_err(),
-                answer: Box::new(move |committed| {
-                    let result = if committed || result.is_err() {
-                        result
-                    } else {
-                        Err(Error::Unavailable)
-                    };
-                    // Who asked may have gone; what was stored stays stored.
-                    let _gone = answer.send(result);
-                }),
-            })
+    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Option<Done> {
+        let Self { change, answer, .. } = *self;
+        let result = catch_unwind(AssertUnwindSafe(|| change(tx)))
+            .unwrap_or_else(|_| Err(Error::Internal("a change panicked".to_owned())));
+        Some(Done {
+            failed: result.is_err(),
+            answer: Box::new(move |committed| {
+                let result = if committed || result.is_err() {
+                    result
+                } else {
+                    Err(Error::Unavailable)
+                };
+                // Who asked may have gone; what was stored stays stored.
+                let _gone = answer.send(result);
+            }),
         })
     }
 
@@ -161,23 +158,12 @@ where
 struct End;
 
 impl Job for End {
-    fn run<'a>(self: Box<Self>, _tx: &'a mut Tx<'_>) -> BoxFuture<'a, Option<Done>> {
-        Box::pin(std::future::ready(None))
+    fn run(self: Box<Self>, _tx: &mut Tx<'_>) -> Option<Done> {
+        None
     }
 
     fn at(&self) -> Option<Timestamp> {
         None
-    }
-}
-
-async fn run(pool: &Pool<Db>, mut queue: mpsc::Receiver<Box<dyn Job>>, hub: &Hub) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
-        match store(pool, &mut batch, hub).await {
-            Ok(Next::Batch) => {}
-            Ok(Next::End) => return,
-            Err(error) => tracing::error!(%error, "a batch of changes was not stored"),
-        }
     }
 }
 
@@ -186,11 +172,22 @@ enum Next {
     End,
 }
 
+fn run(conn: &mut Conn, queue: &mut mpsc::Receiver<Box<dyn Job>>, hub: &Hub) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        match store(conn, &mut batch, hub) {
+            Ok(Next::Batch) => {}
+            Ok(Next::End) => return,
+            Err(error) => tracing::error!(%error, "a batch of changes was not stored"),
+        }
+    }
+}
+
 /// One transaction. Whatever fails, every job of the batch gets an answer: those that were not run find their
 /// channel closed, which reads as "unavailable".
-async fn store(pool: &Pool<Db>, batch: &mut Vec<Box<dyn Job>>, hub: &Hub) -> Result<Next, Error> {
+fn store(conn: &mut Conn, batch: &mut Vec<Box<dyn Job>>, hub: &Hub) -> Result<Next, Error> {
     let jobs = std::mem::take(batch);
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    conn.begin_change()?;
     let mut outgoing = Vec::new();
     let mut answers = Vec::with_capacity(jobs.len());
     let mut next = Next::Batch;
@@ -199,11 +196,11 @@ async fn store(pool: &Pool<Db>, batch: &mut Vec<Box<dyn Job>>, hub: &Hub) -> Res
         let told = outgoing.len();
         let mut tx = Tx {
             now: job.at().unwrap_or_else(clock::now),
-            conn: &mut transaction,
+            conn: &mut *conn,
             outgoing: &mut outgoing,
             wrote: false,
         };
-        let Some(done) = job.run(&mut tx).await else {
+        let Some(done) = job.run(&mut tx) else {
             next = Next::End;
             break;
         };
@@ -218,9 +215,9 @@ async fn store(pool: &Pool<Db>, batch: &mut Vec<Box<dyn Job>>, hub: &Hub) -> Res
         }
     }
     let stored = if broken {
-        transaction.rollback().await.map(|()| false)
+        conn.roll_back().map(|()| false)
     } else {
-        transaction.commit().await.map(|()| true)
+        conn.commit().map(|()| true)
     };
     let committed = matches!(stored, Ok(true));
     for answer in answers {
@@ -228,6 +225,10 @@ async fn store(pool: &Pool<Db>, batch: &mut Vec<Box<dyn Job>>, hub: &Hub) -> Res
     }
     if committed {
         hub.deliver(outgoing);
+    }
+    if stored.is_err() {
+        // A commit that fails on a full disk leaves the transaction open.
+        let _none_was_open = conn.roll_back();
     }
     stored?;
     Ok(next)

@@ -1,0 +1,169 @@
+//! SQLite: one file in the folder of data, written by one connection and read by several.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::{CachedStatement, Connection, OpenFlags, types::ValueRef};
+
+use super::sql::{Cell, Query, Row, Value};
+use crate::Error;
+
+/// How long a change waits for one of another process, such as `khaya-server user add` beside a server.
+const BUSY: Duration = Duration::from_secs(5);
+/// How many statements stay prepared.
+const STATEMENTS: usize = 256;
+
+/// A connection.
+pub(crate) struct Sqlite {
+    connection: Connection,
+    /// The names of the columns of every statement that gave rows.
+    columns: HashMap<String, Arc<[Box<str>]>>,
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sqlite").finish_non_exhaustive()
+    }
+}
+
+impl Sqlite {
+    /// Opens the database in `dir` for changing it, and makes it when there is none.
+    pub(super) fn open(dir: &Path) -> Result<Self, Error> {
+        let file = file_in(dir);
+        make_private(dir, &file)?;
+        let sqlite = Self::with(&file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        sqlite.connection.pragma_update(None, "journal_mode", "WAL")?;
+        // What was answered 201 is on the disk.
+        sqlite.connection.pragma_update(None, "synchronous", "FULL")?;
+        Ok(sqlite)
+    }
+
+    /// Opens a database that there is, for reading.
+    pub(super) fn open_for_reading(dir: &Path) -> Result<Self, Error> {
+        Self::with(&file_in(dir), OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    fn with(file: &Path, access: OpenFlags) -> Result<Self, Error> {
+        // No other thread ever has the connection.
+        let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Self {
+            connection,
+            columns: HashMap::new(),
+        })
+    }
+
+    pub(super) fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    pub(super) fn execute(&mut self, query: &Query<'_>) -> Result<u64, Error> {
+        let mut statement = self.connection.prepare_cached(query.sql)?;
+        bind(&mut statement, query)?;
+        if statement.column_count() > 0 {
+            let mut rows = statement.raw_query();
+            let mut changed = 0;
+            while rows.next()?.is_some() {
+                changed += 1;
+            }
+            return Ok(changed);
+        }
+        Ok(u64::try_from(statement.raw_execute()?).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn fetch(&mut self, query: &Query<'_>) -> Result<Vec<Row>, Error> {
+        let mut statement = self.connection.prepare_cached(query.sql)?;
+        bind(&mut statement, query)?;
+        let columns = match self.columns.get(query.sql) {
+            Some(columns) => Arc::clone(columns),
+            None => {
+                let columns: Arc<[Box<str>]> = statement.column_names().into_iter().map(Box::from).collect();
+                self.columns.insert(query.sql.to_owned(), Arc::clone(&columns));
+                columns
+            }
+        };
+        let mut rows = statement.raw_query();
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let cells = (0..columns.len())
+                .map(|at| read(row.get_ref(at)?))
+                .collect::<Result<_, Error>>()?;
+            found.push(Row {
+                columns: Arc::clone(&columns),
+                cells,
+            });
+        }
+        Ok(found)
+    }
+}
+
+/// Whether there is a database in `dir`.
+pub(crate) fn exists_in(dir: &Path) -> bool {
+    file_in(dir).exists()
+}
+
+pub(super) fn file_in(dir: &Path) -> PathBuf {
+    dir.join("khaya.db")
+}
+
+/// SQLite takes `$2` for a name and numbers it by where it first stands, so each is looked up.
+fn bind(statement: &mut CachedStatement<'_>, query: &Query<'_>) -> Result<(), Error> {
+    for at in 1..=statement.parameter_count() {
+        let value = statement
+            .parameter_name(at)
+            .and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok())
+            .and_then(|number| query.values.get(number.checked_sub(1)?))
+            .ok_or_else(|| Error::Internal(format!("a parameter is not bound in: {}", query.sql)))?;
+        match value {
+            Value::Int(value) => statement.raw_bind_parameter(at, value)?,
+            Value::Text(value) => statement.raw_bind_parameter(at, value.as_deref())?,
+        }
+    }
+    Ok(())
+}
+
+fn read(value: ValueRef<'_>) -> Result<Cell, Error> {
+    match value {
+        ValueRef::Null => Ok(Cell::Null),
+        ValueRef::Integer(value) => Ok(Cell::Int(value)),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
+            .map(|text| Cell::Text(text.to_owned()))
+            .map_err(|_| Error::Internal("a stored text is not UTF-8".to_owned())),
+        ValueRef::Real(_) | ValueRef::Blob(_) => Err(Error::Internal(
+            "a column holds neither a text nor an integer".to_owned(),
+        )),
+    }
+}
+
+/// Makes the folder and the file so that only their owner can look into them. SQLite gives the files that it
+/// makes beside the database the same mode.
+fn make_private(dir: &Path, file: &Path) -> Result<(), Error> {
+    let failed = |source| Error::io(format!("cannot use {}", dir.display()), source);
+    let mut folder = fs::DirBuilder::new();
+    folder.recursive(true);
+    let mut open = fs::OpenOptions::new();
+    open.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+        folder.mode(0o700);
+        open.mode(0o600);
+        // A folder that was there before is somebody's decision; the files in it are ours.
+        folder.create(dir).map_err(failed)?;
+        open.open(file).map_err(failed)?;
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    }
+    #[cfg(not(unix))]
+    {
+        folder.create(dir).map_err(failed)?;
+        open.open(file).map_err(failed)?;
+    }
+    Ok(())
+}
