@@ -46,17 +46,19 @@ mod tests {
     use super::*;
 
     fn leads(words: &str, address: &str) -> Option<(String, Option<String>, bool)> {
-        match link(
+        let link = link(
             address,
             vec![Inline::Text {
                 text: words.to_owned(),
             }],
-        )? {
-            Inline::Link {
-                target, host, titled, ..
-            } => Some((target, host, titled)),
-            other => panic!("{other:?} is no link"),
-        }
+        )?;
+        let Inline::Link {
+            target, host, titled, ..
+        } = link
+        else {
+            panic!("{link:?} is no link")
+        };
+        Some((target, host, titled))
     }
 
     #[test]
