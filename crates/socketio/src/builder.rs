@@ -178,7 +178,8 @@ impl ClientBuilder {
     }
 
     /// Uses this HTTP client to open WebSockets. It must speak HTTP/1.1 only
-    /// ([`reqwest::ClientBuilder::http1_only`]), for HTTP/2 has no such upgrade.
+    /// ([`reqwest::ClientBuilder::http1_only`]), for HTTP/2 has no such upgrade. It asks a proxy for a WebSocket over
+    /// plain HTTP with a GET, as HTTP clients do; without one of the application's, the proxy is asked with CONNECT.
     pub fn websocket_client(mut self, client: reqwest::Client) -> Self {
         self.websocket_client = Some(client);
         self

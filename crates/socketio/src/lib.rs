@@ -51,6 +51,9 @@
 //! # Ok(client) }
 //! ```
 //!
+//! The proxies that the environment names (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), or the system, are
+//! used by either transport; a WebSocket asks them with CONNECT.
+//!
 //! # Credentials
 //!
 //! Asked for at every attempt; and when the server refuses them, once whether there are fresh ones.

@@ -9,7 +9,10 @@ use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Response, redirect::Policy};
 use url::Url;
 
-use super::cookies::Cookies;
+use super::{
+    cookies::Cookies,
+    proxy::{self, Proxies},
+};
 use crate::event::Transport;
 
 /// How much of an answer that is no success is read for its message.
@@ -23,6 +26,8 @@ pub(crate) struct Http {
     cookies: Option<Mutex<Cookies>>,
     polling: OnceLock<reqwest::Client>,
     websocket: OnceLock<reqwest::Client>,
+    /// For a WebSocket, unless the application has an HTTP client of its own for it.
+    proxies: Option<OnceLock<Proxies>>,
 }
 
 impl Http {
@@ -35,6 +40,7 @@ impl Http {
     ) -> Self {
         let filled = |client: Option<reqwest::Client>| client.map_or_else(OnceLock::new, OnceLock::from);
         Self {
+            proxies: websocket.is_none().then(OnceLock::new),
             url,
             headers,
             cookies: cookies.then(Mutex::default),
@@ -129,7 +135,18 @@ impl Http {
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, key);
-        let response = request.send().await.map_err(|error| details(&error))?;
+        let proxies = self.proxies.as_ref();
+        let tunnel = proxies.and_then(|proxies| {
+            let proxies = proxies.get_or_init(Proxies::of_the_system);
+            proxies.tunnel_to(&self.url)
+        });
+        let response = match tunnel {
+            Some(proxy) => {
+                let request = request.build().map_err(|error| details(&error))?;
+                proxy::send(&proxy, request).await?
+            }
+            None => request.send().await.map_err(|error| details(&error))?,
+        };
         self.store(&response);
         if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
@@ -195,17 +212,12 @@ async fn refusal(mut response: Response) -> Arc<str> {
 
 /// An error and what caused it, without the URL, which may be logged where it should not.
 fn details(error: &reqwest::Error) -> Arc<str> {
-    let mut text = String::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    if cause.is_none() {
-        text.push_str("request failed");
-    }
-    while let Some(error) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text.into()
+    std::error::Error::source(error).map_or_else(|| "request failed".into(), with_causes)
+}
+
+/// An error and what caused it.
+pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> Arc<str> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ").into()
 }

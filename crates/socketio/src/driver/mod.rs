@@ -5,6 +5,7 @@ mod cookies;
 mod http;
 mod outlets;
 mod polling;
+mod proxy;
 mod task;
 mod websocket;
 
