@@ -31,7 +31,7 @@ use tower::util::MapRequest;
 /// How long the head of a request may take, and how long a connection may rest between two.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a client that is cut off may read what was sent to it.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long what was sent may wait for a client that does not take it.
 #[cfg(target_os = "linux")]
 const UNREAD: Duration = Duration::from_secs(60);
@@ -130,12 +130,17 @@ pub(crate) async fn serve(
 }
 
 /// A stream that fails once it is cut, instead of waiting for the other side.
-struct Cuttable {
+pub(crate) struct Cuttable {
     stream: TcpStream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Cuttable {
+    /// The stream alone, for whoever ends it by dropping it.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match self.cut.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),

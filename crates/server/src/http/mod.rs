@@ -74,7 +74,7 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || Error::Method)
         .with_state(app.clone())
         .layer(realtime::layer(app.clone()))
-        .layer(from_fn_with_state(app.clone(), realtime::note_upgrade))
+        .layer(from_fn_with_state(app.clone(), realtime::upgrade))
         .layer(from_fn_with_state(app, origin::check))
         .layer(CatchPanicLayer::custom(|_panic| {
             axum::response::IntoResponse::into_response(Error::Internal("a handler panicked".to_owned()))

@@ -9,17 +9,18 @@ use std::{
     time::Duration,
 };
 
-use engineioxide::{DisconnectReason, Socket, Str};
+use engineioxide::socket::Sid;
 use khaya_wire::{
     ChatId, Timestamp, UserId,
     event::{Ack, Authenticate, ConnectRefused, Room, Typing, name},
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 
 use super::{
-    engine::Slot,
+    frame::Frame,
     hub::Peer,
-    packet::{Frame, Packet, argument},
+    line::{Incoming, Line, Next},
+    packet::{Packet, argument},
 };
 use crate::{App, Error, clock, identity, presence, store::members, token::Access};
 
@@ -30,46 +31,43 @@ const MAX_OPEN: usize = 100;
 /// How long somebody types who says nothing more (contract, "Socket.IO").
 const TYPING_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Serves one connection until it ends.
-pub(super) async fn run(app: App, socket: Arc<Socket<Slot>>, mut packets: mpsc::Receiver<Str>) {
-    let Some(mut connection) = connect(&app, &socket, &mut packets).await else {
-        socket.close(DisconnectReason::TransportClose);
-        return;
-    };
-    connection.serve(&mut packets).await;
-    connection.end();
+/// Serves one connection until it ends. `query` is that of the URL that it was opened with.
+pub(super) async fn run(app: App, line: Line, query: Option<&str>, mut incoming: impl Incoming) {
+    let refused = token_in_query(query.unwrap_or_default());
+    if let Some(mut connection) = connect(&app, &line, refused, &mut incoming).await {
+        connection.serve(&mut incoming).await;
+        connection.end();
+    }
+    line.close();
 }
 
 /// Waits for a CONNECT with a good token. One with a bad token is refused and may be tried again.
-async fn connect(
-    app: &App,
-    socket: &Arc<Socket<Slot>>,
-    packets: &mut mpsc::Receiver<Str>,
-) -> Option<Connection> {
+async fn connect(app: &App, line: &Line, refused: bool, incoming: &mut impl Incoming) -> Option<Connection> {
     let deadline = Instant::now() + CONNECT_TIMEOUT;
     loop {
-        let text = tokio::time::timeout_at(deadline, packets.recv()).await.ok()??;
-        socket.data.taken(&text);
+        let Next::Packet(text) = incoming.next(deadline).await else {
+            return None;
+        };
         match Packet::parse(&text) {
             Ok(Packet::Connect(auth)) => {
-                let checked = match token_in_query(socket) {
-                    true => Err(Error::Unauthorized),
-                    false => match argument::<Authenticate>(auth) {
-                        Ok(auth) => identity::check(app, &auth.token).await,
-                        Err(_) => Err(Error::Unauthorized),
-                    },
+                let checked = match argument::<Authenticate>(auth) {
+                    Ok(auth) if !refused => {
+                        let check = Box::pin(identity::check(app, &auth.token));
+                        incoming.during(check).await
+                    }
+                    Ok(_) | Err(_) => Err(Error::Unauthorized),
                 };
                 match checked {
-                    Ok((access, _viewer)) => return Connection::begin(app, socket, &access),
+                    Ok((access, _viewer)) => return Connection::begin(app, line, &access),
                     Err(error) => {
                         let data = ConnectRefused { code: error.code() };
                         let frame = Frame::refused("unauthorized", Some(&data)).ok()?;
-                        socket.emit(frame.text()).ok()?;
+                        line.send(&frame).ok()?;
                     }
                 }
             }
             Ok(Packet::ConnectElsewhere(namespace)) => {
-                socket.emit(Frame::no_namespace(namespace).text()).ok()?;
+                line.send(&Frame::no_namespace(namespace)).ok()?;
             }
             Ok(Packet::Ignored) => {}
             Ok(Packet::Event { .. } | Packet::Disconnect) | Err(_) => return None,
@@ -78,8 +76,7 @@ async fn connect(
 }
 
 /// A URL ends up in logs, so a token has no place in it, whatever it is called there.
-fn token_in_query(socket: &Socket<Slot>) -> bool {
-    let query = socket.req_parts.uri.query().unwrap_or_default();
+fn token_in_query(query: &str) -> bool {
     url::form_urlencoded::parse(query.as_bytes()).any(|(key, value)| {
         let key = key.to_ascii_lowercase();
         let named = ["token", "auth", "jwt", "bearer"]
@@ -100,14 +97,15 @@ struct Connection {
 }
 
 impl Connection {
-    fn begin(app: &App, socket: &Arc<Socket<Slot>>, access: &Access) -> Option<Self> {
+    fn begin(app: &App, line: &Line, access: &Access) -> Option<Self> {
         let peer = Arc::new(Peer {
             user: access.user.clone(),
             session: access.session.clone(),
-            socket: Arc::clone(socket),
+            line: line.clone(),
         });
-        let frame = Frame::connected(&socket.id.to_string()).ok()?;
-        socket.emit(frame.text()).ok()?;
+        // Of its own: the engine's is known to whoever can open connections in this one's name.
+        let frame = Frame::connected(&Sid::new().to_string()).ok()?;
+        line.send(&frame).ok()?;
         if app.hub.add(&peer) {
             let (app, user) = (app.clone(), peer.user.clone());
             tokio::spawn(async move { presence::came(&app, &user).await });
@@ -121,23 +119,20 @@ impl Connection {
         })
     }
 
-    async fn serve(&mut self, packets: &mut mpsc::Receiver<Str>) {
+    async fn serve(&mut self, incoming: &mut impl Incoming) {
         // The session may have ended between the check of its token and now, when its end is told to this socket.
         if self.check_session().await.is_err() {
             self.peer.disconnect();
             return;
         }
         loop {
-            let wake = self.next_deadline();
-            tokio::select! {
-                packet = packets.recv() => {
-                    let Some(text) = packet else { return };
-                    self.peer.socket.data.taken(&text);
-                    if !self.handle(&text).await {
-                        return;
-                    }
-                }
-                () = tokio::time::sleep_until(wake) => if !self.on_deadline() { return },
+            let goes_on = match incoming.next(self.next_deadline()).await {
+                Next::Packet(text) => incoming.during(Box::pin(self.handle(&text))).await,
+                Next::Deadline => self.on_deadline(),
+                Next::Closed => false,
+            };
+            if !goes_on {
+                return;
             }
         }
     }
@@ -148,8 +143,6 @@ impl Connection {
         for chat in chats {
             self.tell_typing(&chat, false);
         }
-        self.peer.socket.close(DisconnectReason::TransportClose);
-        self.peer.socket.data.cut_soon();
         if !self.app.hub.is_online(&self.peer.user) {
             presence::went(self.app.clone(), self.peer.user.clone());
         }

@@ -1,8 +1,9 @@
-//! What Engine.IO calls: a connection came, said something, went. Puts what it said into the connection's own
-//! queue, so that it is handled in order and never faster than it can be.
+//! Polling and what is upgraded from it: what the engine calls when a connection came, said something, went. Puts
+//! what it said into the connection's own queue, so that it is handled in order and never faster than it can be.
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +13,7 @@ use std::{
 
 use axum::{
     extract::{Request, State},
-    middleware::Next,
+    middleware,
     response::Response,
 };
 use bytes::Bytes;
@@ -21,9 +22,14 @@ use engineioxide::{
     layer::EngineIoLayer,
 };
 use http::{Extensions, header};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
-use super::connection;
+use super::{
+    connection,
+    line::{Incoming, Line, Next},
+    outbox::FRAMES,
+    websocket,
+};
 use crate::{App, listen::Cut};
 
 /// Where Engine.IO is served.
@@ -33,10 +39,12 @@ const PATH: &str = "/socket.io";
 const INBOUND: usize = 1024;
 /// How many bytes of them.
 const INBOUND_BYTES: usize = 256 * 1024;
-/// How many packets may wait to be sent to one client.
-const OUTBOUND: usize = 1024;
 /// The largest packet that a client sends, in bytes: a token is the longest thing it has to say.
-const MAX_INBOUND: usize = 64 * 1024;
+pub(super) const MAX_INBOUND: usize = 64 * 1024;
+/// How often a client is asked whether it is there.
+pub(super) const PING_INTERVAL: Duration = Duration::from_secs(25);
+/// How long it may take to answer.
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What Engine.IO keeps for each connection: the way to its queue, and how many bytes wait in it.
 #[derive(Debug, Default)]
@@ -60,7 +68,7 @@ impl Slot {
     }
 
     /// Says that a packet has been taken out of the queue.
-    pub(super) fn taken(&self, packet: &str) {
+    fn taken(&self, packet: &str) {
         self.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
     }
 }
@@ -81,9 +89,9 @@ impl fmt::Debug for Engine {
 pub(crate) fn layer(app: App) -> EngineIoLayer<Engine> {
     let config = EngineIoConfig::builder()
         .req_path(PATH)
-        .ping_interval(Duration::from_secs(25))
-        .ping_timeout(Duration::from_secs(20))
-        .max_buffer_size(OUTBOUND)
+        .ping_interval(PING_INTERVAL)
+        .ping_timeout(PING_TIMEOUT)
+        .max_buffer_size(FRAMES)
         .max_payload(MAX_INBOUND as u64)
         .ws_max_message_size(MAX_INBOUND)
         .ws_max_frame_size(MAX_INBOUND)
@@ -92,16 +100,48 @@ pub(crate) fn layer(app: App) -> EngineIoLayer<Engine> {
     EngineIoLayer::from_config(Arc::new(Engine { app }), config)
 }
 
-/// Notes the connection to which a client upgrades from polling, so that it can be cut.
-pub(crate) async fn note_upgrade(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.headers().contains_key(header::UPGRADE) && request.uri().path().starts_with(PATH) {
-        let query = request.uri().query().unwrap_or_default();
-        let sid = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "sid");
-        if let Some(socket) = sid.and_then(|(_, sid)| app.hub.socket(&sid)) {
-            socket.data.set_cut(request.extensions());
-        }
+/// Takes the WebSockets that belong to no session yet, and notes the connection to which a client upgrades from
+/// polling, so that it can be cut.
+pub(crate) async fn upgrade(State(app): State<App>, request: Request, next: middleware::Next) -> Response {
+    let wanted = request.headers().get(header::UPGRADE);
+    let is_websocket = wanted.is_some_and(|wanted| wanted.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let inside = request.uri().path().strip_prefix(PATH);
+    if !is_websocket || !inside.is_some_and(|rest| matches!(rest, "" | "/")) {
+        return next.run(request).await;
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let sid = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "sid");
+    let Some((_, sid)) = sid else {
+        return websocket::accept(app, request);
+    };
+    if let Some(socket) = app.hub.socket(&sid) {
+        socket.data.set_cut(request.extensions());
     }
     next.run(request).await
+}
+
+/// What comes from a client by way of the engine.
+struct Queue {
+    socket: Arc<Socket<Slot>>,
+    packets: mpsc::Receiver<Str>,
+}
+
+impl Incoming for Queue {
+    async fn next(&mut self, deadline: Instant) -> Next {
+        match tokio::time::timeout_at(deadline, self.packets.recv()).await {
+            Ok(Some(packet)) => {
+                self.socket.data.taken(&packet);
+                Next::Packet(packet)
+            }
+            Ok(None) => Next::Closed,
+            Err(_) => Next::Deadline,
+        }
+    }
+
+    /// The engine's own tasks keep it going.
+    async fn during<T: Send>(&mut self, work: Pin<Box<dyn Future<Output = T> + Send + '_>>) -> T {
+        work.await
+    }
 }
 
 impl EngineIoHandler for Engine {
@@ -114,7 +154,16 @@ impl EngineIoHandler for Engine {
         self.app.hub.opened(&socket);
         let (queue, packets) = mpsc::channel(INBOUND);
         *socket.data.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
-        tokio::spawn(connection::run(self.app.clone(), socket, packets));
+        let app = self.app.clone();
+        tokio::spawn(async move {
+            let line = Line::Engine(Arc::clone(&socket));
+            let query = socket.req_parts.uri.query();
+            let queue = Queue {
+                socket: Arc::clone(&socket),
+                packets,
+            };
+            connection::run(app, line, query, queue).await;
+        });
     }
 
     fn on_disconnect(&self, socket: Arc<Socket<Slot>>, reason: DisconnectReason) {

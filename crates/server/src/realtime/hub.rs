@@ -8,16 +8,18 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
-use engineioxide::{DisconnectReason, Socket};
+use engineioxide::Socket;
 use khaya_wire::{ChatId, SessionId, UserId, event::name};
 
-use super::{engine::Slot, packet::Frame};
+use super::{engine::Slot, frame::Frame, line::Line};
 
 /// Something to tell once the change that it tells of is on the disk.
 #[derive(Debug, Clone)]
 pub(crate) enum Outgoing {
     /// An event for every socket of some people.
     Event { to: Vec<UserId>, frame: Frame },
+    /// The same, of something that may get lost on the way to a client that does not keep up.
+    Volatile { to: Vec<UserId>, frame: Frame },
     /// Somebody is no member of a chat any more: none of their sockets has it open.
     Left { chat: ChatId, user: UserId },
     /// A session has ended: its sockets are closed.
@@ -29,29 +31,22 @@ pub(crate) enum Outgoing {
 pub(super) struct Peer {
     pub(super) user: UserId,
     pub(super) session: SessionId,
-    pub(super) socket: Arc<Socket<Slot>>,
+    pub(super) line: Line,
 }
 
 impl Peer {
-    /// Sends, or closes the socket when its client does not keep up.
+    /// Sends, or cuts the connection when its client does not keep up.
     pub(super) fn send(&self, frame: &Frame) {
-        if self.socket.emit(frame.text()).is_err() {
+        if self.line.send(frame).is_err() {
             tracing::debug!(user = %self.user, "socket does not keep up");
-            self.socket.close(DisconnectReason::TransportError);
-            self.socket.data.cut_soon();
+            self.line.cut();
         }
-    }
-
-    /// Sends what may get lost.
-    fn send_volatile(&self, frame: &Frame) {
-        let _lost_when_full = self.socket.emit(frame.text());
     }
 
     /// Ends the connection; what was sent before still goes out to a client that reads.
     pub(super) fn disconnect(&self) {
-        let _lost_when_full = self.socket.emit(Frame::disconnect().text());
-        self.socket.close(DisconnectReason::ClosingServer);
-        self.socket.data.cut_soon();
+        self.line.send_volatile(&Frame::disconnect());
+        self.line.close();
     }
 }
 
@@ -65,8 +60,20 @@ pub(crate) struct Hub {
 struct State {
     people: HashMap<UserId, Vec<Arc<Peer>>>,
     rooms: HashMap<ChatId, Vec<Arc<Peer>>>,
-    /// Everything that Engine.IO has open, authenticated or not, by its id.
+    /// What came by polling, authenticated or not, by its id.
     sockets: HashMap<String, Weak<Socket<Slot>>>,
+    /// How many came as a WebSocket, authenticated or not.
+    websockets: usize,
+}
+
+/// A WebSocket that is counted while this value lives.
+#[derive(Debug)]
+pub(super) struct Counted(Hub);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.write().websockets -= 1;
+    }
 }
 
 impl Hub {
@@ -80,15 +87,27 @@ impl Hub {
                         peer.send(&frame);
                     }
                 }
+                Outgoing::Volatile { to, frame } => {
+                    let state = self.read();
+                    for peer in to.iter().filter_map(|user| state.people.get(user)).flatten() {
+                        peer.line.send_volatile(&frame);
+                    }
+                }
                 Outgoing::Left { chat, user } => self.leave_all(&chat, &user),
                 Outgoing::SessionEnded(session) => self.end_session(&session),
             }
         }
     }
 
-    /// How many connections Engine.IO has, authenticated or not.
+    /// How many connections there are, authenticated or not.
     pub(crate) fn sockets(&self) -> usize {
-        self.read().sockets.len()
+        let state = self.read();
+        state.sockets.len() + state.websockets
+    }
+
+    pub(super) fn count_websocket(&self) -> Counted {
+        self.write().websockets += 1;
+        Counted(self.clone())
     }
 
     pub(super) fn opened(&self, socket: &Arc<Socket<Slot>>) {
@@ -113,7 +132,7 @@ impl Hub {
     /// Closes everything.
     pub(crate) fn close(&self) {
         for peer in self.read().people.values().flatten() {
-            peer.socket.close(DisconnectReason::ClosingServer);
+            peer.line.close();
         }
     }
 
@@ -155,7 +174,7 @@ impl Hub {
     pub(super) fn to_room(&self, chat: &ChatId, but: &UserId, frame: &Frame) {
         for peer in self.read().rooms.get(chat).into_iter().flatten() {
             if peer.user != *but {
-                peer.send_volatile(frame);
+                peer.line.send_volatile(frame);
             }
         }
     }
@@ -183,7 +202,7 @@ impl Hub {
             // No event reaches it from here on, even if closing takes a moment.
             take(&mut self.write().people, &peer.user, &peer);
             if let Ok(frame) = Frame::event(name::SESSION_REVOKED, &serde_json::json!({})) {
-                peer.send_volatile(&frame);
+                peer.line.send_volatile(&frame);
             }
             peer.disconnect();
         }

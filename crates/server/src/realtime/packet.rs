@@ -1,9 +1,8 @@
-//! Socket.IO packets as text (socket.io-protocol, revision 5): reading what clients send, writing what we send.
+//! Socket.IO packets as text (socket.io-protocol, revision 5): reading what clients send.
 //!
 //! Knows one namespace, `/`, and no binary packets, as the contract has none.
 
-use engineioxide::Str;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::Error;
@@ -75,60 +74,6 @@ pub(super) fn argument<T: DeserializeOwned>(data: Option<&RawValue>) -> Result<T
         return Err(Error::invalid("data", "is not an object"));
     }
     serde_json::from_str(data.get()).map_err(|error| Error::invalid("data", error.to_string()))
-}
-
-/// A packet that is ready to be sent, to one or to many.
-#[derive(Debug, Clone)]
-pub(crate) struct Frame(Str);
-
-impl Frame {
-    /// EVENT
-    pub(crate) fn event(name: &str, data: &impl Serialize) -> Result<Self, Error> {
-        Self::write('2', None, &(name, data))
-    }
-
-    /// ACK
-    pub(super) fn ack(id: u64, data: &impl Serialize) -> Result<Self, Error> {
-        Self::write('3', Some(id), &(data,))
-    }
-
-    /// The answer to a good CONNECT.
-    pub(super) fn connected(sid: &str) -> Result<Self, Error> {
-        Self::write('0', None, &serde_json::json!({ "sid": sid }))
-    }
-
-    /// CONNECT_ERROR
-    pub(super) fn refused(message: &str, data: Option<&impl Serialize>) -> Result<Self, Error> {
-        #[derive(Serialize)]
-        struct Refusal<'a, D> {
-            message: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            data: Option<&'a D>,
-        }
-        Self::write('4', None, &Refusal { message, data })
-    }
-
-    /// CONNECT_ERROR of a namespace that there is not.
-    pub(super) fn no_namespace(namespace: &str) -> Self {
-        Self(Str::from(format!(
-            "4{namespace},{{\"message\":\"Invalid namespace\"}}"
-        )))
-    }
-
-    /// DISCONNECT
-    pub(super) fn disconnect() -> Self {
-        Self(Str::from("1"))
-    }
-
-    pub(super) fn text(&self) -> Str {
-        self.0.clone()
-    }
-
-    fn write(kind: char, id: Option<u64>, data: &impl Serialize) -> Result<Self, Error> {
-        let body = serde_json::to_string(data).map_err(|error| Error::Internal(error.to_string()))?;
-        let id = id.map_or_else(String::new, |id| id.to_string());
-        Ok(Self(Str::from(format!("{kind}{id}{body}"))))
-    }
 }
 
 fn raw(text: &str) -> Result<Option<&RawValue>, Malformed> {
