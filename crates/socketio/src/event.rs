@@ -172,7 +172,8 @@ impl DisconnectReason {
 #[derive(Debug)]
 pub struct Event {
     pub(crate) arguments: Arguments,
-    pub(crate) responder: Option<Responder>,
+    /// Apart, since few events have one.
+    pub(crate) responder: Option<Box<Responder>>,
 }
 
 impl Event {
@@ -219,6 +220,6 @@ impl Event {
 
     /// Takes what answers the server. There is one only if it wants an answer, and only once.
     pub fn take_responder(&mut self) -> Option<Responder> {
-        self.responder.take()
+        self.responder.take().map(|responder| *responder)
     }
 }

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::codec::packet::{Arguments, Name, Packet, Span};
+use crate::codec::packet::{Arguments, Packet, Rest, Span};
 
 /// How many attachments a packet may have; the official parser's limit.
 pub(crate) const MAX_ATTACHMENTS: usize = 10;
@@ -153,7 +153,7 @@ impl Decoder {
         let Some(awaiting) = &mut self.awaiting else {
             return Err(DecodeError::UnexpectedAttachment);
         };
-        awaiting.arguments.attachments.push(bytes);
+        awaiting.arguments.attach(bytes);
         awaiting.missing -= 1;
         if awaiting.missing > 0 {
             return Ok(None);
@@ -205,16 +205,13 @@ fn head(text: &str) -> Result<Head, DecodeError> {
         attachments = number as usize;
         at = after + 1;
     }
-    let mut namespace = Span {
-        start: at as u32,
-        end: at as u32,
-    };
+    let mut namespace = Span::new(at, at);
     if bytes.get(at) == Some(&b'/') {
         let end = bytes[at..]
             .iter()
             .position(|byte| *byte == b',')
             .map_or(bytes.len(), |length| at + length);
-        namespace.end = end as u32;
+        namespace = Span::new(at, end);
         at = (end + 1).min(bytes.len());
     }
     let mut id = None;
@@ -223,10 +220,7 @@ fn head(text: &str) -> Result<Head, DecodeError> {
         id = Some(number);
         at = after;
     }
-    let payload = Span {
-        start: at as u32,
-        end: bytes.len() as u32,
-    };
+    let payload = Span::new(at, bytes.len());
     Ok(Head {
         kind,
         namespace,
@@ -250,37 +244,47 @@ fn digits(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
 /// Takes the array of an event or an acknowledgement apart as far as its name.
 fn arguments(text: Utf8Bytes, head: &Head) -> Result<Arguments, DecodeError> {
     let bytes = text.as_bytes();
-    let mut start = head.payload.start as usize;
+    let start = head.payload.start as usize;
     let end = start + trimmed(&bytes[start..]);
     // The array needs two brackets.
     if end < start + 2 || bytes[start] != b'[' || bytes[end - 1] != b']' {
         return Err(DecodeError::Payload);
     }
-    let end = end - 1;
-    start += 1;
-    let mut name = Name::Plain(Span {
-        start: start as u32,
-        end: start as u32,
-    });
-    if head.kind == Kind::Event {
-        (name, start) = self::name(&text, start, end)?;
-    }
-    let json = Span {
-        start: start as u32,
-        end: end as u32,
+    let (start, end) = (start + 1, end - 1);
+    let name = match head.kind {
+        Kind::Event => name(&text, start, end)?,
+        Kind::Connect | Kind::Disconnect | Kind::Ack | Kind::ConnectError => Name {
+            span: Span::new(start, start),
+            meant: None,
+            after: start,
+        },
     };
+    let rest = name.meant.map(|name| {
+        Box::new(Rest {
+            name: Some(name),
+            attachments: Vec::new(),
+        })
+    });
     Ok(Arguments {
         buffer: text,
-        name,
-        json,
-        attachments: Vec::new(),
+        name: name.span,
+        json: Span::new(name.after, end),
+        rest,
     })
 }
 
-/// The first element of an event's array, and where its arguments begin.
-fn name(text: &str, start: usize, end: usize) -> Result<(Name, usize), DecodeError> {
+/// The first element of an event's array.
+struct Name {
+    span: Span,
+    /// Without its escape sequences, if it has any.
+    meant: Option<Box<str>>,
+    /// Where the arguments begin.
+    after: usize,
+}
+
+fn name(text: &str, start: usize, end: usize) -> Result<Name, DecodeError> {
     let bytes = text.as_bytes();
-    let (name, after) = match bytes[start] {
+    let (span, meant, after) = match bytes[start] {
         b'"' => {
             let mut at = start + 1;
             let mut escaped = false;
@@ -294,17 +298,13 @@ fn name(text: &str, start: usize, end: usize) -> Result<(Name, usize), DecodeErr
                     return Err(DecodeError::Payload);
                 }
             }
-            let span = Span {
-                start: start as u32 + 1,
-                end: at as u32,
-            };
             let after = at + 1;
-            if escaped {
-                let name = serde_json::from_str(&text[start..after]).map_err(|_| DecodeError::Payload)?;
-                (Name::Escaped(name), after)
+            let meant = if escaped {
+                Some(serde_json::from_str(&text[start..after]).map_err(|_| DecodeError::Payload)?)
             } else {
-                (Name::Plain(span), after)
-            }
+                None
+            };
+            (Span::new(start + 1, at), meant, after)
         }
         // The official parser lets a number be a name.
         b'0'..=b'9' | b'-' => {
@@ -314,28 +314,19 @@ fn name(text: &str, start: usize, end: usize) -> Result<(Name, usize), DecodeErr
                 .map_or(end, |length| start + length);
             serde_json::from_str::<serde_json::Number>(&text[start..after])
                 .map_err(|_| DecodeError::Payload)?;
-            (
-                Name::Plain(Span {
-                    start: start as u32,
-                    end: after as u32,
-                }),
-                after,
-            )
+            (Span::new(start, after), None, after)
         }
         _ => return Err(DecodeError::Payload),
     };
-    let spelled = match &name {
-        Name::Plain(span) => span.of(text),
-        Name::Escaped(name) => name,
-    };
-    if RESERVED.contains(&spelled) {
+    if RESERVED.contains(&meant.as_deref().unwrap_or(span.of(text))) {
         return Err(DecodeError::Payload);
     }
-    match bytes[after] {
-        b',' if after + 1 < end => Ok((name, after + 1)),
-        b']' if after == end => Ok((name, after)),
-        _ => Err(DecodeError::Payload),
-    }
+    let after = match bytes[after] {
+        b',' if after + 1 < end => after + 1,
+        b']' if after == end => after,
+        _ => return Err(DecodeError::Payload),
+    };
+    Ok(Name { span, meant, after })
 }
 
 /// The length without white space at the end.

@@ -64,9 +64,19 @@ impl Packet {
 #[derive(Debug, Clone)]
 pub struct Arguments {
     pub(crate) buffer: Utf8Bytes,
-    pub(crate) name: Name,
+    /// Where the name of the event stands, without quotes; it may have escape sequences.
+    pub(crate) name: Span,
     /// The JSON of the arguments: comma-separated, without brackets, without the name.
     pub(crate) json: Span,
+    /// Apart, since an event is moved from hand to hand and few have any of it.
+    pub(crate) rest: Option<Box<Rest>>,
+}
+
+/// What few packets have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rest {
+    /// The name as it is meant, if it has escape sequences.
+    pub(crate) name: Option<Box<str>>,
     pub(crate) attachments: Vec<Bytes>,
 }
 
@@ -77,22 +87,13 @@ pub struct Span {
     pub(crate) end: u32,
 }
 
-/// The name of an event.
-#[derive(Debug, Clone)]
-pub(crate) enum Name {
-    /// It stands in the buffer as it is.
-    Plain(Span),
-    /// It had escape sequences.
-    Escaped(Box<str>),
-}
-
 impl Arguments {
     /// The name of the event; empty for an acknowledgement.
     #[must_use]
     pub fn name(&self) -> &str {
-        match &self.name {
-            Name::Plain(span) => span.of(&self.buffer),
-            Name::Escaped(name) => name,
+        match self.rest.as_ref().and_then(|rest| rest.name.as_deref()) {
+            Some(name) => name,
+            None => self.name.of(&self.buffer),
         }
     }
 
@@ -105,7 +106,11 @@ impl Arguments {
     /// The binary attachments.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
-        &self.attachments
+        self.rest.as_ref().map_or(&[], |rest| &rest.attachments)
+    }
+
+    pub(crate) fn attach(&mut self, attachment: Bytes) {
+        self.rest.get_or_insert_default().attachments.push(attachment);
     }
 
     /// The last argument, if it is a string.
@@ -134,7 +139,7 @@ impl Arguments {
     /// # Errors
     /// It is no JSON of that type.
     pub fn first<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        attachment::decoding(&self.attachments, || first(self.json()))
+        attachment::decoding(self.attachments(), || first(self.json()))
     }
 
     /// All arguments, as a tuple or a sequence.
@@ -143,11 +148,18 @@ impl Arguments {
     /// They are no JSON of that type.
     pub fn all<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         let array = format!("[{}]", self.json());
-        attachment::decoding(&self.attachments, || Ok(serde_json::from_str(&array)?))
+        attachment::decoding(self.attachments(), || Ok(serde_json::from_str(&array)?))
     }
 }
 
 impl Span {
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
     pub(crate) fn of(self, buffer: &str) -> &str {
         buffer
             .get(self.start as usize..self.end as usize)

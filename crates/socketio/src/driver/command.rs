@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -97,7 +97,6 @@ pub(crate) struct Shared {
     capacity: usize,
     commands: Mutex<Commands>,
     tokens: AtomicU64,
-    metrics: Mutex<Metrics>,
 }
 
 #[derive(Default)]
@@ -108,6 +107,8 @@ struct Commands {
     closed: bool,
     /// The task, while it waits.
     task: Option<Waker>,
+    /// As the task told them last, but for what is queued.
+    metrics: Metrics,
 }
 
 impl std::fmt::Debug for Commands {
@@ -124,7 +125,6 @@ impl Handle {
             capacity,
             commands: Mutex::default(),
             tokens: AtomicU64::new(0),
-            metrics: Mutex::default(),
         });
         Self {
             shared,
@@ -183,23 +183,24 @@ impl Shared {
         wake(commands);
     }
 
-    /// The next command; without one the task is woken when there is.
-    pub(crate) fn next(&self, context: &mut Context<'_>) -> Option<Command> {
+    /// The next command, or none: no handle is left. While nothing is asked for it is pending, and the task is
+    /// woken when there is.
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Command>> {
         let mut commands = self.commands();
-        let command = commands.waiting.pop_front();
-        if command.is_none()
-            && !commands
-                .task
-                .as_ref()
-                .is_some_and(|task| task.will_wake(context.waker()))
+        if let Some(command) = commands.waiting.pop_front() {
+            return Poll::Ready(Some(command));
+        }
+        if commands.closed {
+            return Poll::Ready(None);
+        }
+        if !commands
+            .task
+            .as_ref()
+            .is_some_and(|task| task.will_wake(context.waker()))
         {
             commands.task = Some(context.waker().clone());
         }
-        command
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.commands().closed
+        Poll::Pending
     }
 
     /// One emit fewer waits.
@@ -214,18 +215,15 @@ impl Shared {
     }
 
     pub(crate) fn publish(&self, metrics: &Metrics) {
-        let queued = self.commands().queued;
-        *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = Metrics {
-            queued,
-            ..metrics.clone()
-        };
+        self.commands().metrics.clone_from(metrics);
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
-        self.metrics
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let commands = self.commands();
+        Metrics {
+            queued: commands.queued,
+            ..commands.metrics.clone()
+        }
     }
 }
 

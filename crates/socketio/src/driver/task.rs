@@ -51,11 +51,15 @@ pub(crate) struct Task {
     /// Questions to the application that are being answered.
     questions: FuturesUnordered<Pin<Box<dyn Future<Output = Input> + Send>>>,
     sleep: Pin<Box<Sleep>>,
+    /// What it is set to.
+    alarm: Option<std::time::Instant>,
     stalled: bool,
     metrics: Metrics,
     output: Vec<Output>,
     /// Answers that need no waiting.
     answers: VecDeque<Input>,
+    /// Something was begun that has not been asked yet how it goes.
+    begun: bool,
 }
 
 /// A socket on this side.
@@ -86,10 +90,12 @@ impl Task {
             emits: HashMap::new(),
             questions: FuturesUnordered::new(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            alarm: None,
             stalled: false,
             metrics: Metrics::default(),
             output: Vec::new(),
             answers: VecDeque::new(),
+            begun: false,
         }
     }
 
@@ -101,26 +107,24 @@ impl Task {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             let now = now();
-            let mut progress = false;
-            while let Some(command) = self.shared.next(context) {
-                progress = true;
+            self.begun = false;
+            while let Poll::Ready(command) = self.shared.poll_next(context) {
+                let Some(command) = command else {
+                    self.tell(now, Input::Close);
+                    self.outlets.flush();
+                    return Poll::Ready(());
+                };
                 self.command(now, command);
             }
-            if self.shared.is_closed() {
-                self.tell(now, Input::Close);
-                self.outlets.flush();
-                return Poll::Ready(());
-            }
-            progress |= self.answers(now, context);
-            progress |= self.timer(now, context);
-            progress |= self.written(now, context);
-            progress |= self.read(now, context);
+            self.answers(now, context);
+            self.timer(now);
+            self.written(now, context);
+            let more = self.read(now, context);
             self.outlets.flush();
-            if !progress {
+            // Whatever was not begun meanwhile has been asked, and wakes the task.
+            if !more && !self.begun && self.set_timer(now, context) {
                 self.publish();
-                if self.set_timer(now, context) {
-                    return Poll::Pending;
-                }
+                return Poll::Pending;
             }
         }
     }
@@ -224,59 +228,50 @@ impl Task {
         );
     }
 
-    fn answers(&mut self, now: Now, context: &mut Context<'_>) -> bool {
-        let mut progress = false;
+    fn answers(&mut self, now: Now, context: &mut Context<'_>) {
         loop {
             let input = match self.answers.pop_front() {
                 Some(input) => input,
                 None => match self.questions.poll_next_unpin(context) {
                     Poll::Ready(Some(input)) => input,
-                    Poll::Ready(None) | Poll::Pending => return progress,
+                    Poll::Ready(None) | Poll::Pending => return,
                 },
             };
-            progress = true;
             self.tell(now, input);
         }
     }
 
-    fn timer(&mut self, now: Now, context: &mut Context<'_>) -> bool {
-        if self.sleep.is_elapsed() || self.sleep.as_mut().poll(context).is_pending() {
-            return false;
+    /// Compares with the clock instead of asking the timer, which does not answer a task that reads all the time.
+    fn timer(&mut self, now: Now) {
+        if self.alarm.is_some_and(|alarm| alarm <= now.monotonic) {
+            self.alarm = None;
+            self.tell(now, Input::Engine(engine::Input::Tick));
         }
-        self.tell(now, Input::Engine(engine::Input::Tick));
-        true
     }
 
-    /// Whether the timer is set to a moment in the future.
+    /// Whether the timer is still to go off: at the moment that is needed or before, so that it is not set anew
+    /// each time something is read.
     fn set_timer(&mut self, now: Now, context: &mut Context<'_>) -> bool {
         let Some(wake) = self.client.wake_at(now) else {
             return true;
         };
-        let wake = Instant::from_std(wake);
-        if wake != self.sleep.deadline() || self.sleep.is_elapsed() {
-            self.sleep.as_mut().reset(wake);
+        if self.alarm.is_none_or(|alarm| wake < alarm) {
+            self.alarm = Some(wake);
+            self.sleep.as_mut().reset(Instant::from_std(wake));
         }
-        if self.sleep.as_mut().poll(context).is_pending() {
-            return true;
-        }
-        self.tell(now, Input::Engine(engine::Input::Tick));
-        false
+        self.sleep.as_mut().poll(context).is_pending()
     }
 
-    fn written(&mut self, now: Now, context: &mut Context<'_>) -> bool {
-        let mut progress = false;
+    fn written(&mut self, now: Now, context: &mut Context<'_>) {
         while let Poll::Ready(input) = self.websocket.poll_written(context) {
-            progress = true;
             self.tell(now, Input::Engine(input));
         }
         while let Poll::Ready(input) = self.polling.poll_written(context) {
-            progress = true;
             self.tell(now, Input::Engine(input));
         }
-        progress
     }
 
-    /// Reads a batch, unless an application does not keep up.
+    /// Reads a batch, unless an application does not keep up. Tells whether there may be more.
     fn read(&mut self, now: Now, context: &mut Context<'_>) -> bool {
         let full = self.outlets.is_full(context, self.client.has_unsettled());
         if full != self.stalled {
@@ -286,12 +281,12 @@ impl Task {
         if full {
             return false;
         }
-        for taken in 0..BATCH {
+        for _ in 0..BATCH {
             let input = match self.websocket.poll_input(context) {
                 Poll::Ready(input) => input,
                 Poll::Pending => match self.polling.poll_input(context, self.max_packet) {
                     Poll::Ready(input) => input,
-                    Poll::Pending => return taken > 0,
+                    Poll::Pending => return false,
                 },
             };
             self.count(&input);

@@ -24,19 +24,23 @@ impl Task {
                 id,
                 arguments,
             } => {
-                let responder = id.map(|id| Responder {
-                    shared: self.shared.clone(),
-                    socket,
-                    connection,
-                    id,
+                let responder = id.map(|id| {
+                    Box::new(Responder {
+                        shared: self.shared.clone(),
+                        socket,
+                        connection,
+                        id,
+                    })
                 });
                 self.outlets
                     .say(socket, SocketEvent::Event(Event { arguments, responder }));
             }
             Output::OpenWebSocket(sid) => {
+                self.begun = true;
                 self.websocket = WebSocket::open(self.http.clone(), sid, self.max_packet);
             }
             Output::SendWebSocket(frames) => {
+                self.begun = true;
                 self.metrics.packets_written += frames.len() as u64;
                 self.metrics.bytes_written += frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
                 if let Err(details) = self.websocket.send(frames) {
@@ -46,8 +50,12 @@ impl Task {
                 }
             }
             Output::DropWebSocket => self.websocket = WebSocket::None,
-            Output::Get(sid) => self.polling.get(self.http.clone(), sid),
+            Output::Get(sid) => {
+                self.begun = true;
+                self.polling.get(self.http.clone(), sid);
+            }
             Output::Post { sid, body } => {
+                self.begun = true;
                 self.metrics.packets_written += body.split('\u{1e}').count() as u64;
                 self.metrics.bytes_written += body.len() as u64;
                 self.polling.post(self.http.clone(), sid, body);
@@ -74,6 +82,7 @@ impl Task {
                 let Some(decide) = self.local(socket).and_then(|local| local.on_refused.clone()) else {
                     return;
                 };
+                self.begun = true;
                 let decision = decide(message, data);
                 self.questions.push(Box::pin(async move {
                     Input::Refreshed {
@@ -153,6 +162,7 @@ impl Task {
     }
 
     fn ask_auth(&mut self, socket: u64, request: u64) {
+        self.begun = true;
         let Some(local) = self.local(socket) else { return };
         let answer = move |value: &Value| Input::Auth {
             socket,
