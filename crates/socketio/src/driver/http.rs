@@ -1,7 +1,7 @@
 //! The requests of a session: addresses, headers, clients.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     time::SystemTime,
 };
 
@@ -25,10 +25,14 @@ pub(crate) struct Http {
     headers: HeaderMap,
     cookies: Option<Mutex<Cookies>>,
     polling: OnceLock<reqwest::Client>,
-    websocket: OnceLock<reqwest::Client>,
+    websocket: OnceLock<Arc<reqwest::Client>>,
     /// For a WebSocket, unless the application has an HTTP client of its own for it.
     proxies: Option<OnceLock<Proxies>>,
 }
+
+/// What asks for WebSockets, for as long as anyone uses it: the certificates that it holds are most of what an
+/// idle connection would cost. It keeps no connections, which would belong to the runtime that made them.
+static WEBSOCKETS: Mutex<Weak<reqwest::Client>> = Mutex::new(Weak::new());
 
 impl Http {
     pub(crate) fn new(
@@ -38,14 +42,13 @@ impl Http {
         polling: Option<reqwest::Client>,
         websocket: Option<reqwest::Client>,
     ) -> Self {
-        let filled = |client: Option<reqwest::Client>| client.map_or_else(OnceLock::new, OnceLock::from);
         Self {
             proxies: websocket.is_none().then(OnceLock::new),
             url,
             headers,
             cookies: cookies.then(Mutex::default),
-            polling: filled(polling),
-            websocket: filled(websocket),
+            polling: polling.map_or_else(OnceLock::new, OnceLock::from),
+            websocket: websocket.map_or_else(OnceLock::new, |client| OnceLock::from(Arc::new(client))),
         }
     }
 
@@ -67,7 +70,7 @@ impl Http {
 
     /// A GET of a session, or of a new one.
     pub(crate) async fn get(self: Arc<Self>, sid: Option<Arc<str>>) -> Result<Response, Arc<str>> {
-        let client = client(&self.polling, builder)?;
+        let client = made(&self.polling, polling_client)?;
         let request = client
             .get(self.url(Transport::Polling, sid.as_deref()))
             .headers(self.headers())
@@ -77,7 +80,7 @@ impl Http {
 
     /// A POST of a payload.
     pub(crate) async fn post(self: Arc<Self>, sid: Arc<str>, body: String) -> Result<(), Arc<str>> {
-        let client = client(&self.polling, builder)?;
+        let client = made(&self.polling, polling_client)?;
         let request = client
             .post(self.url(Transport::Polling, Some(&sid)))
             .headers(self.headers())
@@ -126,7 +129,7 @@ impl Http {
         sid: Option<Arc<str>>,
         key: &str,
     ) -> Result<Response, Arc<str>> {
-        let client = client(&self.websocket, || builder().http1_only())?;
+        let client = made(&self.websocket, websocket_client)?;
         let key = HeaderValue::try_from(key).map_err(|_| Arc::from("no header value"))?;
         let request = client
             .get(self.url(Transport::WebSocket, sid.as_deref()))
@@ -178,15 +181,26 @@ fn builder() -> reqwest::ClientBuilder {
     }))
 }
 
+fn polling_client() -> reqwest::Result<reqwest::Client> {
+    builder().build()
+}
+
+fn websocket_client() -> reqwest::Result<Arc<reqwest::Client>> {
+    let mut shared = WEBSOCKETS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = shared.upgrade() {
+        return Ok(client);
+    }
+    let client = Arc::new(builder().http1_only().pool_max_idle_per_host(0).build()?);
+    *shared = Arc::downgrade(&client);
+    Ok(client)
+}
+
 /// Makes a client when it is first needed: reading the system's certificates takes its time.
-fn client(
-    slot: &OnceLock<reqwest::Client>,
-    builder: impl FnOnce() -> reqwest::ClientBuilder,
-) -> Result<&reqwest::Client, Arc<str>> {
+fn made<C>(slot: &OnceLock<C>, make: impl FnOnce() -> reqwest::Result<C>) -> Result<&C, Arc<str>> {
     if let Some(client) = slot.get() {
         return Ok(client);
     }
-    let client = builder().build().map_err(|error| details(&error))?;
+    let client = make().map_err(|error| details(&error))?;
     Ok(slot.get_or_init(|| client))
 }
 
