@@ -15,7 +15,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config, Error, http, listen,
+    Config, Error,
+    files::{self, Files},
+    http, listen,
     password::Passwords,
     realtime::Hub,
     store::{
@@ -35,6 +37,7 @@ pub(crate) struct App {
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) store: Store,
+    pub(crate) files: Files,
     pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
     pub(crate) hub: Hub,
@@ -62,6 +65,7 @@ impl App {
     /// Opens the database and gets everything ready to serve.
     pub(crate) async fn open(config: Config) -> Result<Self, Error> {
         let hub = Hub::default();
+        let files = Files::open(&config)?;
         let store = Store::open(&config.data, hub.clone()).await?;
         let secret = settings::secret(&store).await?;
         store.write(sync::forget).await?;
@@ -73,6 +77,7 @@ impl App {
                 throttle: Throttle::default(),
                 config,
                 store,
+                files,
                 hub,
             }),
         })
@@ -115,6 +120,7 @@ pub struct Server {
     address: SocketAddr,
     stop: CancellationToken,
     served: tokio::task::JoinHandle<()>,
+    sweeping: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -130,6 +136,7 @@ impl Server {
             .local_addr()
             .map_err(|source| Error::io("cannot tell the address", source))?;
         let stop = CancellationToken::new();
+        let sweeping = tokio::spawn(files::sweep(app.clone(), stop.clone()));
         let router = http::router(app.clone());
         let served = tokio::spawn(listen::serve(
             listener,
@@ -142,6 +149,7 @@ impl Server {
             address,
             stop,
             served,
+            sweeping,
         })
     }
 
@@ -188,6 +196,7 @@ impl Server {
         self.stop.cancel();
         self.app.hub.close();
         let _ended = self.served.await;
+        let _ended = self.sweeping.await;
         self.app.store.close().await;
     }
 }

@@ -19,6 +19,14 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder of the database and the files.
     pub data: PathBuf,
+    /// Where the bytes of files lie.
+    pub files: FilesAt,
+    /// The largest file, in bytes.
+    pub file_bytes: u64,
+    /// All files of one person, in bytes.
+    pub file_quota: u64,
+    /// How long an upload waits for a message.
+    pub upload_ttl: Duration,
     /// The name that clients show.
     pub name: String,
     /// How long an access token lasts.
@@ -33,6 +41,18 @@ pub struct Config {
     pub backlog: u32,
     /// How many connections are served at once, WebSockets aside.
     pub max_connections: usize,
+}
+
+/// Where the bytes of files lie.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum FilesAt {
+    /// In `files` in the folder of the data.
+    #[default]
+    Data,
+    /// In another folder, which all nodes of a server share.
+    Folder(PathBuf),
+    /// In a bucket of something that speaks S3: `s3://BUCKET/PREFIX`.
+    Bucket(url::Url),
 }
 
 /// Who may make an account by `POST /auth/register`.
@@ -53,6 +73,10 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
             data: default_data(),
+            files: FilesAt::default(),
+            file_bytes: 100 * 1024 * 1024,
+            file_quota: 10 * 1024 * 1024 * 1024,
+            upload_ttl: Duration::from_secs(86_400),
             name: "Khaya".to_owned(),
             token_ttl: Duration::from_secs(900),
             allow_origin: Vec::new(),
@@ -84,6 +108,21 @@ pub(crate) struct Options {
     /// What joins several nodes; this version serves with one
     #[arg(long, env = "KHAYA_BUS", hide_env_values = true, value_name = "URL")]
     bus: Option<String>,
+    /// Where files lie: nothing for `files` in the folder of the data, another folder, or s3://BUCKET/PREFIX with AWS_… variables
+    #[arg(long, env = "KHAYA_FILES", value_name = "DIR|URL")]
+    files: Option<String>,
+    /// The largest file that is taken, in bytes [default: 104857600]
+    #[arg(long, env = "KHAYA_FILE_BYTES", value_name = "BYTES")]
+    #[serde(alias = "file_bytes")]
+    file_bytes: Option<u64>,
+    /// What all files of one person take together, in bytes [default: 10737418240]
+    #[arg(long, env = "KHAYA_FILE_QUOTA", value_name = "BYTES")]
+    #[serde(alias = "file_quota")]
+    file_quota: Option<u64>,
+    /// How long a file waits for the message that it is for [default: 86400]
+    #[arg(long, env = "KHAYA_UPLOAD_TTL", value_name = "SECONDS")]
+    #[serde(alias = "upload_ttl")]
+    upload_ttl: Option<u64>,
     /// The name of the server that clients show [default: Khaya]
     #[arg(long, env = "KHAYA_NAME")]
     name: Option<String>,
@@ -154,6 +193,20 @@ impl Options {
                 Some(url) => folder_of(&url)?,
                 None => data,
             },
+            files: match given(self.files).or(given(file.files)) {
+                Some(text) => files_at(&text)?,
+                None => default.files,
+            },
+            file_bytes: match self.file_bytes.or(file.file_bytes) {
+                Some(0) => return Err(Error::Config("file-bytes: is at least 1".to_owned())),
+                bytes => bytes.unwrap_or(default.file_bytes),
+            },
+            file_quota: self.file_quota.or(file.file_quota).unwrap_or(default.file_quota),
+            upload_ttl: match self.upload_ttl.or(file.upload_ttl) {
+                Some(seconds @ 1..=31_536_000) => Duration::from_secs(seconds),
+                Some(_) => return Err(Error::Config("upload-ttl: is 1 to 31536000 seconds".to_owned())),
+                None => default.upload_ttl,
+            },
             name: given(self.name).or(given(file.name)).unwrap_or(default.name),
             token_ttl: match self.token_ttl.or(file.token_ttl) {
                 Some(seconds @ 1..=31_536_000) => Duration::from_secs(seconds),
@@ -203,6 +256,20 @@ fn folder_of(url: &str) -> Result<PathBuf, Error> {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
         Some(_) | None => Err(Error::Config(
             "database: this version knows sqlite:DIR alone".to_owned(),
+        )),
+    }
+}
+
+fn files_at(text: &str) -> Result<FilesAt, Error> {
+    if !text.contains("://") {
+        return Ok(FilesAt::Folder(PathBuf::from(text)));
+    }
+    match text.trim().parse::<url::Url>() {
+        Ok(url) if url.scheme() == "s3" && url.host_str().is_some() && url.username().is_empty() => {
+            Ok(FilesAt::Bucket(url))
+        }
+        Ok(_) | Err(_) => Err(Error::Config(
+            "files: is a folder, or s3://BUCKET/PREFIX".to_owned(),
         )),
     }
 }
@@ -284,6 +351,10 @@ mod tests {
             "allow-origin = \"*\"",
             "allow-origin = [\"https://a.example/path\"]",
             "max-connections = 0",
+            "file-bytes = 0",
+            "upload-ttl = 0",
+            "files = \"ftp://x\"",
+            "files = \"s3://key:secret@bucket\"",
             "database = \"postgres://x\"",
             "bus = \"redis://x\"",
             "registration = \"maybe\"",

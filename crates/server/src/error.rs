@@ -39,6 +39,15 @@ pub enum Error {
     /// More bytes than the server takes.
     #[error("more than {limit} bytes")]
     TooLarge { limit: u64 },
+    /// A picture that would take too much room when it is unpacked.
+    #[error("the picture has more than {limit} pixels")]
+    TooManyPixels { limit: u64 },
+    /// No more room for somebody's files.
+    #[error("your files would take more than the {quota} bytes that you have")]
+    NoRoom { quota: u64 },
+    /// A part of a file was asked for that it does not have.
+    #[error("the file has {size} bytes")]
+    Range { size: u64 },
     /// A body that is not of the type that the call takes.
     #[error("send the body as {0}")]
     MediaType(&'static str),
@@ -57,6 +66,9 @@ pub enum Error {
     /// The database has a schema that this version cannot use.
     #[error("the database's schema: {0}")]
     Schema(String),
+    /// What keeps the bytes of files refused, or cannot be reached.
+    #[error("the storage of files: {0}")]
+    Storage(#[from] object_store::Error),
     /// The system refused a file or a socket.
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },
@@ -94,14 +106,15 @@ impl Error {
             Self::TokenExpired => Code::TokenExpired,
             Self::Forbidden(_) => Code::Forbidden,
             Self::NotFound(_) | Self::Gone => Code::NotFound,
-            Self::Invalid { .. } | Self::Method => Code::InvalidRequest,
+            Self::Invalid { .. } | Self::Method | Self::Range { .. } => Code::InvalidRequest,
             Self::Conflict(_) => Code::Conflict,
-            Self::TooLarge { .. } => Code::PayloadTooLarge,
+            Self::TooLarge { .. } | Self::TooManyPixels { .. } | Self::NoRoom { .. } => Code::PayloadTooLarge,
             Self::MediaType(_) => Code::UnsupportedMediaType,
             Self::RateLimited { .. } => Code::RateLimited,
             Self::Unavailable
             | Self::Database(_)
             | Self::Schema(_)
+            | Self::Storage(_)
             | Self::Io { .. }
             | Self::Config(_)
             | Self::Internal(_) => Code::Unavailable,
@@ -112,9 +125,12 @@ impl Error {
     #[must_use]
     pub fn public_detail(&self) -> String {
         match self {
-            Self::Database(_) | Self::Schema(_) | Self::Io { .. } | Self::Config(_) | Self::Internal(_) => {
-                Self::Unavailable.to_string()
-            }
+            Self::Database(_)
+            | Self::Schema(_)
+            | Self::Storage(_)
+            | Self::Io { .. }
+            | Self::Config(_)
+            | Self::Internal(_) => Self::Unavailable.to_string(),
             Self::InvalidCredentials
             | Self::Unauthorized
             | Self::TokenExpired
@@ -124,6 +140,9 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Conflict(_)
             | Self::TooLarge { .. }
+            | Self::TooManyPixels { .. }
+            | Self::NoRoom { .. }
+            | Self::Range { .. }
             | Self::MediaType(_)
             | Self::Method
             | Self::RateLimited { .. }
@@ -140,11 +159,15 @@ impl Error {
         }
     }
 
-    /// What a response says beside its body (RFC 6750, section 3; RFC 9110, section 10.2.3).
+    /// What a response says beside its body (RFC 6750, section 3; RFC 9110, sections 10.2.3 and 14.4).
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         let bearer = |challenge| Some((header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         if let Self::RateLimited { seconds } = self {
             return Some((header::RETRY_AFTER, HeaderValue::from(*seconds)));
+        }
+        if let Self::Range { size } = self {
+            let range = HeaderValue::from_str(&format!("bytes */{size}")).ok()?;
+            return Some((header::CONTENT_RANGE, range));
         }
         match self.code() {
             Code::Unauthorized => bearer("Bearer"),
@@ -163,11 +186,13 @@ impl Error {
 
     fn problem(&self) -> Problem {
         let code = self.code();
-        // The contract has no codes of its own for these two.
+        // The contract has no codes of its own for these.
         let status = if matches!(self, Self::Method) {
             405
         } else if matches!(self, Self::Gone) {
             410
+        } else if matches!(self, Self::Range { .. }) {
+            416
         } else {
             code.status()
         };

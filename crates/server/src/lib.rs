@@ -11,6 +11,7 @@ mod clock;
 pub mod config;
 mod demo;
 mod error;
+mod files;
 mod http;
 mod identity;
 mod listen;

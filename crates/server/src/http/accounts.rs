@@ -19,6 +19,7 @@ use crate::{
     config::Registration,
     identity::Caller,
     store::{
+        files,
         invites::{self, Invite},
         sessions,
         users::{self, NewUser},
@@ -136,7 +137,9 @@ pub(super) async fn change_password(
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChangeMe {
     name: Option<String>,
-    avatar_file_id: Option<FileId>,
+    /// `null` takes the picture away.
+    #[serde(default, deserialize_with = "present")]
+    avatar_file_id: Option<Option<FileId>>,
 }
 
 pub(super) async fn change_me(
@@ -144,11 +147,14 @@ pub(super) async fn change_me(
     caller: Caller,
     Json(asked): Json<ChangeMe>,
 ) -> Result<Answer<User>, Error> {
-    if asked.avatar_file_id.is_some() {
-        return Err(Error::invalid("avatarFileId", "names a file that there is not"));
-    }
     app.store
         .write(move |tx| {
+            if let Some(name) = &asked.name {
+                users::check_text("name", name)?;
+            }
+            if let Some(avatar) = &asked.avatar_file_id {
+                files::set_avatar(tx, &caller.viewer.user, avatar.as_ref())?;
+            }
             if let Some(name) = &asked.name {
                 users::set_name(tx, &caller.viewer.user, name)?;
             }
@@ -156,6 +162,11 @@ pub(super) async fn change_me(
         })
         .await
         .map(Answer)
+}
+
+/// Tells `null` from nothing.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 #[derive(Debug, Deserialize)]

@@ -21,6 +21,8 @@ use crate::{
 
 /// The most UTF-8 bytes of a message's content.
 pub(super) const MAX_CONTENT: usize = DEFAULT_MESSAGE_BYTES as usize;
+/// The most files of a message.
+const MAX_ATTACHMENTS: usize = 20;
 /// The most people and roles that a message is for.
 const MAX_AUDIENCE: usize = 1000;
 
@@ -111,13 +113,16 @@ async fn refusal(
 }
 
 fn check(chat: &ChatId, asked: SendMessage, client_id: Option<ClientId>) -> Result<Draft, Error> {
+    let attachments = asked.attachment_ids.unwrap_or_default();
     check_content(&asked.content)?;
-    if asked
-        .attachment_ids
-        .as_ref()
-        .is_some_and(|files| !files.is_empty())
-    {
-        return Err(Error::invalid("attachmentIds", "names a file that there is not"));
+    if asked.content.trim().is_empty() && attachments.is_empty() {
+        return Err(Error::invalid("content", "is empty"));
+    }
+    if attachments.len() > MAX_ATTACHMENTS {
+        return Err(Error::invalid(
+            "attachmentIds",
+            format!("names more than {MAX_ATTACHMENTS} files"),
+        ));
     }
     let draft = Draft {
         chat: chat.clone(),
@@ -126,7 +131,7 @@ fn check(chat: &ChatId, asked: SendMessage, client_id: Option<ClientId>) -> Resu
         reply_to: asked.reply_to,
         visible_to: asked.visible_to.into_iter().flatten().collect(),
         visible_to_roles: asked.visible_to_roles.into_iter().flatten().collect(),
-        attachments: asked.attachment_ids.unwrap_or_default(),
+        attachments,
     };
     if draft.visible_to.len() + draft.visible_to_roles.len() > MAX_AUDIENCE {
         return Err(Error::invalid(
@@ -141,14 +146,12 @@ fn check(chat: &ChatId, asked: SendMessage, client_id: Option<ClientId>) -> Resu
     Ok(draft)
 }
 
+/// What no content may have. Whether it may be empty depends on whether there are files.
 pub(super) fn check_content(content: &str) -> Result<(), Error> {
     if content.len() > MAX_CONTENT {
         return Err(Error::TooLarge {
             limit: MAX_CONTENT as u64,
         });
-    }
-    if content.trim().is_empty() {
-        return Err(Error::invalid("content", "is empty"));
     }
     if content.contains('\0') {
         return Err(Error::invalid(

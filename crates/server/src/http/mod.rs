@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod changes;
 mod chats;
+mod files;
 mod membership;
 mod messages;
 mod origin;
@@ -12,6 +13,7 @@ mod people;
 mod search;
 mod sync;
 mod system;
+mod upload;
 
 use axum::{
     Router,
@@ -43,6 +45,9 @@ pub(crate) fn router(app: App) -> Router {
         .route("/users/{user}", patch(accounts::set_role))
         .route("/sync", get(sync::sync))
         .route("/search", get(search::search))
+        .route("/files", post(upload::upload))
+        .route("/files/{file}", get(files::download))
+        .route("/files/{file}/thumbnail", get(files::thumbnail))
         .route("/chat", get(chats::list).post(chats::make))
         .route(
             "/chat/{chat}",

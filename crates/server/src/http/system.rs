@@ -29,6 +29,7 @@ const FEATURES: &[Feature] = &[
     Feature::Replies,
     Feature::Receipts,
     Feature::Search,
+    Feature::Files,
     Feature::Sync,
     Feature::Presence,
     Feature::Pins,
@@ -49,7 +50,7 @@ pub(super) async fn discovery(State(app): State<App>) -> Json<Discovery> {
         features: FEATURES.iter().copied().chain(register).collect(),
         limits: Limits {
             message_bytes: MAX_CONTENT as u64,
-            file_bytes: None,
+            file_bytes: Some(app.config.file_bytes),
         },
     })
 }

@@ -2,7 +2,7 @@
 
 use khaya_wire::{ChatId, ChatKind, Message, MessageId, model::ChatRole};
 
-use super::{Tx, Viewer, chats, events::Kind, members, messages, query, search, telling};
+use super::{Tx, Viewer, chats, events::Kind, files, members, messages, query, search, telling};
 use crate::Error;
 
 /// How many different emoji one message takes.
@@ -22,6 +22,9 @@ pub(crate) fn edit(
     }
     if *message.content == *content {
         return Ok(message);
+    }
+    if content.trim().is_empty() && message.attachments.is_none() {
+        return Err(Error::invalid("content", "is empty"));
     }
     let now = tx.now().as_millis();
     let row = query("UPDATE messages SET content = $2, edited_at = $3 WHERE id = $1 RETURNING number")
@@ -49,15 +52,19 @@ pub(crate) fn delete(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId, id: &Messa
         return Ok(());
     }
     let now = tx.now().as_millis();
-    let row =
-        query("UPDATE messages SET content = '', deleted_at = $2, pinned = 0 WHERE id = $1 RETURNING number")
-            .bind(id.as_str())
-            .bind(now)
-            .fetch_one(tx.write())?;
+    let row = query(
+        "UPDATE messages SET content = '', deleted_at = $2, pinned = 0, attached = 0 WHERE id = $1 RETURNING number",
+    )
+    .bind(id.as_str())
+    .bind(now)
+    .fetch_one(tx.write())?;
     search::index(tx, row.try_get("number")?, "")?;
     query("DELETE FROM reactions WHERE message_id = $1")
         .bind(id.as_str())
         .execute(tx.write())?;
+    if message.attachments.is_some() {
+        files::detach(tx, id)?;
+    }
     tell(tx, chat, id, Kind::MessageDeleted)
 }
 

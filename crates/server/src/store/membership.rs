@@ -9,7 +9,7 @@ use khaya_wire::{
 use super::{
     Tx, Viewer, chats,
     events::{self, Kind},
-    members, query, read_id, users,
+    files, members, query, read_id, users,
 };
 use crate::{
     Error,
@@ -160,6 +160,7 @@ fn tell_removed(tx: &mut Tx<'_>, chat: &ChatId, user: &UserId) -> Result<(), Err
 }
 
 fn erase(tx: &mut Tx<'_>, chat: &ChatId) -> Result<(), Error> {
+    files::detach_chat(tx, chat)?;
     for sql in [
         "DELETE FROM reactions WHERE message_id IN (SELECT id FROM messages WHERE chat_id = $1)",
         "DELETE FROM audience WHERE chat_id = $1",

@@ -4,7 +4,7 @@ use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp, UserId, model:
 
 use super::search::Wanted;
 use super::{
-    Conn, Row, Viewer, bad_column, json_list, optional_id, optional_time, query, read_flag, read_id,
+    Conn, Row, Viewer, bad_column, files, json_list, optional_id, optional_time, query, read_flag, read_id,
     read_time,
 };
 use crate::Error;
@@ -17,6 +17,8 @@ macro_rules! visible {
     AND ((a.kind = 'user' AND a.value = $1) OR (a.kind = 'role' AND a.value = $2))))"
     };
 }
+
+pub(super) use visible;
 
 /// The ids and times of the messages of chat `$3` that exist for person `$1` with role `$2`, on one side of the
 /// place `($4, $5)`, at most `$6` of each kind: those for everyone, those for the person, those for the role.
@@ -57,7 +59,7 @@ macro_rules! seen {
 macro_rules! columns {
     () => {
         "m.id, m.chat_id, m.sender_id, m.content, m.created_at, m.client_id, m.edited_at, m.deleted_at,
-         m.reply_to, m.restricted, m.visible_to, m.visible_to_roles, m.pinned"
+         m.reply_to, m.restricted, m.visible_to, m.visible_to_roles, m.pinned, m.attached"
     };
 }
 
@@ -110,7 +112,7 @@ pub(crate) fn window(
         Window::Newest | Window::Before(_) => messages.reverse(),
         Window::After(_) => {}
     }
-    add_reactions(conn, &mut messages)?;
+    add_parts(conn, &mut messages)?;
     Ok(Part { messages, more })
 }
 
@@ -260,12 +262,16 @@ pub(super) fn restricted(
 }
 
 fn numbered(conn: &mut Conn, viewer: &Viewer, rows: &[Row]) -> Result<Vec<(Message, i64)>, Error> {
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
-        let message = whole(conn, read(row, &viewer.user)?)?;
-        found.push((message, row.try_get("number")?));
-    }
-    Ok(found)
+    let mut messages = rows
+        .iter()
+        .map(|row| read(row, &viewer.user))
+        .collect::<Result<Vec<_>, _>>()?;
+    add_parts(conn, &mut messages)?;
+    messages
+        .into_iter()
+        .zip(rows)
+        .map(|(message, row)| Ok((message, row.try_get("number")?)))
+        .collect()
 }
 
 /// How many messages of others are later than a place and visible.
@@ -317,8 +323,14 @@ pub(crate) fn at_or_before(
 }
 
 fn whole(conn: &mut Conn, mut message: Message) -> Result<Message, Error> {
-    add_reactions(conn, std::slice::from_mut(&mut message))?;
+    add_parts(conn, std::slice::from_mut(&mut message))?;
     Ok(message)
+}
+
+/// Adds what is kept beside messages that the reader can see.
+fn add_parts(conn: &mut Conn, messages: &mut [Message]) -> Result<(), Error> {
+    add_reactions(conn, messages)?;
+    files::add_to(conn, messages)
 }
 
 /// Adds the reactions to messages that the reader can see; who sees a message sees all of them.
@@ -352,7 +364,8 @@ fn add_reactions(conn: &mut Conn, messages: &mut [Message]) -> Result<(), Error>
     Ok(())
 }
 
-/// A message as `reader` gets it: the sender's own id for it goes to the sender alone.
+/// A message as `reader` gets it: the sender's own id for it goes to the sender alone. One that has files has an empty
+/// list of them, for [`add_parts`] to fill.
 fn read(row: &Row, reader: &UserId) -> Result<Message, Error> {
     let sender_id: UserId = read_id(row, "sender_id")?;
     let restricted = read_flag(row, "restricted")?;
@@ -380,7 +393,7 @@ fn read(row: &Row, reader: &UserId) -> Result<Message, Error> {
         } else {
             None
         },
-        attachments: None,
+        attachments: (row.try_get::<i64>("attached")? > 0).then(Vec::new),
         reactions: None,
         pinned: read_flag(row, "pinned")?.then_some(true),
         system: None,

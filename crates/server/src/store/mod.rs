@@ -10,6 +10,7 @@ pub(crate) mod changes;
 pub(crate) mod chats;
 mod conn;
 pub(crate) mod events;
+pub(crate) mod files;
 pub(crate) mod invites;
 pub(crate) mod members;
 pub(crate) mod membership;

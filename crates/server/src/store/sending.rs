@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, Timestamp, UserId};
+use khaya_wire::{ChatId, ClientId, File, FileId, Message, MessageId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Tx, Viewer,
     events::Kind,
-    fresh,
+    files, fresh,
     members::{self, Member},
     messages, query, read_time, search, telling,
 };
@@ -52,7 +52,8 @@ pub(crate) fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sen
     }
     check_audience(&draft, &members)?;
     check_reply(tx, viewer, &draft, &members)?;
-    let message = store(tx, &viewer.user, draft, fingerprint)?;
+    let attached = files::own(tx, &viewer.user, &draft.attachments)?;
+    let message = store(tx, &viewer.user, draft, attached, fingerprint)?;
     telling::message(tx, &message, &members, Kind::NewMessage)?;
     Ok(Sent::Fresh(message))
 }
@@ -105,6 +106,7 @@ fn store(
     tx: &mut Tx<'_>,
     sender: &UserId,
     draft: Draft,
+    attached: Vec<File>,
     fingerprint: Option<String>,
 ) -> Result<Message, Error> {
     let id: MessageId = fresh()?;
@@ -125,15 +127,15 @@ fn store(
         reply_to: draft.reply_to,
         visible_to,
         visible_to_roles,
-        attachments: None,
+        attachments: (!attached.is_empty()).then_some(attached),
         reactions: None,
         pinned: None,
         system: None,
     };
     let row = query(
         "INSERT INTO messages (id, chat_id, sender_id, content, created_at, client_id, fingerprint, reply_to,
-                               restricted, visible_to, visible_to_roles)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING number",
+                               restricted, visible_to, visible_to_roles, attached)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING number",
     )
     .bind(message.id.as_str())
     .bind(message.chat_id.as_str())
@@ -146,7 +148,11 @@ fn store(
     .bind(i64::from(message.is_restricted()))
     .bind(json(message.visible_to.as_deref())?)
     .bind(json(message.visible_to_roles.as_deref())?)
+    .bind(i64::try_from(message.attachments.as_ref().map_or(0, Vec::len)).unwrap_or(i64::MAX))
     .fetch_one(tx.write())?;
+    if let Some(attached) = &message.attachments {
+        files::attach(tx, &message.id, attached)?;
+    }
     if !message.is_restricted() {
         search::index(tx, row.try_get("number")?, &message.content)?;
         return Ok(message);

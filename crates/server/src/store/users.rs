@@ -224,7 +224,7 @@ fn normal_username(username: &str) -> Result<String, Error> {
     }
 }
 
-fn check_text(field: &str, text: &str) -> Result<String, Error> {
+pub(crate) fn check_text(field: &str, text: &str) -> Result<String, Error> {
     let text = text.trim();
     let fits = (1..=MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     if fits {

@@ -5,16 +5,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use image::ImageFormat;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use proptest::{collection::vec, prelude::*};
+use reqwest::{Method, header};
 use serde_json::{Value, json};
 
-use crate::client::{Person, Socket, Team};
+use crate::{
+    client::{Person, Socket, Team},
+    files::{picture, uploaded},
+};
 
 /// Something that happens to everyone.
 #[derive(Debug, Clone)]
 enum Public {
     Say(usize),
+    /// A message with a picture, which becomes the picture of its sender as well or not.
+    Show {
+        avatar: bool,
+    },
     Edit(usize),
     Delete(usize),
     React(usize),
@@ -24,7 +33,11 @@ enum Public {
 /// Something of which outsiders know nothing.
 #[derive(Debug, Clone)]
 enum Secret {
-    Say { by_role: bool },
+    Say {
+        by_role: bool,
+    },
+    /// A message with a file of its own, and with one that everyone has.
+    Show,
     Edit,
     Delete,
     React,
@@ -34,6 +47,7 @@ enum Secret {
 fn public() -> impl Strategy<Value = Public> {
     prop_oneof![
         3 => (0..2_usize).prop_map(Public::Say),
+        1 => any::<bool>().prop_map(|avatar| Public::Show { avatar }),
         1 => (0..8_usize).prop_map(Public::Edit),
         1 => (0..8_usize).prop_map(Public::Delete),
         1 => (0..8_usize).prop_map(Public::React),
@@ -44,6 +58,7 @@ fn public() -> impl Strategy<Value = Public> {
 fn secret() -> impl Strategy<Value = Secret> {
     prop_oneof![
         3 => any::<bool>().prop_map(|by_role| Secret::Say { by_role }),
+        2 => Just(Secret::Show),
         1 => Just(Secret::Edit),
         1 => Just(Secret::Delete),
         1 => Just(Secret::React),
@@ -62,6 +77,9 @@ struct World {
     chat: String,
     said: Vec<String>,
     secrets: Vec<String>,
+    /// Files that are for everyone, and files that are not.
+    shown: Vec<String>,
+    hidden: Vec<String>,
 }
 
 impl World {
@@ -89,6 +107,8 @@ impl World {
             chat,
             said: Vec::new(),
             secrets: Vec::new(),
+            shown: Vec::new(),
+            hidden: Vec::new(),
         }
     }
 
@@ -103,6 +123,17 @@ impl World {
                 let body = json!({"content": format!("public {}", self.said.len())});
                 let sent = self.insiders[who].say(&self.chat, body).await;
                 self.said.push(sent["id"].as_str().unwrap().to_owned());
+            }
+            Public::Show { avatar } => {
+                let owner = &self.insiders[0];
+                let file = uploaded(owner, "image/png", picture(9, 9, ImageFormat::Png)).await;
+                let body = json!({"content": "shown", "attachmentIds": [file]});
+                let sent = owner.say(&self.chat, body).await;
+                if avatar {
+                    owner.patch("/auth/me", json!({"avatarFileId": file})).await;
+                }
+                self.said.push(sent["id"].as_str().unwrap().to_owned());
+                self.shown.push(file);
             }
             Public::Edit(n) => {
                 let Some(id) = pick(n) else { return };
@@ -141,6 +172,16 @@ impl World {
                 }
                 let sent = self.insiders[0].say(&self.chat, body).await;
                 self.secrets.push(sent["id"].as_str().unwrap().to_owned());
+            }
+            Secret::Show => {
+                let owner = &self.insiders[0];
+                let file = uploaded(owner, "text/plain", "a secret file").await;
+                let files: Vec<&String> = self.shown.last().into_iter().chain([&file]).collect();
+                let listed = [&self.insiders[1].id];
+                let body = json!({"content": "secret", "visibleTo": listed, "attachmentIds": files});
+                let sent = owner.say(&self.chat, body).await;
+                self.secrets.push(sent["id"].as_str().unwrap().to_owned());
+                self.hidden.push(file);
             }
             Secret::Edit => {
                 let Some(id) = last else { return };
@@ -204,10 +245,63 @@ impl World {
             let search = person.get("/search?q=secret").await.1;
             let edited = person.get("/search?q=ed").await.1;
             let me = person.get("/auth/me").await.1;
-            *seen = rename(&json!([me, chats, pages, sync, told, search, edited]));
+            let people = person.get("/users").await.1;
+            let files = files_seen(person, &self.shown, &self.hidden).await;
+            *seen = rename(&json!([
+                me, chats, pages, sync, told, search, edited, people, files
+            ]));
         }
         seen
     }
+}
+
+/// All that is answered about files: one answer for each that was shown to everyone, and all that differ for the rest,
+/// of which a file that never was is one.
+async fn files_seen(person: &Person, shown: &[String], hidden: &[String]) -> Value {
+    let mut seen = Vec::new();
+    for id in shown {
+        seen.push(file_seen(person, id).await);
+    }
+    let mut nowhere = vec![file_seen(person, "0000000000000000000000").await];
+    for id in hidden {
+        let answer = file_seen(person, id).await;
+        if !nowhere.contains(&answer) {
+            nowhere.push(answer);
+        }
+    }
+    json!([seen, nowhere])
+}
+
+async fn file_seen(person: &Person, id: &str) -> Value {
+    let mut seen = Vec::new();
+    for path in [format!("/files/{id}"), format!("/files/{id}/thumbnail")] {
+        for (method, condition) in [
+            (Method::GET, ""),
+            (Method::HEAD, ""),
+            (Method::GET, "*"),
+            (Method::GET, "\"x\""),
+        ] {
+            let mut request = person.request(method, &path).header(header::RANGE, "bytes=9000-");
+            if !condition.is_empty() {
+                request = request.header(header::IF_NONE_MATCH, condition);
+            }
+            let answer = request.send().await.unwrap();
+            let headers: BTreeMap<String, Value> = answer
+                .headers()
+                .iter()
+                .filter(|(name, _)| *name != header::DATE)
+                .map(|(name, value)| {
+                    // Ids stand alone, for the renaming.
+                    let parts: Vec<&str> = value.to_str().unwrap().split(['"', '.']).collect();
+                    (name.to_string(), json!(parts))
+                })
+                .collect();
+            let status = answer.status().as_u16();
+            let body = answer.bytes().await.unwrap().to_vec();
+            seen.push(json!([status, headers, body]));
+        }
+    }
+    json!(seen)
 }
 
 /// Puts ids and times into words that depend on their order alone.

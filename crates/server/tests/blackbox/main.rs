@@ -10,6 +10,7 @@ mod auth;
 mod changes;
 mod chats;
 mod cli;
+mod files;
 mod general;
 mod interference;
 mod membership;
