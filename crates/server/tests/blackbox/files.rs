@@ -3,7 +3,7 @@
 use std::{io::Cursor, path::Path, time::Duration};
 
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
-use reqwest::{Method, Response, StatusCode, header};
+use reqwest::{Method, Response, header};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -23,9 +23,10 @@ pub(crate) fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
         ])
     });
     let picture = DynamicImage::from(stripes);
-    let picture = match format {
-        ImageFormat::Jpeg => DynamicImage::from(picture.to_rgb8()),
-        _ => picture,
+    let picture = if format == ImageFormat::Jpeg {
+        DynamicImage::from(picture.to_rgb8())
+    } else {
+        picture
     };
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();
@@ -473,14 +474,22 @@ async fn somebody_uploads_a_few_files_at_once_and_others_go_on() {
     let team = Team::start().await;
     let ann = team.join("ann", "member").await;
     let ben = team.join("ben", "member").await;
+    let part = vec![b'x'; 600_000];
     let mut running = Vec::new();
     for _ in 0..4 {
-        running.push(raw(&team.url, &ann.token, "Content-Length: 3\r\nConnection: close").await);
+        let mut stream = raw(
+            &team.url,
+            &ann.token,
+            "Content-Length: 600003\r\nConnection: close",
+        )
+        .await;
+        stream.write_all(&part).await.unwrap();
+        running.push(stream);
     }
-    until("all four are counted", || async {
-        upload(&ann, "text/plain", "a", "x").await.0 == StatusCode::TOO_MANY_REQUESTS
-    })
-    .await;
+    let folder = team.dir.path().join("data/files");
+    until("all four are under way", || async { all_in(&folder).len() == 4 }).await;
+    let refused = upload(&ann, "text/plain", "a", "x").await;
+    assert_eq!(code(&refused), (429, "rate_limited"));
     uploaded(&ben, "text/plain", "x").await;
     let mut ids = std::collections::BTreeSet::new();
     for mut stream in running {
