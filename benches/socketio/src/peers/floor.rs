@@ -9,11 +9,14 @@ use anyhow::{Context as _, Result, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{net::TcpStream, runtime::Runtime};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, Utf8Bytes},
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
 };
 
 use crate::{chat::NewMessage, peers::Connection};
+
+/// The size that costs least here. The library's own, 128 KiB, is filled with zeros before each read.
+const READ_BUFFER: usize = 16 * 1024;
 
 /// A WebSocket, past the handshakes of Engine.IO and Socket.IO.
 #[derive(Debug)]
@@ -68,8 +71,9 @@ async fn open(url: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
     let url = url.replacen("http", "ws", 1);
     let (address, query) = url.split_once('?').unwrap_or((&url, ""));
     let address = address.trim_end_matches('/');
-    let (mut socket, _) =
-        connect_async(format!("{address}/socket.io/?EIO=4&transport=websocket&{query}")).await?;
+    let address = format!("{address}/socket.io/?EIO=4&transport=websocket&{query}");
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    let (mut socket, _) = connect_async_with_config(address, Some(config), false).await?;
     let hello = message(&mut socket).await?;
     if !hello.starts_with('0') {
         bail!("not an Engine.IO handshake: {hello}");

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tracing::debug;
 
 use super::{
-    Client, Output,
+    Client, Incoming, Output,
     namespace::{Phase, Recovery},
 };
 use crate::{
@@ -24,56 +24,50 @@ const OTHER_VERSION: &str =
     "the server sent no session id: it seems to speak Socket.IO v2, and this client speaks v3 and later";
 
 impl Client {
-    pub(super) fn namespace_packet(&mut self, now: Now, packet: Packet, out: &mut Vec<Output>) {
+    pub(super) fn packet(&mut self, now: Now, packet: Packet, out: &mut Vec<Output>) -> Option<Incoming> {
         let name = packet.namespace();
         let found = self.namespaces.iter().position(|namespace| {
             namespace.options.namespace == name && !matches!(namespace.phase, Phase::Inactive)
         });
         let Some(place) = found else {
-            return debug!(namespace = name, "a packet for a namespace that is not connected");
+            debug!(namespace = name, "a packet for a namespace that is not connected");
+            return None;
         };
         match packet {
-            Packet::Event { id, arguments, .. } => self.event(place, id, arguments, out),
+            Packet::Event { id, arguments, .. } => return self.event(place, id, arguments),
             Packet::Ack { id, arguments, .. } => self.acknowledged(now, place, id, arguments, out),
             Packet::Connect { data, .. } => self.connected(now, place, &data, out),
             Packet::ConnectError { data, .. } => self.connect_error(now, place, &data, out),
             Packet::Disconnect { .. } => self.disconnected_by_server(now, place, out),
         }
+        None
     }
 
-    fn event(&mut self, place: usize, id: Option<u64>, arguments: Arguments, out: &mut Vec<Output>) {
+    fn event(&mut self, place: usize, id: Option<u64>, arguments: Arguments) -> Option<Incoming> {
         let namespace = &mut self.namespaces[place];
-        match namespace.phase {
+        let connection = match namespace.phase {
+            Phase::Connected => namespace.connection,
+            Phase::Connecting if namespace.deaf => return None,
             // What was missed comes before the reply to CONNECT, and counts for the connection that it makes.
-            Phase::Connecting if namespace.deaf => return,
-            Phase::Connected | Phase::Connecting => {}
+            Phase::Connecting => namespace.connection + 1,
             Phase::Inactive
             | Phase::Waiting
             | Phase::Authorizing { .. }
             | Phase::Leaving { .. }
-            | Phase::Refused { .. } => return,
-        }
+            | Phase::Refused { .. } => return None,
+        };
         // Only events that want no answer carry an offset.
         if let (Some(recovery), None) = (&mut namespace.recovery, id)
             && let Some(offset) = arguments.last_string()
         {
             recovery.offset = Some(offset);
         }
-        let connection = match namespace.phase {
-            Phase::Connected => namespace.connection,
-            Phase::Connecting
-            | Phase::Inactive
-            | Phase::Waiting
-            | Phase::Authorizing { .. }
-            | Phase::Leaving { .. }
-            | Phase::Refused { .. } => namespace.connection + 1,
-        };
-        out.push(Output::Event {
+        Some(Incoming {
             socket: namespace.socket,
             connection,
             id,
             arguments,
-        });
+        })
     }
 
     fn connected(&mut self, now: Now, place: usize, data: &str, out: &mut Vec<Output>) {

@@ -21,18 +21,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
-
 pub(crate) use self::emission::Outcome;
 use self::{backoff::Backoff, connection::Connection, emission::Emission, namespace::Namespace};
 use crate::{
     builder::Reconnection,
-    codec::{
-        decode::Decoder,
-        frame::Frame,
-        packet::{Arguments, Packet},
-    },
+    codec::{decode::Decoder, frame::Frame, packet::Arguments},
     engine::{self, Engine, Farewell},
     event::{ConnectionEvent, DisconnectReason, Transport},
     payload::Encoded,
@@ -172,12 +165,7 @@ pub(crate) enum Output {
         data: Option<Arc<str>>,
         active: bool,
     },
-    Event {
-        socket: u64,
-        connection: u64,
-        id: Option<u64>,
-        arguments: Arguments,
-    },
+    Event(Incoming),
     /// What became of an emit. After the last outcome its token is forgotten.
     Settled {
         token: u64,
@@ -190,6 +178,17 @@ pub(crate) enum Output {
         json: String,
     },
     Connection(ConnectionEvent),
+}
+
+/// An event from the server.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) socket: u64,
+    /// Counts the times that the socket was connected.
+    pub(crate) connection: u64,
+    /// Named in the answer, if the server wants one.
+    pub(crate) id: Option<u64>,
+    pub(crate) arguments: Arguments,
 }
 
 /// The machine.
@@ -269,14 +268,9 @@ impl Client {
     /// Takes what happened, and appends what to do.
     pub(crate) fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         match input {
-            Input::Engine(engine::Input::Tick) => self.tick(now, out),
             Input::Engine(input) => {
-                if let engine::Input::Stalled(stalled) = input {
-                    self.stalled = stalled.then(|| Deadline::after(now, UNHEARD));
-                }
-                if let Some(engine) = self.connection.engine_mut() {
-                    engine.handle(now, input, &mut self.said);
-                }
+                let event = self.receive(now, input, out);
+                out.extend(event.map(Output::Event));
             }
             Input::Socket { socket, options } => self.namespaces.push(Namespace::new(socket, options)),
             Input::Connect { socket } => self.connect(now, socket, out),
@@ -308,6 +302,31 @@ impl Client {
         self.heed_engine(now, out);
     }
 
+    /// As [`handle`](Self::handle) for what happens to the session, but that it gives the event that came instead
+    /// of appending it: most of what happens is that one comes.
+    pub(crate) fn receive(
+        &mut self,
+        now: Now,
+        input: engine::Input,
+        out: &mut Vec<Output>,
+    ) -> Option<Incoming> {
+        let message = if let engine::Input::Tick = input {
+            self.tick(now, out);
+            None
+        } else {
+            if let engine::Input::Stalled(stalled) = input {
+                self.stalled = stalled.then(|| Deadline::after(now, UNHEARD));
+            }
+            let engine = self.connection.engine_mut()?;
+            engine.handle(now, input, &mut self.said)
+        };
+        let event = message.and_then(|message| self.message(now, message, out));
+        if !self.said.is_empty() {
+            self.heed_engine(now, out);
+        }
+        event
+    }
+
     fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
         self.expire(now, out);
         self.give_up_unheard(now, out);
@@ -324,8 +343,6 @@ impl Client {
                     break;
                 }
                 match output {
-                    engine::Output::Text(text) => self.text(now, text, out),
-                    engine::Output::Binary(bytes) => self.binary(now, bytes, out),
                     engine::Output::OpenWebSocket(sid) => out.push(Output::OpenWebSocket(sid)),
                     engine::Output::SendWebSocket(frames) => out.push(Output::SendWebSocket(frames)),
                     engine::Output::DropWebSocket => out.push(Output::DropWebSocket),
@@ -352,28 +369,19 @@ impl Client {
         }
     }
 
-    fn text(&mut self, now: Now, text: Utf8Bytes, out: &mut Vec<Output>) {
-        match self.decoder.text(text) {
-            Ok(packet) => self.packet(now, packet, out),
-            Err(error) => self.parse_error(now, &error.to_string(), out),
+    fn message(&mut self, now: Now, message: engine::Message, out: &mut Vec<Output>) -> Option<Incoming> {
+        let decoded = match message {
+            engine::Message::Text(text) => self.decoder.text(text),
+            engine::Message::Binary(bytes) => self.decoder.binary(bytes),
+        };
+        match decoded {
+            Ok(packet) => self.packet(now, packet?, out),
+            Err(error) => {
+                let reason = DisconnectReason::ParseError(error.to_string().into());
+                self.abandon(now, reason, out);
+                None
+            }
         }
-    }
-
-    fn binary(&mut self, now: Now, bytes: Bytes, out: &mut Vec<Output>) {
-        match self.decoder.binary(bytes) {
-            Ok(packet) => self.packet(now, packet, out),
-            Err(error) => self.parse_error(now, &error.to_string(), out),
-        }
-    }
-
-    fn packet(&mut self, now: Now, packet: Option<Packet>, out: &mut Vec<Output>) {
-        if let Some(packet) = packet {
-            self.namespace_packet(now, packet, out);
-        }
-    }
-
-    fn parse_error(&mut self, now: Now, details: &str, out: &mut Vec<Output>) {
-        self.abandon(now, DisconnectReason::ParseError(details.into()), out);
     }
 
     fn place(&self, socket: u64) -> Option<usize> {

@@ -286,25 +286,15 @@ fn name(text: &str, start: usize, end: usize) -> Result<Name, DecodeError> {
     let bytes = text.as_bytes();
     let (span, meant, after) = match bytes[start] {
         b'"' => {
-            let mut at = start + 1;
-            let mut escaped = false;
-            while bytes[at] != b'"' {
-                if bytes[at] == b'\\' {
-                    escaped = true;
-                    at += 1;
-                }
-                at += 1;
-                if at >= end {
-                    return Err(DecodeError::Payload);
-                }
-            }
-            let after = at + 1;
+            let (close, escaped) = closing_quote(&bytes[start + 1..end]).ok_or(DecodeError::Payload)?;
+            let span = Span::new(start + 1, start + 1 + close);
+            let after = start + close + 2;
             let meant = if escaped {
                 Some(serde_json::from_str(&text[start..after]).map_err(|_| DecodeError::Payload)?)
             } else {
                 None
             };
-            (Span::new(start + 1, at), meant, after)
+            (span, meant, after)
         }
         // The official parser lets a number be a name.
         b'0'..=b'9' | b'-' => {
@@ -327,6 +317,21 @@ fn name(text: &str, start: usize, end: usize) -> Result<Name, DecodeError> {
         _ => return Err(DecodeError::Payload),
     };
     Ok(Name { span, meant, after })
+}
+
+/// Where a string ends, and whether there are escape sequences in it.
+fn closing_quote(string: &[u8]) -> Option<(usize, bool)> {
+    let special = |from: usize| {
+        let rest = string.get(from..)?;
+        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        Some(from + length)
+    };
+    let first = special(0)?;
+    let mut at = first;
+    while string[at] == b'\\' {
+        at = special(at + 2)?;
+    }
+    Some((at, at != first))
 }
 
 /// The length without white space at the end.

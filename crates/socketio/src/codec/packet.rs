@@ -1,7 +1,7 @@
 //! Socket.IO packets.
 
 use bytes::Bytes;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{codec::attachment, error::PayloadError};
@@ -172,12 +172,10 @@ fn first<T: DeserializeOwned>(json: &str) -> Result<T, PayloadError> {
     if json.is_empty() {
         return Ok(serde_json::from_str("null")?);
     }
-    let mut values = serde_json::Deserializer::from_str(json).into_iter::<T>();
-    let Some(value) = values.next() else {
-        return Err(serde_json::Error::custom("an argument is missing").into());
-    };
-    let value = value?;
-    match json.as_bytes().get(values.byte_offset()) {
+    let mut values = serde_json::Deserializer::from_str(json);
+    let value = T::deserialize(&mut values)?;
+    let end = values.into_iter::<IgnoredAny>().byte_offset();
+    match json.as_bytes().get(end) {
         None | Some(b',' | b' ' | b'\t' | b'\r' | b'\n') => Ok(value),
         Some(_) => Err(serde_json::Error::custom("a comma is missing between arguments").into()),
     }

@@ -290,7 +290,10 @@ impl Task {
                 },
             };
             self.count(&input);
-            self.tell(now, Input::Engine(input));
+            if let Some(event) = self.client.receive(now, input, &mut self.output) {
+                self.deliver(event);
+            }
+            self.heed_all();
         }
         true
     }
@@ -317,6 +320,13 @@ impl Task {
     /// Gives the machine an input and does what it says.
     fn tell(&mut self, now: Now, input: Input) {
         self.client.handle(now, input, &mut self.output);
+        self.heed_all();
+    }
+
+    fn heed_all(&mut self) {
+        if self.output.is_empty() {
+            return;
+        }
         let mut output = std::mem::take(&mut self.output);
         for output in output.drain(..) {
             self.heed(output);

@@ -1,32 +1,30 @@
 //! The WebSocket of a session.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use futures_util::{SinkExt, StreamExt};
-use reqwest::Upgraded;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Message,
-        handshake::{client::generate_key, derive_accept_key},
-        protocol::{Role, WebSocketConfig},
-    },
+use tokio_tungstenite::tungstenite::{
+    Message,
+    handshake::{client::generate_key, derive_accept_key},
+    protocol::WebSocketConfig,
 };
 
-use super::http::Http;
+use super::{http::Http, messages::Messages};
 use crate::{codec::frame::Frame, engine::Input};
 
 /// How long a WebSocket that the client closes may take to be written out and answered.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-type Stream = WebSocketStream<Upgraded>;
-type Opening = Pin<Box<dyn Future<Output = Result<Stream, Arc<str>>> + Send>>;
+/// How much is read at once. The buffer lies there for as long as the connection, and is filled with zeros before
+/// each read.
+const READ_BUFFER: usize = 16 * 1024;
+
+type Opening = Pin<Box<dyn Future<Output = Result<Messages, Arc<str>>> + Send>>;
 
 #[derive(Default)]
 pub(crate) enum WebSocket {
@@ -34,7 +32,7 @@ pub(crate) enum WebSocket {
     None,
     Opening(Opening),
     Open {
-        stream: Box<Stream>,
+        messages: Box<Messages>,
         /// Something was given to it and not yet written.
         writing: bool,
     },
@@ -49,11 +47,11 @@ impl WebSocket {
     pub(crate) fn send(&mut self, frames: Vec<Frame>) -> Result<(), Arc<str>> {
         match self {
             Self::None | Self::Opening(_) => Ok(()),
-            Self::Open { stream, writing } => {
+            Self::Open { messages, writing } => {
                 *writing = true;
                 for frame in frames {
-                    stream
-                        .start_send_unpin(message(frame))
+                    messages
+                        .send(message(frame))
                         .map_err(|error| Arc::from(error.to_string()))?;
                 }
                 Ok(())
@@ -65,7 +63,7 @@ impl WebSocket {
     pub(crate) fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<Input> {
         match self {
             Self::None | Self::Opening(_) | Self::Open { writing: false, .. } => Poll::Pending,
-            Self::Open { stream, writing } => match stream.poll_flush_unpin(context) {
+            Self::Open { messages, writing } => match messages.poll_flush(context) {
                 Poll::Ready(Ok(())) => {
                     *writing = false;
                     Poll::Ready(Input::WebSocketWritten)
@@ -85,9 +83,9 @@ impl WebSocket {
         match self {
             Self::None => Poll::Pending,
             Self::Opening(opening) => match opening.as_mut().poll(context) {
-                Poll::Ready(Ok(stream)) => {
+                Poll::Ready(Ok(messages)) => {
                     *self = Self::Open {
-                        stream: Box::new(stream),
+                        messages: Box::new(messages),
                         writing: false,
                     };
                     Poll::Ready(Input::WebSocketOpened)
@@ -98,8 +96,8 @@ impl WebSocket {
                 }
                 Poll::Pending => Poll::Pending,
             },
-            Self::Open { stream, .. } => loop {
-                let input = match stream.poll_next_unpin(context) {
+            Self::Open { messages, .. } => loop {
+                let input = match messages.poll_next(context) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Some(Ok(Message::Text(text)))) => {
                         return Poll::Ready(Input::WebSocketFrame(Frame::Text(text)));
@@ -126,23 +124,23 @@ impl WebSocket {
 
     /// Writes what is left and closes it in an orderly way, in the background.
     pub(crate) fn farewell(self, frames: Vec<Frame>) {
-        let Self::Open { mut stream, .. } = self else {
+        let Self::Open { mut messages, .. } = self else {
             return;
         };
         tokio::spawn(tokio::time::timeout(CLOSE_TIMEOUT, async move {
             for frame in frames {
-                if stream.feed(message(frame)).await.is_err() {
+                if messages.send(message(frame)).is_err() {
                     return;
                 }
             }
-            if SinkExt::close(&mut stream).await.is_ok() {
-                while let Some(Ok(_)) = stream.next().await {}
+            if poll_fn(|context| messages.poll_close(context)).await.is_ok() {
+                while let Some(Ok(_)) = poll_fn(|context| messages.poll_next(context)).await {}
             }
         }));
     }
 }
 
-async fn open(http: Arc<Http>, sid: Option<Arc<str>>, max_packet: usize) -> Result<Stream, Arc<str>> {
+async fn open(http: Arc<Http>, sid: Option<Arc<str>>, max_packet: usize) -> Result<Messages, Arc<str>> {
     let key = generate_key();
     let response = http.upgrade(sid, &key).await?;
     // RFC 6455, section 4.1: the server proves that it understood.
@@ -155,9 +153,10 @@ async fn open(http: Arc<Http>, sid: Option<Arc<str>>, max_packet: usize) -> Resu
         .await
         .map_err(|error| Arc::from(error.to_string()))?;
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(max_packet))
         .max_frame_size(Some(max_packet));
-    Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await)
+    Ok(Messages::new(upgraded, config))
 }
 
 fn message(frame: Frame) -> Message {

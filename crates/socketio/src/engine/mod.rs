@@ -15,7 +15,7 @@ use self::{carrier::Carrier, outbox::Outbox, upgrade::Upgrade};
 pub use self::{
     input::Input,
     outbox::Outgoing,
-    output::{Farewell, Output},
+    output::{Farewell, Message, Output},
 };
 use crate::{
     codec::{
@@ -168,16 +168,16 @@ impl Engine {
         Some(wake)
     }
 
-    /// Takes what happened, and appends what to do.
-    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+    /// Takes what happened, appends what to do, and gives the message that came, if one did.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) -> Option<Message> {
         match input {
             Input::WebSocketFrame(frame) => match frame::decode(frame) {
-                Ok(packet) => self.packet(now, packet, Transport::WebSocket, out),
+                Ok(packet) => return self.packet(now, packet, Transport::WebSocket, out),
                 Err(error) if self.is_probing() => self.probe_failed(&error.to_string(), out),
                 Err(error) => self.fail(now, DisconnectReason::ParseError(error.to_string().into()), out),
             },
             Input::Polled(text) => match frame::decode_polled(text) {
-                Ok(packet) => self.packet(now, packet, Transport::Polling, out),
+                Ok(packet) => return self.packet(now, packet, Transport::Polling, out),
                 Err(error) => self.fail(now, DisconnectReason::ParseError(error.to_string().into()), out),
             },
             Input::WebSocketOpened => self.websocket_opened(out),
@@ -194,9 +194,10 @@ impl Engine {
             Input::Stalled(stalled) => self.stalled(now, stalled),
             Input::Tick => self.tick(now, out),
         }
+        None
     }
 
-    fn packet(&mut self, now: Now, packet: Packet, via: Transport, out: &mut Vec<Output>) {
+    fn packet(&mut self, now: Now, packet: Packet, via: Transport, out: &mut Vec<Output>) -> Option<Message> {
         match &mut self.state {
             State::Closed => {}
             State::Opening { place, .. } => match packet {
@@ -218,11 +219,12 @@ impl Engine {
             },
             State::Open(session) => {
                 if via == Transport::WebSocket && session.carrier.transport() == Transport::Polling {
-                    return self.probed(packet, out);
+                    self.probed(packet, out);
+                    return None;
                 }
                 match packet {
-                    Packet::Text(text) => out.push(Output::Text(text)),
-                    Packet::Binary(bytes) => out.push(Output::Binary(bytes)),
+                    Packet::Text(text) => return Some(Message::Text(text)),
+                    Packet::Binary(bytes) => return Some(Message::Binary(bytes)),
                     Packet::Ping => {
                         session.silence = Deadline::after(now, session.handshake.silence());
                         out.push(Output::Pinged);
@@ -243,6 +245,7 @@ impl Engine {
                 }
             }
         }
+        None
     }
 
     fn opened(&mut self, now: Now, handshake: Handshake, via: Transport, out: &mut Vec<Output>) {

@@ -10,6 +10,15 @@ use crate::{
     event::{DisconnectReason, Transport},
 };
 
+/// What the session brings for the layer above.
+#[derive(Debug)]
+pub enum Message {
+    /// The type's byte is in front.
+    Text(Utf8Bytes),
+    /// As it is.
+    Binary(Bytes),
+}
+
 /// What the engine says.
 #[derive(Debug)]
 pub enum Output {
@@ -37,10 +46,6 @@ pub enum Output {
         /// What it was opened over.
         transport: Transport,
     },
-    /// A text message for the layer above, the type's byte in front.
-    Text(Utf8Bytes),
-    /// A binary message for the layer above.
-    Binary(Bytes),
     /// The server's heartbeat came, and was answered.
     Pinged,
     /// The packet with this token is written.

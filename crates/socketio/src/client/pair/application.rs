@@ -11,7 +11,7 @@ use super::{
     server::{Arrival, Server},
 };
 use crate::{
-    client::{Emit, Input, NamespaceOptions, Outcome, Output},
+    client::{Emit, Incoming, Input, NamespaceOptions, Outcome, Output},
     event::DisconnectReason,
     payload::Encoded,
 };
@@ -273,12 +273,12 @@ impl Application {
                     self.plan(later, Act::Tell(Input::Connect { socket }));
                 }
             }
-            Output::Event {
+            Output::Event(Incoming {
                 socket,
                 connection,
                 id,
                 arguments,
-            } => {
+            }) => {
                 let number: Vec<serde_json::Value> = arguments.all().expect("the server's JSON");
                 let number = number[0].as_u64().expect("a number");
                 let mine = &mut self.sockets[socket as usize];

@@ -6,7 +6,7 @@ use tracing::debug;
 use super::Task;
 use crate::{
     ack::{Reply, Responder},
-    client::{Input, Outcome, Output},
+    client::{Incoming, Input, Outcome, Output},
     delivery::DeliveryStatus,
     driver::websocket::WebSocket,
     engine,
@@ -16,25 +16,28 @@ use crate::{
 };
 
 impl Task {
-    pub(super) fn heed(&mut self, output: Output) {
-        match output {
-            Output::Event {
+    pub(super) fn deliver(&mut self, event: Incoming) {
+        let Incoming {
+            socket,
+            connection,
+            id,
+            arguments,
+        } = event;
+        let responder = id.map(|id| {
+            Box::new(Responder {
+                shared: self.shared.clone(),
                 socket,
                 connection,
                 id,
-                arguments,
-            } => {
-                let responder = id.map(|id| {
-                    Box::new(Responder {
-                        shared: self.shared.clone(),
-                        socket,
-                        connection,
-                        id,
-                    })
-                });
-                self.outlets
-                    .say(socket, SocketEvent::Event(Event { arguments, responder }));
-            }
+            })
+        });
+        self.outlets
+            .say(socket, SocketEvent::Event(Event { arguments, responder }));
+    }
+
+    pub(super) fn heed(&mut self, output: Output) {
+        match output {
+            Output::Event(event) => self.deliver(event),
             Output::OpenWebSocket(sid) => {
                 self.begun = true;
                 self.websocket = WebSocket::open(self.http.clone(), sid, self.max_packet);
