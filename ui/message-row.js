@@ -92,7 +92,7 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, pe
   part(element, "audience").hidden = item.audience === null;
   setText(part(element, "audience-text"), audienceText(item));
   showText(part(element, "text"), bodyText(item), people);
-  part(element, "edited").hidden = !item.edited || item.deleted;
+  part(element, "edited").hidden = item.editedAt === null || item.deleted;
   const time = part(element, "time");
   setText(time, clockTime(item.at));
   setAttribute(time, "datetime", item.at);
@@ -107,7 +107,7 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, pe
  */
 export function bodyText(item) {
   if (item.deleted) return t("message.deleted");
-  if (item.system !== null && item.text === "") return systemText(item.system, item.sender.name);
+  if (item.system !== null && item.text === "") return systemText(item.system.event, item.sender.name);
   return item.text;
 }
 
@@ -130,7 +130,7 @@ function labelOf(item) {
   const sender = item.own ? t("message.ownSender", { name: item.sender.name }) : item.sender.name;
   const details = [
     item.audience ? audienceText(item) : "",
-    item.edited && !item.deleted ? t("message.edited") : "",
+    item.editedAt !== null && !item.deleted ? t("message.edited") : "",
     clockTime(item.at),
     item.state ? t(`message.${item.state.state}`) : "",
   ];

@@ -13,6 +13,20 @@ export interface Person {
     id: string;
     name: string;
     username: string;
+    /** The id of a file. */
+    avatar: string | null;
+}
+
+export interface Presence {
+    status: "online" | "away" | "offline";
+    lastSeen?: Timestamp;
+}
+
+/** A member of the open chat. */
+export interface Member extends Person {
+    /** On the server. */
+    role: string;
+    presence: Presence | null;
 }
 
 export type Kept = { state: "inKeyring" } | { state: "undecided"; failure: Failure } | { state: "thisRunOnly" };
@@ -27,7 +41,9 @@ export type Session =
           serverName: string | null;
           features: string[];
           messageBytes: number;
+          fileBytes: number | null;
           kept: Kept;
+          mayStartChats: boolean;
       };
 
 export type ConnectionState = "signedOut" | "connecting" | "connected" | "reconnecting" | "offline";
@@ -37,6 +53,8 @@ export interface Connection {
     transport: "webSocket" | "polling" | null;
     retryAt: Timestamp | null;
     failure: Failure | null;
+    /** How many events have been caught up with so far, while that goes on. */
+    catchingUp: number | null;
 }
 
 export type SendState =
@@ -56,7 +74,12 @@ export interface ChatRow {
     kind: ChatKind;
     name: string;
     unread: number;
+    /** Whether an unread message names the person. */
+    mentioned: boolean;
     muted: boolean;
+    pinned: boolean;
+    presence: Presence | null;
+    avatar: string | null;
     at: Timestamp;
     preview: Preview | null;
     draft: string | null;
@@ -68,7 +91,11 @@ export interface OpenChat {
     kind: ChatKind;
     name: string;
     topic: string | null;
-    members: Person[];
+    members: Member[];
+    muted: boolean;
+    pinned: boolean;
+    myRole: ChatRole | null;
+    may: MayInChat;
     draft: string;
     typing: string[];
     isLoading: boolean;
@@ -76,6 +103,66 @@ export interface OpenChat {
     hasOlder: boolean;
     hasNewer: boolean;
     firstUnread: string | null;
+    /** An item to be brought into sight, once for each number. */
+    jumpedTo: { key: string; number: number } | null;
+}
+
+export type ChatRole = "member" | "moderator" | "owner";
+
+/** What the person may do in a chat; what the server does not have is false. */
+export interface MayInChat {
+    prefer: boolean;
+    describe: boolean;
+    addMembers: boolean;
+    removeMembers: boolean;
+    setRoles: boolean;
+    leave: boolean;
+    delete: boolean;
+    restrict: boolean;
+}
+
+/** What the person may do with a message; what the server does not have is false. */
+export interface MayWithMessage {
+    edit: boolean;
+    delete: boolean;
+    react: boolean;
+    reply: boolean;
+    pin: boolean;
+}
+
+export interface SystemEvent {
+    /** `joined`, `left`, `renamed`, … */
+    event: string;
+    by: string | null;
+    about: string | null;
+}
+
+/** The message that another one replies to. */
+export interface Quote {
+    /** For `jumpTo`; absent while the server has not got the message. */
+    id: string | null;
+    /** Absent where the message is not known here. */
+    senderName: string | null;
+    excerpt: string;
+    deleted: boolean;
+}
+
+export interface Reaction {
+    emoji: string;
+    count: number;
+    mine: boolean;
+    /** Who, without oneself. */
+    names: string[];
+}
+
+export interface Attachment {
+    id: string;
+    name: string;
+    mimeType: string;
+    size: number;
+    width: number | null;
+    height: number | null;
+    blurhash: string | null;
 }
 
 export interface TimelineItem {
@@ -87,9 +174,19 @@ export interface TimelineItem {
     at: Timestamp;
     state: SendState | null;
     audience: string[] | null;
-    edited: boolean;
+    editedAt: Timestamp | null;
     deleted: boolean;
-    system: string | null;
+    system: SystemEvent | null;
+    replyTo: Quote | null;
+    reactions: Reaction[];
+    pinned: boolean;
+    mentionsMe: boolean;
+    attachments: Attachment[];
+    /** Whether a change of it has not reached the server. */
+    changing: boolean;
+    /** An edit that the server would not take; `retry` and `deleteUnsent` take its key. */
+    failedEdit: { key: string; text: string; failure: Failure } | null;
+    may: MayWithMessage;
 }
 
 export interface PeopleSearch {
@@ -163,9 +260,30 @@ export type Intent =
     | { type: "signOut" }
     | { type: "openChat"; chatId: string }
     | { type: "closeChat" }
-    | { type: "send"; chatId: string; text: string }
+    | {
+          type: "send";
+          chatId: string;
+          text: string;
+          /** The key of an item. */
+          replyTo?: string | null;
+          visibleTo?: string[];
+          visibleToRoles?: string[];
+      }
     | { type: "retry"; key: string }
     | { type: "deleteUnsent"; key: string }
+    | { type: "edit"; key: string; text: string }
+    | { type: "delete"; key: string }
+    | { type: "react"; key: string; emoji: string; add: boolean }
+    | { type: "pinMessage"; key: string; pinned: boolean }
+    | { type: "jumpTo"; chatId: string; messageId: string }
+    | { type: "muteChat"; chatId: string; muted: boolean }
+    | { type: "pinChat"; chatId: string; pinned: boolean }
+    | { type: "describeChat"; chatId: string; name?: string | null; topic?: string | null }
+    | { type: "addMember"; chatId: string; userId: string }
+    | { type: "removeMember"; chatId: string; userId: string }
+    | { type: "setRole"; chatId: string; userId: string; role: ChatRole }
+    | { type: "leaveChat"; chatId: string }
+    | { type: "deleteChat"; chatId: string }
     | { type: "loadOlder" }
     | { type: "loadNewer" }
     | { type: "jumpToNewest" }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use khaya_wire::{ChatId, ChatKind, UserId};
+use khaya_wire::{ChatId, ChatKind, MessageId, UserId, model::ChatRole};
 use serde::Deserialize;
 
 /// One wish. On the page's side an object whose `type` is the variant's name in camel case.
@@ -34,11 +34,58 @@ pub enum Intent {
     /// Show no chat.
     CloseChat,
     /// Send a message. Answered `Ok` once the message is safe on disk; until then the page keeps the text.
-    Send { chat_id: ChatId, text: String },
-    /// Send a failed message again.
+    Send {
+        chat_id: ChatId,
+        text: String,
+        /// The key of the item that this replies to; it may be one that is not sent yet.
+        #[serde(default)]
+        reply_to: Option<String>,
+        /// With `visible_to_roles`: for whom it is. Both empty: for everyone in the chat.
+        #[serde(default)]
+        visible_to: Vec<UserId>,
+        #[serde(default)]
+        visible_to_roles: Vec<String>,
+    },
+    /// Send a failed message, or a failed edit, again.
     Retry { key: String },
-    /// Forget a message that was not sent.
+    /// Forget a message, or an edit, that the server would not take.
     DeleteUnsent { key: String },
+    /// Change the text of an item of the timeline. One that failed to be sent is sent with the new text.
+    Edit { key: String, text: String },
+    /// Delete an item of the timeline for everyone.
+    Delete { key: String },
+    /// React to an item of the timeline, or take the reaction back.
+    React { key: String, emoji: String, add: bool },
+    /// Pin an item of the timeline in its chat, or take it off.
+    PinMessage { key: String, pinned: bool },
+    /// Show the messages around this one.
+    JumpTo { chat_id: ChatId, message_id: MessageId },
+    /// No notices of this chat, or notices again; it counts on the badge only with them.
+    MuteChat { chat_id: ChatId, muted: bool },
+    /// Keep a chat at the top of the list, or no more.
+    PinChat { chat_id: ChatId, pinned: bool },
+    /// Give a group another name or topic; what is absent stays, an empty topic is none.
+    DescribeChat {
+        chat_id: ChatId,
+        #[serde(default)]
+        name: Option<String>,
+        #[serde(default)]
+        topic: Option<String>,
+    },
+    /// Add somebody to a group. People come from [`crate::View::people`] and from chats.
+    AddMember { chat_id: ChatId, user_id: UserId },
+    /// Take somebody out of a group.
+    RemoveMember { chat_id: ChatId, user_id: UserId },
+    /// Give a member of a group another role in it.
+    SetRole {
+        chat_id: ChatId,
+        user_id: UserId,
+        role: ChatRole,
+    },
+    /// Leave a group.
+    LeaveChat { chat_id: ChatId },
+    /// Delete a group for everyone.
+    DeleteChat { chat_id: ChatId },
     /// Show messages before those that are shown.
     LoadOlder,
     /// Show messages after those that are shown, where the window does not reach the newest.

@@ -13,6 +13,7 @@ pub mod actor;
 pub mod api;
 pub mod intent;
 pub mod machine;
+pub mod mention;
 pub mod shell;
 pub mod store;
 pub mod view;

@@ -10,7 +10,10 @@ mod diff;
 
 use std::sync::Arc;
 
-use khaya_wire::{ChatId, ChatKind, MessageId, Timestamp, UserId};
+use khaya_wire::{
+    ChatId, ChatKind, FileId, MessageId, Timestamp, UserId,
+    model::{ChatRole, Presence},
+};
 use serde::Serialize;
 
 pub use diff::{apply, diff};
@@ -21,7 +24,7 @@ pub use diff::{apply, diff};
 pub struct View {
     pub session: Session,
     pub connection: Connection,
-    /// Latest activity first.
+    /// Pinned first, then latest activity first.
     pub chats: Vec<Arc<ChatRow>>,
     /// Whether the list of chats is being fetched and there is none yet.
     pub chats_loading: bool,
@@ -58,7 +61,11 @@ pub enum Session {
         features: Vec<String>,
         /// In UTF-8 bytes of a message's text.
         message_bytes: u64,
+        /// The largest file that the server takes, in bytes.
+        file_bytes: Option<u64>,
         kept: Kept,
+        /// Whether this person may start chats here.
+        may_start_chats: bool,
     },
 }
 
@@ -96,6 +103,8 @@ pub struct Connection {
     pub retry_at: Option<Timestamp>,
     /// Why there is none, or why the last fetch failed.
     pub failure: Option<Failure>,
+    /// How many events have been caught up with so far, while that goes on.
+    pub catching_up: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -126,6 +135,19 @@ pub struct Person {
     pub id: UserId,
     pub name: String,
     pub username: String,
+    pub avatar: Option<FileId>,
+}
+
+/// A member of the open chat.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    #[serde(flatten)]
+    pub person: Person,
+    /// On the server: `admin`, `member`, `guest`, or what the team calls it.
+    pub role: String,
+    /// Unknown on level Base, and while there is no connection.
+    pub presence: Option<Presence>,
 }
 
 /// One row of the list of chats. Its key is `id`.
@@ -137,7 +159,15 @@ pub struct ChatRow {
     /// Of a direct chat: the other person's name.
     pub name: String,
     pub unread: u64,
+    /// Whether an unread message names the person.
+    pub mentioned: bool,
     pub muted: bool,
+    /// Pinned chats stand before the others.
+    pub pinned: bool,
+    /// Of a direct chat: whether the other person is there.
+    pub presence: Option<Presence>,
+    /// The other person's picture, in a direct chat.
+    pub avatar: Option<FileId>,
     /// When the latest activity was.
     pub at: Timestamp,
     /// The newest message, shortened.
@@ -167,7 +197,12 @@ pub struct OpenChat {
     pub kind: ChatKind,
     pub name: String,
     pub topic: Option<String>,
-    pub members: Vec<Person>,
+    pub members: Vec<Member>,
+    pub muted: bool,
+    pub pinned: bool,
+    /// In a group of a server that says so.
+    pub my_role: Option<ChatRole>,
+    pub may: MayInChat,
     /// What was typed here and not sent, as it was saved last.
     pub draft: String,
     /// Names of those who are typing, without oneself.
@@ -181,6 +216,16 @@ pub struct OpenChat {
     pub has_newer: bool,
     /// The key of the first item that was unread when the chat was opened.
     pub first_unread: Option<String>,
+    /// What [`crate::Intent::JumpTo`] led to last.
+    pub jumped_to: Option<Jump>,
+}
+
+/// An item to be brought into sight, once for each number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Jump {
+    pub key: String,
+    pub number: u64,
 }
 
 /// One message of the timeline.
@@ -199,10 +244,114 @@ pub struct TimelineItem {
     pub state: Option<SendState>,
     /// Present when some members only can see the message: the names of people and roles who can.
     pub audience: Option<Vec<String>>,
-    pub edited: bool,
+    pub edited_at: Option<Timestamp>,
     pub deleted: bool,
-    /// Of a message that tells of something and was written by nobody: `joined`, `left`, `renamed`, …
-    pub system: Option<String>,
+    /// Of a message that tells of something and was written by nobody.
+    pub system: Option<SystemEvent>,
+    /// What this replies to.
+    pub reply_to: Option<Quote>,
+    /// In the order in which they were first given.
+    pub reactions: Vec<Reaction>,
+    pub pinned: bool,
+    /// Whether it names the person.
+    pub mentions_me: bool,
+    pub attachments: Vec<Attachment>,
+    /// Whether a change of it has not reached the server.
+    pub changing: bool,
+    /// An edit that the server would not take.
+    pub failed_edit: Option<FailedEdit>,
+    pub may: MayWithMessage,
+}
+
+/// What a system message tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemEvent {
+    /// `joined`, `left`, `renamed`, and what later versions add.
+    pub event: String,
+    /// The name of who did it.
+    pub by: Option<String>,
+    /// To whom, by name, or what.
+    pub about: Option<String>,
+}
+
+/// The message that another one replies to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quote {
+    /// For [`crate::Intent::JumpTo`]; absent while the server has not got the message.
+    pub id: Option<MessageId>,
+    /// Absent where the message is not known here.
+    pub sender_name: Option<String>,
+    /// Its beginning, on one line.
+    pub excerpt: String,
+    pub deleted: bool,
+}
+
+/// One emoji under a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reaction {
+    pub emoji: String,
+    pub count: usize,
+    /// Whether oneself is among them.
+    pub mine: bool,
+    /// Who, without oneself.
+    pub names: Vec<String>,
+}
+
+/// A file of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attachment {
+    pub id: FileId,
+    pub name: String,
+    pub mime_type: String,
+    /// In bytes.
+    pub size: u64,
+    /// In pixels.
+    pub width: Option<u32>,
+    /// In pixels.
+    pub height: Option<u32>,
+    pub blurhash: Option<String>,
+}
+
+/// An edit that the server would not take: its text is not lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedEdit {
+    /// For [`crate::Intent::Retry`] and [`crate::Intent::DeleteUnsent`].
+    pub key: String,
+    pub text: Arc<str>,
+    pub failure: Failure,
+}
+
+/// What the person may do with a message. What the server does not have is `false`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MayWithMessage {
+    pub edit: bool,
+    pub delete: bool,
+    pub react: bool,
+    pub reply: bool,
+    pub pin: bool,
+}
+
+/// What the person may do in a chat. What the server does not have is `false`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MayInChat {
+    /// Mute it, and pin it in the list.
+    pub prefer: bool,
+    /// Change name and topic.
+    pub describe: bool,
+    pub add_members: bool,
+    pub remove_members: bool,
+    pub set_roles: bool,
+    pub leave: bool,
+    pub delete: bool,
+    /// Send a message to some members only.
+    pub restrict: bool,
 }
 
 /// How far one's own message has come.

@@ -7,10 +7,11 @@
     reason = "a test that is surprised fails"
 )]
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 use khaya_chat::store::{
-    self, Answer, ChatFacts, Edge, Op, OutboxEntry, Place, Profile, Put, SignedIn, Store, StoreError, Window,
+    self, Answer, ChatFacts, Edge, Op, OutboxEntry, Outgoing, Place, Profile, Put, SignedIn, Store,
+    StoreError, Window, Work,
 };
 use khaya_wire::{Chat, ChatId, ChatKind, ClientId, Message, MessageId, Timestamp, User, UserId};
 
@@ -70,6 +71,7 @@ fn facts(unread: u64, last: Option<Message>) -> ChatFacts {
             reads: None,
             seq: None,
         },
+        is_overtaken: false,
         counts: true,
     }
 }
@@ -117,6 +119,8 @@ fn put(store: &mut Store, messages: Vec<Message>, place: Place) -> Put {
         chat: chat_id(),
         messages,
         place,
+        seq: None,
+        overtaken: HashSet::new(),
     };
     match store.run(op).unwrap() {
         Answer::Put(put) => put,
@@ -168,7 +172,7 @@ fn entry(number: u8) -> OutboxEntry {
     OutboxEntry {
         client_id: ClientId::new(format!("client-{number}")).unwrap(),
         chat: chat_id(),
-        text: format!("unsent {number}").into(),
+        work: Work::Message(Outgoing::of_text(format!("unsent {number}"))),
         at: Timestamp::from_millis(7),
         after: None,
         parked: None,
@@ -316,7 +320,7 @@ fn a_message_takes_its_outbox_entry_with_it() {
     let left: Vec<_> = load(&mut store)
         .outbox
         .into_iter()
-        .map(|entry| entry.text)
+        .filter_map(|entry| Some(entry.message()?.text.clone()))
         .collect();
     assert_eq!(left, ["unsent 2".into()]);
     // Another message turns out to be the one: the first loses the name, for no two may have it.
@@ -397,6 +401,7 @@ fn a_retried_message_goes_behind_the_others() {
     store
         .run(Op::Unpark {
             client_id: entry(1).client_id,
+            work: entry(1).work,
         })
         .unwrap();
     store.run(Op::Enqueue(entry(4))).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, ChatKind, ClientId, FileId, MessageId, Timestamp, User, UserId};
+use crate::{ChatId, ChatKind, ClientId, FileId, MessageId, Timestamp, User, UserId, model::ChatRole};
 
 /// `POST /auth/login`
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,62 @@ pub struct CreateChat {
 #[serde(rename_all = "camelCase")]
 pub struct MarkRead {
     pub message_id: MessageId,
+}
+
+/// `PATCH /chat/{chatId}/messages/{messageId}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditMessage {
+    pub content: Arc<str>,
+}
+
+/// `PUT /chat/{chatId}/preferences`: what is absent stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preferences {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<bool>,
+}
+
+/// `PATCH /chat/{chatId}`: what is absent stays as it is; an empty topic is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeChat {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+}
+
+/// `PUT /chat/{chatId}/members/{userId}`: adds somebody, or gives a member another role.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PutMember {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<ChatRole>,
+}
+
+/// What `GET /sync` answers. `D` is what an event carries, unread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Synced<D> {
+    #[serde(default = "Vec::new")]
+    pub events: Vec<Missed<D>>,
+    /// The place after these events.
+    pub next: String,
+    #[serde(default)]
+    pub has_more: bool,
+}
+
+/// An event that a socket may not have got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Missed<D> {
+    /// Its name ([`crate::event::name`]).
+    pub event: String,
+    pub data: D,
 }
 
 /// What `GET /auth/me` answers.

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, time::Duration};
 
-use khaya_wire::{Code, Problem, rest};
+use khaya_wire::{ChatId, Code, MessageId, Problem, UserId, rest};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -75,6 +75,48 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
         Request::Send { chat, message } => {
             ask(Method::POST, &format!("{}/messages", rest::chat_path(chat))).json(message)
         }
+        Request::Edit {
+            chat,
+            message,
+            content,
+        } => ask(Method::PATCH, &message_path(chat, message)).json(&rest::EditMessage {
+            content: content.clone(),
+        }),
+        Request::Delete { chat, message } => ask(Method::DELETE, &message_path(chat, message)),
+        Request::React {
+            chat,
+            message,
+            emoji,
+            add,
+        } => {
+            // The address encodes what is not ASCII, and an emoji has no slash.
+            let path = format!("{}/reactions/{emoji}", message_path(chat, message));
+            ask(put_or_delete(*add), &path)
+        }
+        Request::Pin {
+            chat,
+            message,
+            pinned,
+        } => ask(
+            put_or_delete(*pinned),
+            &format!("{}/pin", message_path(chat, message)),
+        ),
+        Request::Prefer { chat, preferences } => {
+            ask(Method::PUT, &format!("{}/preferences", rest::chat_path(chat))).json(preferences)
+        }
+        Request::ChangeChat { chat, change } => ask(Method::PATCH, &rest::chat_path(chat)).json(change),
+        Request::DeleteChat { chat } => ask(Method::DELETE, &rest::chat_path(chat)),
+        Request::PutMember { chat, user, role } => {
+            ask(Method::PUT, &member_path(chat, user)).json(&rest::PutMember { role: *role })
+        }
+        Request::RemoveMember { chat, user } => ask(Method::DELETE, &member_path(chat, user)),
+        Request::Sync { since } => {
+            let request = ask(Method::GET, "/sync").query(&[("limit", PAGE.to_string())]);
+            match since {
+                Some(since) => request.query(&[("since", since)]),
+                None => request,
+            }
+        }
         Request::MarkRead { chat, message } => ask(Method::PUT, &format!("{}/read", rest::chat_path(chat)))
             .json(&rest::MarkRead {
                 message_id: message.clone(),
@@ -82,6 +124,18 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
         Request::CreateChat(chat) => ask(Method::POST, "/chat").json(chat),
         Request::FindPeople { query } => ask(Method::GET, "/users").query(&[("query", query)]),
     }
+}
+
+fn message_path(chat: &ChatId, message: &MessageId) -> String {
+    format!("{}/messages/{message}", rest::chat_path(chat))
+}
+
+fn member_path(chat: &ChatId, user: &UserId) -> String {
+    format!("{}/members/{user}", rest::chat_path(chat))
+}
+
+fn put_or_delete(put: bool) -> Method {
+    if put { Method::PUT } else { Method::DELETE }
 }
 
 async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, ApiError> {
@@ -108,13 +162,23 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
         Request::Login(_) => Response::SignedIn(Box::new(json(body)?)),
         Request::Refresh(_) => Response::Refreshed(json(body)?),
         Request::Chats { .. } => Response::Chats(json(body)?),
-        Request::Chat { .. } | Request::Join { .. } | Request::CreateChat(_) => {
-            Response::Chat(Box::new(json(body)?))
-        }
+        Request::Chat { .. }
+        | Request::Join { .. }
+        | Request::CreateChat(_)
+        | Request::ChangeChat { .. }
+        | Request::PutMember { .. } => Response::Chat(Box::new(json(body)?)),
         Request::Messages { .. } => Response::Messages(json(body)?),
-        Request::Send { .. } => Response::Sent(Box::new(json(body)?)),
+        Request::Send { .. } | Request::Edit { .. } => Response::Sent(Box::new(json(body)?)),
+        Request::Sync { .. } => Response::Synced(json(body)?),
         Request::FindPeople { .. } => Response::People(json(body)?),
-        Request::Logout | Request::MarkRead { .. } => Response::Done,
+        Request::Logout
+        | Request::Delete { .. }
+        | Request::React { .. }
+        | Request::Pin { .. }
+        | Request::MarkRead { .. }
+        | Request::Prefer { .. }
+        | Request::DeleteChat { .. }
+        | Request::RemoveMember { .. } => Response::Done,
     })
 }
 

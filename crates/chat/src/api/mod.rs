@@ -9,7 +9,11 @@ mod address;
 mod error;
 mod http;
 
-use khaya_wire::{Chat, ChatId, Message, MessageId, Page, User, discovery::Discovery, rest};
+use std::sync::Arc;
+
+use khaya_wire::{
+    Chat, ChatId, Message, MessageId, Page, User, UserId, discovery::Discovery, model::ChatRole, rest,
+};
 
 pub use address::{InvalidAddress, Server};
 pub use error::ApiError;
@@ -53,9 +57,53 @@ pub enum Request {
         chat: ChatId,
         message: rest::SendMessage,
     },
+    Edit {
+        chat: ChatId,
+        message: MessageId,
+        content: Arc<str>,
+    },
+    Delete {
+        chat: ChatId,
+        message: MessageId,
+    },
+    React {
+        chat: ChatId,
+        message: MessageId,
+        emoji: String,
+        add: bool,
+    },
+    Pin {
+        chat: ChatId,
+        message: MessageId,
+        pinned: bool,
+    },
     MarkRead {
         chat: ChatId,
         message: MessageId,
+    },
+    Prefer {
+        chat: ChatId,
+        preferences: rest::Preferences,
+    },
+    ChangeChat {
+        chat: ChatId,
+        change: rest::ChangeChat,
+    },
+    DeleteChat {
+        chat: ChatId,
+    },
+    PutMember {
+        chat: ChatId,
+        user: UserId,
+        role: Option<ChatRole>,
+    },
+    RemoveMember {
+        chat: ChatId,
+        user: UserId,
+    },
+    /// What was missed since this place; without one, only where the place of now is.
+    Sync {
+        since: Option<String>,
     },
     CreateChat(rest::CreateChat),
     FindPeople {
@@ -75,7 +123,17 @@ impl Request {
             | Self::Join { .. }
             | Self::Messages { .. }
             | Self::Send { .. }
+            | Self::Edit { .. }
+            | Self::Delete { .. }
+            | Self::React { .. }
+            | Self::Pin { .. }
             | Self::MarkRead { .. }
+            | Self::Prefer { .. }
+            | Self::ChangeChat { .. }
+            | Self::DeleteChat { .. }
+            | Self::PutMember { .. }
+            | Self::RemoveMember { .. }
+            | Self::Sync { .. }
             | Self::CreateChat(_)
             | Self::FindPeople { .. } => true,
         }
@@ -100,7 +158,9 @@ pub enum Response {
     Chats(Page<Chat>),
     Chat(Box<Chat>),
     Messages(Page<Message>),
+    /// A message as the server has it now.
     Sent(Box<Message>),
+    Synced(rest::Synced<serde_json::Value>),
     People(Page<User>),
     Done,
 }

@@ -2,7 +2,11 @@
 
 use khaya_wire::{ChatId, ClientId, MessageId};
 
-use super::{Chat, Output, session::Session, timeline::Why};
+use super::{
+    Chat, Output,
+    session::Session,
+    timeline::{Around, Why},
+};
 use crate::{
     api::{ApiError, Call, Request, Response},
     store::Position,
@@ -54,6 +58,17 @@ pub(super) enum Purpose {
     Send {
         client_id: ClientId,
     },
+    Change {
+        client_id: ClientId,
+    },
+    /// What was missed; `known` are the chats that were stored then.
+    Sync {
+        known: Vec<ChatId>,
+    },
+    /// A page beside a message that is to be shown.
+    Around {
+        step: Around,
+    },
     MarkRead {
         chat: ChatId,
         position: Position,
@@ -80,6 +95,9 @@ impl Purpose {
             Self::Backfill { .. } => "backfill",
             Self::Look { .. } => "look",
             Self::Send { .. } => "send",
+            Self::Change { .. } => "change",
+            Self::Sync { .. } => "sync",
+            Self::Around { .. } => "around",
             Self::MarkRead { .. } => "mark read",
             Self::CreateChat { .. } => "create chat",
             Self::FindPeople { .. } => "find people",
@@ -109,7 +127,7 @@ impl Chat {
                 return;
             }
         }
-        self.conclude(pending.purpose, result);
+        self.conclude(pending.purpose, token, result);
     }
 
     /// Forgets all calls. Their answers will mean nothing.
@@ -128,7 +146,7 @@ impl Chat {
 
     /// Ends a call that waits for a token which will not come for now.
     pub(super) fn give_up(&mut self, pending: Pending, error: ApiError) {
-        self.conclude(pending.purpose, Err(error));
+        self.conclude(pending.purpose, 0, Err(error));
     }
 
     fn ask(&mut self, request: Request, purpose: Purpose, is_second: bool) {
@@ -139,7 +157,7 @@ impl Chat {
         };
         let (token, generation) = match (request.needs_token(), access) {
             (true, Some((token, generation))) => (Some(token), generation),
-            (true, None) => return self.conclude(purpose, Err(ApiError::Unreachable)),
+            (true, None) => return self.conclude(purpose, 0, Err(ApiError::Unreachable)),
             (false, _) => (None, 0),
         };
         let number = self.token();
@@ -179,23 +197,27 @@ impl Chat {
         }
     }
 
-    fn conclude(&mut self, purpose: Purpose, result: Result<Response, ApiError>) {
+    /// `asked` is the call that this answers.
+    fn conclude(&mut self, purpose: Purpose, asked: u64, result: Result<Response, ApiError>) {
         match purpose {
             Purpose::DiscoverToSignIn => self.take_discovery_to_sign_in(result),
             Purpose::Rediscover => self.take_discovery(result),
             Purpose::Login => self.take_login(result),
             Purpose::Refresh => self.take_refreshed(result),
-            Purpose::List => self.take_list(result),
+            Purpose::List => self.take_list(asked, result),
             Purpose::Join { chat } => self.take_joined(&chat, result),
             Purpose::IsThere { chat } => self.take_whether_there(chat, result),
-            Purpose::Page { chat, why } => self.take_page(chat, why, result),
+            Purpose::Page { chat, why } => self.take_page(chat, why, asked, result),
             Purpose::Backfill {
                 chat,
                 before,
                 pages_left,
-            } => self.take_backfill(chat, before, pages_left, result),
-            Purpose::Look { client_id } => self.take_look(client_id, result),
-            Purpose::Send { client_id } => self.take_sent(client_id, result),
+            } => self.take_backfill(chat, before, pages_left, asked, result),
+            Purpose::Look { client_id } => self.take_look(client_id, asked, result),
+            Purpose::Send { client_id } => self.take_sent(client_id, asked, result),
+            Purpose::Change { client_id } => self.take_changed(&client_id, asked, result),
+            Purpose::Sync { known } => self.take_synced(known, result),
+            Purpose::Around { step } => self.take_around(step, asked, result),
             Purpose::MarkRead { chat, position } => self.take_read_marked(chat, position, &result),
             Purpose::CreateChat { intent } => self.take_created_chat(intent, result),
             Purpose::FindPeople { query } => self.take_found_people(&query, result),

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use khaya_wire::{Chat as WireChat, ChatId, ChatKind, Code, User, UserId, discovery::Feature, rest};
+use khaya_wire::{
+    Chat as WireChat, ChatId, ChatKind, Code, User, UserId, discovery::Feature, model::Presence, rest,
+};
 
 use super::{Chat, Output, calls::Purpose, stored::Then};
 use crate::{
@@ -17,6 +19,10 @@ use crate::{
 /// Without events for all chats, the list is asked for this often (contract, "Socket.IO"); with them too, so that
 /// a lost one comes to light.
 const FETCH_EVERY: Duration = Duration::from_secs(30);
+
+/// Where the server tells what was missed, that is asked for instead, and the list for what has no number: read
+/// markers and who is there.
+const FETCH_EVERY_WITH_SYNC: Duration = Duration::from_secs(120);
 
 /// After a fetch that failed, or that was overtaken by events.
 const FETCH_AGAIN: Duration = Duration::from_secs(3);
@@ -32,6 +38,8 @@ pub(super) struct Chats {
     pub(super) rows: HashMap<ChatId, Row>,
     /// Everyone who is or was seen in a chat.
     pub(super) people: HashMap<UserId, User>,
+    /// Of those of whom the server has told since the connection came up.
+    pub(super) presence: HashMap<UserId, Presence>,
     fetch: Option<Fetch>,
     /// When to fetch next.
     fetch_at: Option<Duration>,
@@ -71,6 +79,27 @@ impl Chats {
     pub(super) fn nothing_is_live(&mut self) {
         for row in self.rows.values_mut() {
             row.is_live = false;
+        }
+    }
+
+    pub(super) fn everything_is_live(&mut self) {
+        for row in self.rows.values_mut() {
+            row.is_live = true;
+        }
+    }
+
+    pub(super) fn is_not_live(&mut self, chat: &ChatId) {
+        if let Some(row) = self.rows.get_mut(chat) {
+            row.is_live = false;
+        }
+    }
+
+    /// What an answer of the server says of who is there.
+    fn learn_presence(&mut self, chat: &WireChat) {
+        for member in &chat.members {
+            if let Some(presence) = &member.presence {
+                self.presence.insert(member.id.clone(), presence.clone());
+            }
         }
     }
 
@@ -115,6 +144,10 @@ impl Chat {
             self.chats.put(chat);
         }
         self.outbox.load(profile.outbox);
+        self.sync = super::sync::Sync::new(profile.cursor);
+        if let Some(chat) = profile.open_chat {
+            self.open_chat(&chat);
+        }
     }
 
     pub(super) fn fetch_soon(&mut self) {
@@ -132,7 +165,7 @@ impl Chat {
     }
 
     pub(super) fn fetch_due(&self) -> Option<Duration> {
-        if self.chats.fetch.is_some() || !self.can_ask() {
+        if self.chats.fetch.is_some() || !self.can_ask() || self.needs_cursor() {
             return None;
         }
         self.chats.fetch_at
@@ -143,7 +176,12 @@ impl Chat {
             return;
         }
         self.chats.fetched_at = Some(self.now.monotonic);
-        self.chats.fetch_at = Some(self.now.monotonic + FETCH_EVERY);
+        let every = if self.can_sync() {
+            FETCH_EVERY_WITH_SYNC
+        } else {
+            FETCH_EVERY
+        };
+        self.chats.fetch_at = Some(self.now.monotonic + every);
         self.chats.fetch = Some(Fetch {
             listed: HashSet::new(),
             pages: 0,
@@ -156,16 +194,23 @@ impl Chat {
         self.tell_all_read();
     }
 
-    pub(super) fn take_list(&mut self, result: Result<Response, ApiError>) {
-        let everywhere = self.server_has(Feature::Everywhere) && self.connection.is_up();
+    pub(super) fn take_list(&mut self, asked: u64, result: Result<Response, ApiError>) {
+        // Where the server tells what was missed, that says what follows.
+        let everywhere = self.server_has(Feature::Everywhere) && !self.can_sync() && self.connection.is_up();
         let incarnation = self.connection.incarnation();
-        let Some(fetch) = &mut self.chats.fetch else {
+        if self.chats.fetch.is_none() {
             return;
-        };
+        }
         let page = match result {
             Ok(Response::Chats(page)) => page,
             Ok(_) => return self.list_failed(&ApiError::NotKhaya),
             Err(error) => return self.list_failed(&error),
+        };
+        for chat in &page.items {
+            self.chats.learn_presence(chat);
+        }
+        let Some(fetch) = &mut self.chats.fetch else {
+            return;
         };
         let known = fetch.listed.len();
         fetch.listed.extend(page.items.iter().map(|chat| chat.id.clone()));
@@ -179,6 +224,7 @@ impl Chat {
             .into_iter()
             .map(|chat| ChatFacts {
                 counts: !fetch.overtaken.contains(&chat.id),
+                is_overtaken: self.overtaken.is_chat(&chat.id, asked),
                 chat,
             })
             .collect();
@@ -226,6 +272,7 @@ impl Chat {
             if stored.unread == 0 && before.is_some_and(|before| before > 0) {
                 self.withdraw(&id);
             }
+            self.compare_number(&stored);
             self.chats.put(stored);
             if everywhere && let Some(row) = self.chats.rows.get_mut(&id) {
                 row.is_live = true;
@@ -239,7 +286,12 @@ impl Chat {
 
     /// Stores what the server said about one chat.
     pub(super) fn put_chat(&mut self, chat: WireChat, open: bool) {
-        let facts = ChatFacts { chat, counts: false };
+        self.chats.learn_presence(&chat);
+        let facts = ChatFacts {
+            chat,
+            counts: false,
+            is_overtaken: false,
+        };
         self.store(
             Op::PutChats {
                 chats: vec![facts],
@@ -404,7 +456,7 @@ impl Chat {
         self.chats.fetch_at = Some(self.now.monotonic + wait.min(FETCH_EVERY));
     }
 
-    fn withdraw(&mut self, chat: &ChatId) {
+    pub(super) fn withdraw(&mut self, chat: &ChatId) {
         self.out.push(Output::Shell(ShellRequest::Withdraw {
             chat_id: chat.clone(),
         }));

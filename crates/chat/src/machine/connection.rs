@@ -90,6 +90,7 @@ impl Connection {
             transport,
             retry_at: self.retry_at,
             failure: self.failure.clone(),
+            catching_up: None,
         }
     }
 }
@@ -139,6 +140,7 @@ impl Chat {
             self.out.push(Output::Socket(SocketCommand::Retry));
         }
         self.outbox.stop_waiting();
+        self.sync_soon();
         self.fetch_soon();
     }
 
@@ -155,6 +157,7 @@ impl Chat {
         };
         self.discover();
         self.enter_open_chat();
+        self.sync_soon();
         self.fetch_soon();
         self.outbox.stop_waiting();
     }
@@ -170,6 +173,7 @@ impl Chat {
         self.connection.retry_at = None;
         self.connection.incarnation += 1;
         self.chats.nothing_is_live();
+        self.chats.presence.clear();
         self.typing.forget_others();
     }
 

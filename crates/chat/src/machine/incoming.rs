@@ -1,32 +1,19 @@
 //! Events of the server.
 
+use std::collections::HashSet;
+
 use khaya_wire::{
-    Chat as WireChat, Message, Timestamp,
     event::{self, name},
+    model::Presence,
 };
 use serde::de::DeserializeOwned;
 
-use super::{Chat, stored::Then};
-use crate::store::{Edge, Op, Place, Put};
+use super::{Chat, stored::Then, timeline::Why};
+use crate::store::{Edge, Op, Place, Put, Told};
 
 impl Chat {
     pub(super) fn take_event(&mut self, name: &str, data: serde_json::Value) {
         match name {
-            name::NEW_MESSAGE => {
-                if let Some(event) = parse::<event::MessageEvent>(name, data) {
-                    self.take_new_message(event);
-                }
-            }
-            name::MESSAGE_UPDATED => {
-                if let Some(event) = parse::<event::MessageEvent>(name, data) {
-                    self.take_edit(event.message);
-                }
-            }
-            name::MESSAGE_DELETED => {
-                if let Some(event) = parse::<event::MessageDeleted>(name, data) {
-                    self.take_deletion(&event);
-                }
-            }
             name::USER_TYPING => {
                 if let Some(event) = parse::<event::Typing>(name, data) {
                     self.take_typing(event);
@@ -44,29 +31,87 @@ impl Chat {
                     );
                 }
             }
-            name::CHAT_UPDATED => {
-                if let Some(event) = parse::<event::ChatUpdated>(name, data) {
-                    self.take_chat(event.chat);
-                }
-            }
-            name::CHAT_REMOVED => {
-                if let Some(event) = parse::<event::ChatRemoved>(name, data) {
-                    let chat = event.chat_id;
-                    self.store(Op::RemoveChat { chat: chat.clone() }, Then::Removed { chat });
+            name::PRESENCE => {
+                if let Some(event) = parse::<event::PresenceChanged>(name, data) {
+                    let event::PresenceChanged {
+                        user_id,
+                        status,
+                        last_seen,
+                    } = event;
+                    self.chats
+                        .presence
+                        .insert(user_id, Presence { status, last_seen });
                 }
             }
             name::SESSION_REVOKED => self.end_revoked_session(),
-            _ => tracing::trace!(name, "an event that is not known"),
+            _ => {
+                if let Some(told) = understand(name, data) {
+                    self.take_told(told);
+                }
+            }
+        }
+    }
+
+    /// Something is told that is going to be stored: what was asked for before it is older.
+    pub(super) fn tell(&mut self, told: &Told) {
+        let newest = self.next_token;
+        match told {
+            Told::New(event) | Told::Updated(event) => self.overtaken.message(&event.message.id, newest),
+            Told::Deleted(event) => self.overtaken.message(&event.message_id, newest),
+            Told::Chat(event) => self.overtaken.chat(&event.chat.id, newest),
+            Told::Removed(event) => self.overtaken.chat(&event.chat_id, newest),
+        }
+    }
+
+    fn take_told(&mut self, told: Told) {
+        self.tell(&told);
+        match told {
+            Told::New(event) => {
+                self.observe(&event.chat_id, event.number);
+                self.take_new_message(event);
+            }
+            Told::Updated(event) => {
+                self.observe(&event.chat_id, event.number);
+                let op = Op::Edit {
+                    seq: event.number.map(|number| number.seq),
+                    message: event.message,
+                };
+                self.store(op, Then::Page { why: Why::Edited });
+            }
+            Told::Deleted(event) => {
+                self.observe(&event.chat_id, event.number);
+                let op = Op::Bury {
+                    chat: event.chat_id,
+                    message: event.message_id,
+                    seq: event.number.map(|number| number.seq),
+                    at: self.now.wall,
+                };
+                self.store(op, Then::Page { why: Why::Edited });
+            }
+            Told::Chat(event) => {
+                self.observe(&event.chat.id, event.number);
+                let is_new = self.chats.get(&event.chat.id).is_none();
+                self.put_chat(event.chat, false);
+                if is_new {
+                    // Its count and its last message come with the list.
+                    self.fetch_soon();
+                }
+            }
+            Told::Removed(event) => {
+                self.observe(&event.chat_id, event.number);
+                let chat = event.chat_id;
+                self.store(Op::RemoveChat { chat: chat.clone() }, Then::Removed { chat });
+            }
         }
     }
 
     /// A message came in by itself.
     fn take_new_message(&mut self, event: event::MessageEvent) {
-        let event::MessageEvent { chat_id, message, .. } = event;
-        if message.chat_id != chat_id {
-            tracing::warn!(chat = %chat_id, "a message of another chat than its event's");
-            return;
-        }
+        let event::MessageEvent {
+            chat_id,
+            message,
+            number,
+        } = event;
         self.typing.others_typed(
             chat_id.clone(),
             message.sender_id.clone(),
@@ -90,6 +135,8 @@ impl Chat {
                 chat: chat_id,
                 messages: vec![message],
                 place,
+                seq: number.map(|number| number.seq),
+                overtaken: HashSet::new(),
             },
             Then::Live,
         );
@@ -114,40 +161,7 @@ impl Chat {
             if put.newest.is_some() {
                 row.stored.newest.clone_from(&put.newest);
             }
-        }
-    }
-
-    fn take_edit(&mut self, message: Message) {
-        self.store(
-            Op::Edit {
-                chat: message.chat_id.clone(),
-                message,
-            },
-            Then::Page {
-                why: super::timeline::Why::Edited,
-            },
-        );
-    }
-
-    fn take_deletion(&mut self, event: &event::MessageDeleted) {
-        let known = self.timeline.as_ref().and_then(|timeline| {
-            timeline
-                .messages
-                .iter()
-                .find(|message| message.id == event.message_id)
-                .cloned()
-        });
-        let newest = || {
-            self.chats
-                .get(&event.chat_id)
-                .and_then(|chat| chat.newest.clone())
-                .filter(|newest| newest.id == event.message_id)
-        };
-        if let Some(message) = known.or_else(newest) {
-            self.take_edit(tombstone(&message, self.now.wall));
-        } else {
-            // A message that is not in memory: its chat's next page has the tombstone.
-            self.fetch_soon();
+            row.stored.mentioned.clone_from(&put.mentioned);
         }
     }
 
@@ -159,25 +173,6 @@ impl Chat {
         self.typing
             .others_typed(event.chat_id, event.user_id, is_typing, self.now.monotonic);
     }
-
-    fn take_chat(&mut self, chat: WireChat) {
-        let is_new = self.chats.get(&chat.id).is_none();
-        self.put_chat(chat, false);
-        if is_new {
-            // Its count and its last message come with the list.
-            self.fetch_soon();
-        }
-    }
-}
-
-fn tombstone(message: &Message, now: Timestamp) -> Message {
-    Message {
-        content: "".into(),
-        deleted_at: message.deleted_at.or(Some(now)),
-        attachments: None,
-        reactions: None,
-        ..message.clone()
-    }
 }
 
 /// Whether a window that ends here has more before it.
@@ -186,6 +181,29 @@ pub(super) fn has_more(edge: Edge) -> bool {
         Edge::Stored | Edge::Gap => true,
         Edge::End => false,
     }
+}
+
+/// An event that tells of something to be stored; `None` for others, and for what cannot be read.
+pub(super) fn understand(name: &str, data: serde_json::Value) -> Option<Told> {
+    match name {
+        name::NEW_MESSAGE => parse(name, data).filter(is_of_its_chat).map(Told::New),
+        name::MESSAGE_UPDATED => parse(name, data).filter(is_of_its_chat).map(Told::Updated),
+        name::MESSAGE_DELETED => parse(name, data).map(Told::Deleted),
+        name::CHAT_UPDATED => parse(name, data).map(Told::Chat),
+        name::CHAT_REMOVED => parse(name, data).map(Told::Removed),
+        _ => {
+            tracing::trace!(name, "an event that is not known");
+            None
+        }
+    }
+}
+
+fn is_of_its_chat(event: &event::MessageEvent) -> bool {
+    let is_of_its_chat = event.message.chat_id == event.chat_id;
+    if !is_of_its_chat {
+        tracing::warn!(chat = %event.chat_id, "a message of another chat than its event's");
+    }
+    is_of_its_chat
 }
 
 fn parse<T: DeserializeOwned>(name: &str, data: serde_json::Value) -> Option<T> {

@@ -1,12 +1,17 @@
 //! What a person wants, and whether it can be taken.
 
-use khaya_wire::ChatId;
+use khaya_wire::{ChatId, discovery::Feature};
 
-use super::{Chat, outbox::unknown_item, stored::Then};
+use super::{
+    Chat,
+    outbox::{Written, unknown_item},
+    stored::Then,
+    timeline::Direction,
+};
 use crate::{
     Intent,
     api::Request,
-    store::Op,
+    store::{Change, Op},
     view::{Failure, PeopleSearch},
 };
 
@@ -34,12 +39,78 @@ impl Chat {
                 }
                 self.open_chat(&chat_id);
             }
-            Intent::CloseChat => self.close_chat(),
-            Intent::Send { chat_id, text } => return self.send(id, chat_id, &text),
+            Intent::CloseChat => {
+                self.close_chat();
+                self.keep_open_chat();
+            }
+            Intent::Send {
+                chat_id,
+                text,
+                reply_to,
+                visible_to,
+                visible_to_roles,
+            } => {
+                let written = Written {
+                    text,
+                    reply_to,
+                    visible_to,
+                    visible_to_roles,
+                };
+                return self.send(id, chat_id, written);
+            }
             Intent::Retry { key } => return self.retry(id, client_id_in(&key)),
             Intent::DeleteUnsent { key } => return self.delete_unsent(id, client_id_in(&key)),
-            Intent::LoadOlder => self.load_older(),
-            Intent::LoadNewer => self.load_newer(),
+            Intent::Edit { key, text } => return self.edit(id, &key, &text),
+            Intent::Delete { key } => {
+                return self.change_message(id, &key, Feature::Edits, |target| Change::Delete { target });
+            }
+            Intent::React { key, emoji, add } => return self.react(id, &key, emoji, add),
+            Intent::PinMessage { key, pinned } => {
+                let change = |target| Change::Pin { target, pinned };
+                return self.change_message(id, &key, Feature::Pins, change);
+            }
+            Intent::JumpTo { chat_id, message_id } => {
+                if self.chats.get(&chat_id).is_none() {
+                    return self.answer(id, Err(no_such_chat()));
+                }
+                self.jump_to(&chat_id, message_id);
+            }
+            Intent::MuteChat { chat_id, muted } => {
+                return self.prefer(id, chat_id, Some(muted), None);
+            }
+            Intent::PinChat { chat_id, pinned } => {
+                return self.prefer(id, chat_id, None, Some(pinned));
+            }
+            Intent::DescribeChat { chat_id, name, topic } => {
+                let name = name.map(|name| name.trim().to_owned());
+                if name.as_ref().is_some_and(String::is_empty) {
+                    let failure = Failure::new("invalid_request", "A group has a name.");
+                    return self.answer(id, Err(failure));
+                }
+                let topic = topic.map(|topic| topic.trim().to_owned());
+                return self.change(id, chat_id, Feature::Chats, Change::Describe { name, topic });
+            }
+            Intent::AddMember { chat_id, user_id } => return self.add_member(id, chat_id, &user_id),
+            Intent::RemoveMember { chat_id, user_id } => {
+                let change = Change::RemoveMember { user: user_id };
+                return self.change(id, chat_id, Feature::Chats, change);
+            }
+            Intent::SetRole {
+                chat_id,
+                user_id,
+                role,
+            } => {
+                let change = Change::SetRole { user: user_id, role };
+                return self.change(id, chat_id, Feature::Chats, change);
+            }
+            Intent::LeaveChat { chat_id } => {
+                return self.change(id, chat_id, Feature::Chats, Change::Leave);
+            }
+            Intent::DeleteChat { chat_id } => {
+                return self.change(id, chat_id, Feature::Chats, Change::DeleteChat);
+            }
+            Intent::LoadOlder => self.load(Direction::Older),
+            Intent::LoadNewer => self.load(Direction::Newer),
             Intent::JumpToNewest => self.jump_to_newest(),
             Intent::Seen { chat_id, key } => return self.seen(id, chat_id, &key),
             Intent::Typing { chat_id, active } => self.typed(&chat_id, active),
@@ -56,6 +127,10 @@ impl Chat {
             Intent::Dismiss { alert_id } => self.alerts.retain(|alert| alert.id != alert_id),
         }
         self.answer(id, Ok(()));
+    }
+
+    fn prefer(&mut self, intent: u64, chat: ChatId, muted: Option<bool>, pinned: Option<bool>) {
+        self.change(intent, chat, Feature::Chats, Change::Prefer { muted, pinned });
     }
 
     fn focus(&mut self, focused: bool) {
@@ -141,10 +216,10 @@ impl Chat {
 }
 
 /// The client id in the key of an item that was not sent.
-fn client_id_in(key: &str) -> &str {
+pub(super) fn client_id_in(key: &str) -> &str {
     key.strip_prefix(super::show::OWN_KEY).unwrap_or_default()
 }
 
-fn no_such_chat() -> Failure {
+pub(super) fn no_such_chat() -> Failure {
     Failure::new("not_found", "This chat is not there any more.")
 }

@@ -7,6 +7,7 @@
 //! Never does: read a clock, touch a socket, a file or a thread. See [`Chat::handle`].
 
 mod calls;
+mod changes;
 mod chats;
 mod connection;
 mod farewell;
@@ -15,10 +16,12 @@ mod intents;
 mod io;
 mod notices;
 mod outbox;
+mod overtaken;
 mod random;
 mod session;
 mod show;
 mod stored;
+mod sync;
 mod timeline;
 mod typing;
 
@@ -53,6 +56,8 @@ pub struct Chat {
     chats: chats::Chats,
     timeline: Option<timeline::Timeline>,
     outbox: outbox::Outbox,
+    sync: sync::Sync,
+    overtaken: overtaken::Overtaken,
     typing: typing::Typing,
     people: Option<PeopleSearch>,
     alerts: Vec<Alert>,
@@ -81,6 +86,8 @@ impl Chat {
             chats: chats::Chats::default(),
             timeline: None,
             outbox: outbox::Outbox::default(),
+            sync: sync::Sync::default(),
+            overtaken: overtaken::Overtaken::default(),
             typing: typing::Typing::default(),
             people: None,
             alerts: Vec::new(),
@@ -101,6 +108,7 @@ impl Chat {
             Input::Secrets(answer) => self.take_secrets_answer(answer),
         }
         self.do_what_is_due();
+        self.overtaken.forget(self.calls.keys().min().copied());
         self.ask_to_be_woken();
         std::mem::take(&mut self.out)
     }
@@ -117,6 +125,7 @@ impl Chat {
 
     fn do_what_is_due(&mut self) {
         self.refresh_if_due();
+        self.sync_if_due();
         self.fetch_if_due();
         self.end_typing_that_is_due();
         self.send_what_can_be_sent();
@@ -126,6 +135,7 @@ impl Chat {
         let next = [
             self.refresh_due(),
             self.fetch_due(),
+            self.sync_due(),
             self.typing.due(),
             self.outbox_due(),
         ]

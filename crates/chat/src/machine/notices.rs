@@ -32,13 +32,23 @@ impl Chat {
         }
     }
 
+    /// Messages of a chat were missed and have come now, of which this is the newest.
+    pub(super) fn notify_of_missed(&mut self, newest: &Message, count: u64) {
+        if let Some(chat) = self.chats.get(&newest.chat_id).filter(|chat| chat.unread > 0) {
+            let notice = self.notice(chat, newest, count.min(chat.unread));
+            self.out.extend(notice);
+        }
+    }
+
     fn notice(&self, chat: &StoredChat, message: &Message, count: u64) -> Option<Output> {
         let is_own = self.my_id().is_none_or(|me| me == message.sender_id);
         let is_read = chat
             .marker
             .as_ref()
             .is_some_and(|marker| *marker >= (message.created_at, message.id.clone()));
-        let is_muted = chat.chat.muted.unwrap_or(false);
+        let is_muted = self
+            .chat_as_changed(&chat.chat)
+            .is_none_or(|chat| chat.muted.unwrap_or(false));
         let is_told = message.system.is_some() || message.deleted_at.is_some();
         if self.is_focused || is_own || is_read || is_muted || is_told {
             return None;

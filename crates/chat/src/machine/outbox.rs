@@ -8,19 +8,25 @@
 
 mod flight;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use khaya_wire::{ChatId, ClientId, Message, MessageId};
+use khaya_wire::{ChatId, ClientId, Message, MessageId, UserId, discovery::Feature};
 
 use super::{Chat, stored::Then};
 use crate::{
-    store::{Op, OutboxEntry},
-    view::Failure,
+    store::{Change, Op, OutboxEntry, Outgoing, Target, Work},
+    view::{FailedEdit, Failure},
 };
+
+/// A message as the person has written it.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) text: String,
+    /// The key of the item that it replies to.
+    pub(super) reply_to: Option<String>,
+    pub(super) visible_to: Vec<UserId>,
+    pub(super) visible_to_roles: Vec<String>,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -38,7 +44,7 @@ struct Entry {
 
 /// The sending of one chat's messages.
 #[derive(Debug, Default)]
-struct Lane {
+pub(super) struct Lane {
     flight: Option<Flight>,
     failures: u32,
     /// No further try before this time.
@@ -47,7 +53,7 @@ struct Lane {
 
 /// A message on its way.
 #[derive(Debug)]
-struct Flight {
+pub(super) struct Flight {
     entry: OutboxEntry,
     /// The message that came in by itself and was taken for this one.
     taken: Option<MessageId>,
@@ -67,10 +73,36 @@ impl Outbox {
     }
 
     /// The messages of a chat that the server does not have, in the order of sending.
-    pub(super) fn of_chat<'a>(
+    pub(super) fn messages_of<'a>(
         &'a self,
         chat: &'a ChatId,
-    ) -> impl DoubleEndedIterator<Item = &'a OutboxEntry> {
+    ) -> impl DoubleEndedIterator<Item = (&'a OutboxEntry, &'a Outgoing)> {
+        self.of_chat(chat)
+            .filter_map(|entry| Some((entry, entry.message()?)))
+    }
+
+    /// The changes of a chat and its messages that the server has neither taken nor refused, in their order.
+    pub(super) fn changes_of<'a>(&'a self, chat: &'a ChatId) -> impl Iterator<Item = &'a Change> {
+        self.of_chat(chat)
+            .filter(|entry| entry.parked.is_none())
+            .filter_map(OutboxEntry::change)
+    }
+
+    /// The edit of a message that the server would not take.
+    pub(super) fn failed_edit(&self, message: &Message) -> Option<FailedEdit> {
+        self.of_chat(&message.chat_id).find_map(|entry| {
+            let (failure, Change::Edit { target, text }) = (entry.parked.as_ref()?, entry.change()?) else {
+                return None;
+            };
+            (*target == Target::Sent(message.id.clone())).then(|| FailedEdit {
+                key: format!("{}{}", super::show::OWN_KEY, entry.client_id),
+                text: text.clone(),
+                failure: failure.clone(),
+            })
+        })
+    }
+
+    fn of_chat<'a>(&'a self, chat: &'a ChatId) -> impl DoubleEndedIterator<Item = &'a OutboxEntry> {
         self.entries
             .iter()
             .map(|entry| &entry.entry)
@@ -94,25 +126,34 @@ impl Outbox {
 
     /// Lets go of what the store has as messages of the server.
     pub(super) fn confirm<'a>(&mut self, messages: impl IntoIterator<Item = &'a Arc<Message>>) {
-        let confirmed: HashSet<_> = messages
+        let confirmed: HashMap<_, _> = messages
             .into_iter()
-            .filter_map(|message| message.client_id.as_ref())
+            .filter_map(|message| Some((message.client_id.as_ref()?, &message.id)))
             .collect();
-        if !confirmed.is_empty() {
-            self.entries
-                .retain(|entry| !confirmed.contains(&entry.entry.client_id));
+        if confirmed.is_empty() {
+            return;
+        }
+        self.entries
+            .retain(|entry| !confirmed.contains_key(&entry.entry.client_id));
+        for Entry { entry, .. } in &mut self.entries {
+            if let Some(sent_as) = entry.waits_for().cloned()
+                && let Some(id) = confirmed.get(&sent_as)
+            {
+                entry.work.resolve(&sent_as, id);
+            }
         }
     }
 
-    fn remove(&mut self, client_id: &ClientId) -> Option<Entry> {
+    /// Takes an entry out.
+    pub(super) fn remove(&mut self, client_id: &ClientId) -> Option<OutboxEntry> {
         let at = self
             .entries
             .iter()
             .position(|entry| entry.entry.client_id == *client_id)?;
-        Some(self.entries.remove(at))
+        Some(self.entries.remove(at).entry)
     }
 
-    fn lane_of(&mut self, client_id: &ClientId) -> Option<&mut Lane> {
+    pub(super) fn lane_of(&mut self, client_id: &ClientId) -> Option<&mut Lane> {
         self.lanes.values_mut().find(|lane| {
             lane.flight
                 .as_ref()
@@ -121,29 +162,28 @@ impl Outbox {
     }
 }
 
+impl Lane {
+    /// What was on its way has arrived.
+    pub(super) fn succeeded(&mut self) -> Option<MessageId> {
+        self.failures = 0;
+        self.flight.take().and_then(|flight| flight.taken)
+    }
+}
+
 impl Chat {
     /// Takes a message to be sent. It is shown when it is on disk.
-    pub(super) fn send(&mut self, intent: u64, chat: ChatId, text: &str) {
-        let text = text.trim();
-        let limit = self
-            .signed_in()
-            .map_or(0, super::session::SignedIn::message_bytes);
+    pub(super) fn send(&mut self, intent: u64, chat: ChatId, message: Written) {
         let refusal = match self.chats.get(&chat) {
-            None => Some(Failure::new("not_found", "This chat is not there any more.")),
-            Some(_) if text.is_empty() => Some(Failure::new("message_empty", "There is nothing to send.")),
-            Some(_) if text.len() as u64 > limit => Some(Failure::new(
-                "message_too_long",
-                format!(
-                    "The message is too long: it has {} bytes, and the server takes {limit}. Shorten it or send it \
-                     in parts.",
-                    text.len()
-                ),
-            )),
-            Some(_) => None,
+            None => Some(super::intents::no_such_chat()),
+            Some(_) => self.refusal_of_text(message.text.trim()),
         };
         if let Some(failure) = refusal {
             return self.answer(intent, Err(failure));
         }
+        let message = match self.outgoing(&chat, message) {
+            Ok(message) => message,
+            Err(failure) => return self.answer(intent, Err(failure)),
+        };
         self.stop_typing();
         let entry = OutboxEntry {
             client_id: self.random.client_id(),
@@ -152,9 +192,9 @@ impl Chat {
                 .get(&chat)
                 .and_then(|chat| chat.newest.as_ref().map(|newest| newest.id.clone())),
             chat,
-            text: text.into(),
             at: self.now.wall,
             parked: None,
+            work: Work::Message(message),
         };
         self.store(
             Op::Enqueue(entry.clone()),
@@ -167,11 +207,16 @@ impl Chat {
 
     pub(super) fn enqueued(&mut self, intent: u64, entry: OutboxEntry) {
         tracing::trace!(chat = %entry.chat, client_id = %entry.client_id, "queued");
-        if let Some(row) = self.chats.rows.get_mut(&entry.chat) {
-            row.stored.draft.clear();
-        }
-        if self.is_open(&entry.chat) {
-            self.jump_to_newest();
+        match &entry.work {
+            Work::Message(_) => {
+                if let Some(row) = self.chats.rows.get_mut(&entry.chat) {
+                    row.stored.draft.clear();
+                }
+                if self.is_open(&entry.chat) {
+                    self.jump_to_newest();
+                }
+            }
+            Work::Change(change) => self.change_is_queued(&entry.chat, change),
         }
         self.outbox.entries.push(Entry {
             entry,
@@ -182,23 +227,30 @@ impl Chat {
 
     pub(super) fn retry(&mut self, intent: u64, client_id: &str) {
         match self.outbox.get(client_id).filter(|entry| entry.parked.is_some()) {
-            Some(entry) => {
-                let client_id = entry.client_id.clone();
-                self.store(
-                    Op::Unpark {
-                        client_id: client_id.clone(),
-                    },
-                    Then::Unpark { intent, client_id },
-                );
-            }
+            Some(entry) => self.unpark(intent, entry.clone()),
             None => self.answer(intent, Err(unknown_item())),
         }
     }
 
-    pub(super) fn unparked(&mut self, intent: u64, client_id: &ClientId) {
-        if let Some(mut entry) = self.outbox.remove(client_id) {
-            entry.entry.parked = None;
-            self.outbox.entries.push(entry);
+    /// Sends what failed once more, as it is now.
+    pub(super) fn unpark(&mut self, intent: u64, entry: OutboxEntry) {
+        let op = Op::Unpark {
+            client_id: entry.client_id.clone(),
+            work: entry.work.clone(),
+        };
+        let entry = Box::new(entry);
+        self.store(op, Then::Unpark { intent, entry });
+    }
+
+    pub(super) fn unparked(&mut self, intent: u64, entry: OutboxEntry) {
+        if self.outbox.remove(&entry.client_id).is_some() {
+            self.outbox.entries.push(Entry {
+                entry: OutboxEntry {
+                    parked: None,
+                    ..entry
+                },
+                is_unknown: false,
+            });
         }
         self.answer(intent, Ok(()));
     }
@@ -221,7 +273,90 @@ impl Chat {
 
     pub(super) fn discarded(&mut self, intent: u64, client_id: &ClientId) {
         self.outbox.remove(client_id);
+        // As on disk: changes of it go with it, and a reply to it goes on as a message of its own.
+        self.outbox.entries.retain_mut(|Entry { entry, .. }| {
+            if entry.waits_for() != Some(client_id) {
+                return true;
+            }
+            match &mut entry.work {
+                Work::Message(message) => {
+                    message.reply_to = None;
+                    true
+                }
+                Work::Change(_) => false,
+            }
+        });
         self.answer(intent, Ok(()));
+    }
+
+    /// Why a text cannot be sent.
+    pub(super) fn refusal_of_text(&self, text: &str) -> Option<Failure> {
+        let limit = self
+            .signed_in()
+            .map_or(0, super::session::SignedIn::message_bytes);
+        if text.is_empty() {
+            return Some(Failure::new("message_empty", "There is nothing to send."));
+        }
+        (text.len() as u64 > limit).then(|| {
+            Failure::new(
+                "message_too_long",
+                format!(
+                    "The message is too long: it has {} bytes, and the server takes {limit}. Shorten it or send it \
+                     in parts.",
+                    text.len()
+                ),
+            )
+        })
+    }
+
+    fn outgoing(&self, chat: &ChatId, written: Written) -> Result<Outgoing, Failure> {
+        let mut message = Outgoing {
+            visible_to: written.visible_to,
+            visible_to_roles: written.visible_to_roles,
+            ..Outgoing::of_text(written.text.trim())
+        };
+        let Some(key) = written.reply_to else {
+            return Ok(message);
+        };
+        if !self.server_has(Feature::Replies) {
+            return Err(super::changes::not_supported());
+        }
+        let (place, target) = self.find_item(&key).ok_or_else(unknown_item)?;
+        if place != *chat {
+            return Err(unknown_item());
+        }
+        if message.visible_to.is_empty() && message.visible_to_roles.is_empty() {
+            // A reply reaches no further than what it replies to.
+            (message.visible_to, message.visible_to_roles) = self.audience_of_target(&target);
+        }
+        message.reply_to = Some(target);
+        Ok(message)
+    }
+
+    fn audience_of_target(&self, target: &Target) -> (Vec<UserId>, Vec<String>) {
+        match target {
+            Target::Sent(id) => {
+                let known = self
+                    .timeline
+                    .as_ref()
+                    .and_then(|timeline| timeline.messages.iter().find(|message| message.id == *id))
+                    .filter(|message| message.is_restricted());
+                let Some(original) = known else {
+                    return (Vec::new(), Vec::new());
+                };
+                let mut users = original.visible_to.clone().unwrap_or_default();
+                if !users.contains(&original.sender_id) {
+                    users.push(original.sender_id.clone());
+                }
+                (users, original.visible_to_roles.clone().unwrap_or_default())
+            }
+            Target::Unsent(client_id) => self
+                .outbox
+                .get(client_id.as_str())
+                .and_then(OutboxEntry::message)
+                .map(|original| (original.visible_to.clone(), original.visible_to_roles.clone()))
+                .unwrap_or_default(),
+        }
     }
 }
 

@@ -366,6 +366,7 @@ impl Chat {
         self.chats = super::chats::Chats::default();
         self.timeline = None;
         self.outbox = super::outbox::Outbox::default();
+        self.sync = super::sync::Sync::default();
         self.typing.forget();
         self.people = None;
         self.drop_stored();

@@ -1,13 +1,15 @@
 //! The view of what is in memory.
 
-use std::{cmp::Reverse, sync::Arc};
+mod items;
 
-use khaya_wire::{ChatKind, Message, User, UserId};
+use std::{borrow::Cow, cmp::Reverse, sync::Arc};
+
+use khaya_wire::{Chat as WireChat, ChatKind, Message, User, UserId, discovery::Feature, model::role};
 
 use super::{Chat, incoming::has_more, session::Session, timeline::Timeline};
 use crate::{
     store::{OutboxEntry, Read, StoredChat},
-    view::{self, ChatRow, OpenChat, Person, Preview, SendState, TimelineItem, View},
+    view::{self, ChatRow, Jump, Member, OpenChat, Person, Preview, SendState, View},
 };
 
 /// Before the client id in the key of one's own message. Others' begin with [`OTHER_KEY`], so that no server can
@@ -16,29 +18,27 @@ pub(super) const OWN_KEY: &str = "c:";
 const OTHER_KEY: &str = "m:";
 
 /// In characters.
-const LONGEST_PREVIEW: usize = 120;
+pub(super) const LONGEST_PREVIEW: usize = 120;
 
 impl Chat {
     /// What a window shows now.
     #[must_use]
     pub fn view(&self) -> View {
+        let chats = self.show_chats();
         View {
             session: self.show_session(),
             connection: match &self.session {
-                Session::SignedIn(_) => self.connection.show(),
+                Session::SignedIn(_) => view::Connection {
+                    catching_up: self.sync.progress(),
+                    ..self.connection.show()
+                },
                 Session::Starting | Session::SignedOut { .. } | Session::SigningIn(_) => {
                     view::Connection::default()
                 }
             },
-            chats: self.show_chats(),
             chats_loading: self.chats.is_loading_first(),
-            unread: self
-                .chats
-                .rows
-                .values()
-                .filter(|row| !row.stored.chat.muted.unwrap_or(false))
-                .map(|row| row.stored.unread)
-                .sum(),
+            unread: chats.iter().filter(|row| !row.muted).map(|row| row.unread).sum(),
+            chats,
             open: self
                 .timeline
                 .as_ref()
@@ -101,7 +101,12 @@ impl Chat {
                     })
                     .collect(),
                 message_bytes: session.message_bytes(),
+                file_bytes: session
+                    .discovery
+                    .as_ref()
+                    .and_then(|discovery| discovery.limits.file_bytes),
                 kept: session.kept.clone(),
+                may_start_chats: session.has(Feature::Chats) && session.me.role != role::GUEST,
             },
         }
     }
@@ -111,45 +116,56 @@ impl Chat {
             .chats
             .rows
             .values()
-            .map(|row| Arc::new(self.show_row(&row.stored)))
+            .filter_map(|row| {
+                let chat = self.chat_as_shown(&row.stored)?;
+                Some(Arc::new(self.show_row(&row.stored, &chat)))
+            })
             .collect();
-        rows.sort_by(|a, b| (Reverse(a.at), &a.id).cmp(&(Reverse(b.at), &b.id)));
+        let place = |row: &ChatRow| (Reverse(row.pinned), Reverse(row.at), row.id.clone());
+        rows.sort_by_cached_key(|row| place(row));
         rows
     }
 
-    fn show_row(&self, stored: &StoredChat) -> ChatRow {
-        let unsent = self.outbox.of_chat(&stored.chat.id).next_back();
+    fn show_row(&self, stored: &StoredChat, chat: &WireChat) -> ChatRow {
+        let unsent = self.outbox.messages_of(&chat.id).next_back();
         let newest_at = stored.newest.as_ref().map(|newest| newest.created_at);
         let preview = match (unsent, &stored.newest) {
-            (Some(entry), _) => Some(Preview {
+            (Some((entry, message)), _) => Some(Preview {
                 sender_name: self
                     .signed_in()
                     .map(|session| session.me.name.clone())
                     .unwrap_or_default(),
                 own: true,
-                text: shortened(&entry.text, LONGEST_PREVIEW),
+                text: shortened(&message.text, LONGEST_PREVIEW),
                 state: Some(state_of_unsent(entry)),
             }),
             (None, Some(newest)) => Some(self.show_preview(stored, newest)),
             (None, None) => None,
         };
+        let other = self.other_of(chat);
         ChatRow {
-            id: stored.chat.id.clone(),
-            kind: stored.chat.kind,
-            name: self.name_of_chat(stored),
+            id: chat.id.clone(),
+            kind: chat.kind,
+            name: self.name_of_chat(chat),
             unread: stored.unread,
-            muted: stored.chat.muted.unwrap_or(false),
+            mentioned: stored.unread > 0 && stored.mentioned > stored.marker,
+            muted: chat.muted.unwrap_or(false),
+            pinned: chat.pinned.unwrap_or(false),
+            presence: other.and_then(|other| self.chats.presence.get(&other.id).cloned()),
+            avatar: other.and_then(|other| other.avatar_file_id.clone()),
             at: unsent
-                .map(|entry| entry.at)
+                .map(|(entry, _)| entry.at)
                 .max(newest_at)
-                .unwrap_or(stored.chat.updated_at),
+                .unwrap_or(chat.updated_at),
             preview,
             draft: Some(shortened(&stored.draft, LONGEST_PREVIEW)).filter(|draft| !draft.is_empty()),
             typing: self.show_typing(stored),
         }
     }
 
-    fn show_preview(&self, stored: &StoredChat, newest: &Message) -> Preview {
+    fn show_preview(&self, stored: &StoredChat, newest: &Arc<Message>) -> Preview {
+        let changed = self.message_as_changed(newest);
+        let newest = changed.as_ref().unwrap_or(newest);
         let own = self.is_own(newest);
         Preview {
             sender_name: self.name_of(stored, &newest.sender_id),
@@ -165,12 +181,17 @@ impl Chat {
 
     fn show_open(&self, timeline: &Timeline) -> Option<OpenChat> {
         let stored = self.chats.get(&timeline.chat)?;
+        let chat = self.chat_as_shown(stored)?;
         Some(OpenChat {
             id: timeline.chat.clone(),
-            kind: stored.chat.kind,
-            name: self.name_of_chat(stored),
-            topic: stored.chat.topic.clone(),
-            members: stored.chat.members.iter().map(person).collect(),
+            kind: chat.kind,
+            name: self.name_of_chat(&chat),
+            topic: chat.topic.clone(),
+            members: chat.members.iter().map(|user| self.show_member(user)).collect(),
+            muted: chat.muted.unwrap_or(false),
+            pinned: chat.pinned.unwrap_or(false),
+            my_role: chat.my_role,
+            may: self.may_in(&chat),
             draft: stored.draft.clone(),
             typing: self.show_typing(stored),
             is_loading: timeline.is_loading(),
@@ -178,64 +199,29 @@ impl Chat {
             has_older: has_more(timeline.older),
             has_newer: has_more(timeline.newer),
             first_unread: timeline.first_unread.as_ref().map(|message| self.key_of(message)),
+            jumped_to: timeline.jumped.as_ref().and_then(|(id, number)| {
+                Some(Jump {
+                    key: self.key_of(timeline.find(id)?),
+                    number: *number,
+                })
+            }),
         })
     }
 
-    fn show_timeline(&self, timeline: &Timeline) -> Vec<Arc<TimelineItem>> {
-        let Some(stored) = self.chats.get(&timeline.chat) else {
-            return Vec::new();
-        };
-        let mut items: Vec<_> = timeline
-            .messages
-            .iter()
-            .map(|message| Arc::new(self.show_item(stored, message)))
-            .collect();
-        if timeline.is_at_newest() {
-            items.extend(
-                self.outbox
-                    .of_chat(&timeline.chat)
-                    .filter_map(|entry| Some(Arc::new(self.show_unsent(entry)?))),
-            );
+    /// The chat as the person has changed it; `None` when they left it.
+    fn chat_as_shown<'a>(&self, stored: &'a StoredChat) -> Option<Cow<'a, WireChat>> {
+        if self.outbox.changes_of(&stored.chat.id).next().is_none() {
+            return Some(Cow::Borrowed(&stored.chat));
         }
-        items
+        self.chat_as_changed(&stored.chat).map(Cow::Owned)
     }
 
-    fn show_item(&self, stored: &StoredChat, message: &Message) -> TimelineItem {
-        let own = self.is_own(message);
-        let is_deleted = message.deleted_at.is_some();
-        TimelineItem {
-            key: self.key_of(message),
-            id: Some(message.id.clone()),
-            sender: self.person_of(stored, &message.sender_id),
-            own,
-            text: if is_deleted {
-                "".into()
-            } else {
-                message.content.clone()
-            },
-            at: message.created_at,
-            state: own.then(|| state_of_sent(message, &stored.reads)),
-            audience: message.is_restricted().then(|| self.audience_of(stored, message)),
-            edited: message.edited_at.is_some(),
-            deleted: is_deleted,
-            system: message.system.as_ref().map(|system| system.event.clone()),
+    fn show_member(&self, user: &User) -> Member {
+        Member {
+            person: person(user),
+            role: user.role.clone(),
+            presence: self.chats.presence.get(&user.id).cloned(),
         }
-    }
-
-    fn show_unsent(&self, entry: &OutboxEntry) -> Option<TimelineItem> {
-        Some(TimelineItem {
-            key: format!("{OWN_KEY}{}", entry.client_id),
-            id: None,
-            sender: person(&self.signed_in()?.me),
-            own: true,
-            text: entry.text.clone(),
-            at: entry.at,
-            state: Some(state_of_unsent(entry)),
-            audience: None,
-            edited: false,
-            deleted: false,
-            system: None,
-        })
     }
 
     fn show_typing(&self, stored: &StoredChat) -> Vec<String> {
@@ -246,31 +232,21 @@ impl Chat {
             .collect()
     }
 
-    fn audience_of(&self, stored: &StoredChat, message: &Message) -> Vec<String> {
-        let users = message
-            .visible_to
-            .iter()
-            .flatten()
-            .map(|user| self.name_of(stored, user));
-        let roles = message.visible_to_roles.iter().flatten().cloned();
-        users.chain(roles).collect()
-    }
-
-    fn name_of_chat(&self, stored: &StoredChat) -> String {
+    /// The other person of a direct chat.
+    fn other_of<'a>(&self, chat: &'a WireChat) -> Option<&'a User> {
         let me = self.my_id();
-        let other = stored
-            .chat
-            .members
+        chat.members
             .iter()
             .find(|member| Some(&member.id) != me.as_ref())
-            .map(|member| member.name.clone());
-        match stored.chat.kind {
-            ChatKind::Direct => other.unwrap_or_else(|| stored.chat.name.clone()),
-            ChatKind::Group => stored.chat.name.clone(),
-        }
+            .filter(|_| chat.kind == ChatKind::Direct)
     }
 
-    fn person_of(&self, chat: &StoredChat, user: &UserId) -> Person {
+    fn name_of_chat(&self, chat: &WireChat) -> String {
+        self.other_of(chat)
+            .map_or_else(|| chat.name.clone(), |other| other.name.clone())
+    }
+
+    pub(super) fn person_of(&self, chat: &StoredChat, user: &UserId) -> Person {
         let member = chat.chat.members.iter().find(|member| member.id == *user);
         let me = || {
             self.signed_in()
@@ -286,12 +262,13 @@ impl Chat {
                     id: user.clone(),
                     name: user.to_string(),
                     username: String::new(),
+                    avatar: None,
                 },
                 person,
             )
     }
 
-    fn is_own(&self, message: &Message) -> bool {
+    pub(super) fn is_own(&self, message: &Message) -> bool {
         self.signed_in()
             .is_some_and(|session| session.me.id == message.sender_id)
     }
@@ -303,6 +280,7 @@ pub(super) fn person(user: &User) -> Person {
         id: user.id.clone(),
         name: user.name.clone(),
         username: user.username.clone(),
+        avatar: user.avatar_file_id.clone(),
     }
 }
 
@@ -319,7 +297,7 @@ pub(super) fn shortened(text: &str, longest: usize) -> String {
     short
 }
 
-fn state_of_unsent(entry: &OutboxEntry) -> SendState {
+pub(super) fn state_of_unsent(entry: &OutboxEntry) -> SendState {
     match &entry.parked {
         Some(failure) => SendState::Failed {
             failure: failure.clone(),
@@ -328,7 +306,7 @@ fn state_of_unsent(entry: &OutboxEntry) -> SendState {
     }
 }
 
-fn state_of_sent(message: &Message, reads: &[Read]) -> SendState {
+pub(super) fn state_of_sent(message: &Message, reads: &[Read]) -> SendState {
     let position = (message.created_at, &message.id);
     let is_read = reads
         .iter()

@@ -2,7 +2,12 @@
 
 use khaya_wire::{ChatId, ClientId, rest};
 
-use super::{Chat, Output, session::Session, timeline::Why};
+use super::{
+    Chat, Output,
+    session::Session,
+    sync::Stored,
+    timeline::{Around, Why},
+};
 use crate::store::{Answer, OutboxEntry, Position, StoreError};
 
 /// What to do with an answer of the store.
@@ -50,7 +55,24 @@ pub(super) enum Then {
     },
     Unpark {
         intent: u64,
+        entry: Box<OutboxEntry>,
+    },
+    /// A change that the server took.
+    Changed {
         client_id: ClientId,
+        is_newest: bool,
+    },
+    /// What was missed.
+    Synced {
+        cursor: String,
+        has_more: bool,
+    },
+    StartedAfresh {
+        cursor: String,
+    },
+    /// A message to be shown, and what is around it.
+    Around {
+        step: Around,
     },
     Discard {
         intent: u64,
@@ -100,6 +122,10 @@ impl Chat {
                 | Then::List { .. }
                 | Then::Chat { .. }
                 | Then::Removed { .. }
+                | Then::Changed { .. }
+                | Then::Synced { .. }
+                | Then::StartedAfresh { .. }
+                | Then::Around { .. }
                 | Then::Live
                 | Then::Sent { .. }
                 | Then::Looked { .. }
@@ -127,7 +153,29 @@ impl Chat {
             (Then::Page { why }, Answer::Put(put)) => self.page_is_stored(why, put),
             (Then::Window { why }, Answer::Window(window)) => self.take_window(why, window),
             (Then::Enqueue { intent, entry }, _) => self.enqueued(intent, *entry),
-            (Then::Unpark { intent, client_id }, _) => self.unparked(intent, &client_id),
+            (Then::Unpark { intent, entry }, _) => self.unparked(intent, *entry),
+            (Then::Changed { client_id, is_newest }, Answer::Put(put)) => {
+                self.change_is_stored(&client_id, is_newest, &put);
+            }
+            (
+                Then::Synced { cursor, has_more },
+                Answer::Synced {
+                    puts,
+                    chats,
+                    removed,
+                    has_unknown,
+                },
+            ) => self.synced_is_stored(Stored {
+                puts,
+                chats,
+                removed,
+                has_unknown,
+                cursor,
+                has_more,
+            }),
+            (Then::StartedAfresh { cursor }, _) => self.started_afresh(cursor),
+            (Then::Around { step }, Answer::Around(around)) => self.take_stored_around(step, around),
+            (Then::Around { step }, Answer::Put(_)) => self.look_around_again(step),
             (Then::Discard { intent, client_id }, _) => self.discarded(intent, &client_id),
             (Then::Draft { intent, chat, text }, _) => self.draft_is_saved(intent, &chat, text),
             (Then::Seen { intent, position }, Answer::Unread { chat, unread, marker }) => {
@@ -158,6 +206,14 @@ impl Chat {
             | Then::Discard { intent, .. }
             | Then::Draft { intent, .. }
             | Then::Seen { intent, .. } => self.answer(intent, Err(failure)),
+            Then::Changed { client_id, .. } => {
+                self.alert(failure);
+                self.change_is_not_stored(&client_id);
+            }
+            Then::Synced { .. } | Then::StartedAfresh { .. } => {
+                self.alert(failure);
+                self.sync_is_not_stored();
+            }
             Then::Sent { client_id } | Then::Looked { client_id, .. } => {
                 self.alert(failure);
                 self.sending_is_unknown(&client_id, None);
@@ -170,7 +226,11 @@ impl Chat {
                 self.stop_loading();
                 self.fetch_later();
             }
-            Then::Nothing | Then::Removed { .. } | Then::Window { .. } | Then::Reads => {
+            Then::Nothing
+            | Then::Removed { .. }
+            | Then::Window { .. }
+            | Then::Around { .. }
+            | Then::Reads => {
                 self.alert(failure);
                 self.stop_loading();
             }

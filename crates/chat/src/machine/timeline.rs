@@ -3,16 +3,20 @@
 //! The window is always a run of messages that follow each other without a gap. It is filled from disk at once,
 //! then from the server: the newest page first, and backward from there until it meets what was stored.
 
+mod around;
 mod history;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use khaya_wire::{ChatId, Message, event};
+use khaya_wire::{ChatId, Message, MessageId, event};
+
+pub(super) use around::Around;
+pub(super) use history::Direction;
 
 use super::{Chat, calls::Purpose, incoming::has_more, stored::Then};
 use crate::{
     api::{ApiError, Request, Response},
-    store::{Edge, Op, Position, Put, Window},
+    store::{Edge, Op, Position, Put, Target, Window},
     view::Failure,
 };
 
@@ -32,6 +36,11 @@ pub(super) struct Timeline {
     unread_at_open: u64,
     pub(super) first_unread: Option<Arc<Message>>,
     pub(super) failure: Option<Failure>,
+    /// Messages that are replied to in the window and are not in it.
+    quoted: HashMap<MessageId, Arc<Message>>,
+    pub(super) jumped: Option<(MessageId, u64)>,
+    /// Whether the person looks at something further up: what comes in does not lead them away from it.
+    is_elsewhere: bool,
     /// What is being fetched from the server.
     loading: Option<Why>,
     has_window: bool,
@@ -48,8 +57,9 @@ pub(super) enum Why {
     Backfill {
         pages_left: u32,
     },
-    Older,
-    Newer,
+    Beside(Direction),
+    /// To show what is around a message.
+    Around,
     /// Not fetched, but told by an event.
     Edited,
 }
@@ -60,13 +70,26 @@ impl Timeline {
             _ if !self.has_window => true,
             // What is shown is looked after now and then; that is nothing to wait for.
             Some(Why::Newest { .. }) => self.messages.is_empty(),
-            Some(Why::Backfill { .. } | Why::Older | Why::Newer) => true,
+            Some(Why::Backfill { .. } | Why::Beside(_) | Why::Around) => true,
             Some(Why::Edited) | None => false,
         }
     }
 
     pub(super) fn is_at_newest(&self) -> bool {
         !has_more(self.newer)
+    }
+
+    /// A message of the window, or one that is replied to there.
+    pub(super) fn find(&self, id: &MessageId) -> Option<&Arc<Message>> {
+        self.messages
+            .iter()
+            .find(|message| message.id == *id)
+            .or_else(|| self.quoted.get(id))
+    }
+
+    fn quote(&mut self, quoted: Vec<Arc<Message>>) {
+        self.quoted
+            .extend(quoted.into_iter().map(|message| (message.id.clone(), message)));
     }
 
     fn first(&self) -> Option<Position> {
@@ -80,6 +103,9 @@ impl Timeline {
     /// Puts messages in their places; those that are there are replaced.
     fn merge(&mut self, messages: &[Arc<Message>], add: bool) {
         for message in messages {
+            if let Some(quoted) = self.quoted.get_mut(&message.id) {
+                *quoted = Arc::clone(message);
+            }
             match self.messages.iter_mut().find(|known| known.id == message.id) {
                 Some(known) => *known = Arc::clone(message),
                 None if add => {
@@ -126,6 +152,16 @@ impl Chat {
         };
         tracing::trace!(%chat, "opened");
         let unread = stored.unread;
+        self.show_nothing_of(chat, unread);
+        self.keep_open_chat();
+        // As far as the first unread message, if a window is long enough for it.
+        let unread = usize::try_from(unread).unwrap_or(LONGEST).min(LONGEST);
+        self.load_newest_from_disk(chat.clone(), (unread + STEP / 2).clamp(STEP, LONGEST));
+        self.enter_open_chat();
+    }
+
+    /// Begins the window of a chat.
+    fn show_nothing_of(&mut self, chat: &ChatId, unread: u64) {
         self.timeline = Some(Timeline {
             chat: chat.clone(),
             messages: Vec::new(),
@@ -134,13 +170,45 @@ impl Chat {
             unread_at_open: unread,
             first_unread: None,
             failure: None,
+            quoted: HashMap::new(),
+            jumped: None,
+            is_elsewhere: false,
             loading: None,
             has_window: false,
         });
-        // As far as the first unread message, if a window is long enough for it.
-        let unread = usize::try_from(unread).unwrap_or(LONGEST).min(LONGEST);
-        self.load_newest_from_disk(chat.clone(), (unread + STEP / 2).clamp(STEP, LONGEST));
-        self.enter_open_chat();
+    }
+
+    /// Fills the window anew: what was stored has been forgotten.
+    pub(super) fn refill(&mut self) {
+        if let Some(timeline) = &self.timeline {
+            let chat = timeline.chat.clone();
+            self.show_nothing_of(&chat, 0);
+            self.fetch_newest_of_open_chat();
+        }
+    }
+
+    /// What an item of the window, or one that waits to be sent, is about. What waits for the person is not changed
+    /// or replied to.
+    pub(super) fn find_item(&self, key: &str) -> Option<(ChatId, Target)> {
+        let unsent = self
+            .outbox
+            .get(super::intents::client_id_in(key))
+            .filter(|entry| entry.message().is_some() && entry.parked.is_none());
+        if let Some(entry) = unsent {
+            return Some((entry.chat.clone(), Target::Unsent(entry.client_id.clone())));
+        }
+        let timeline = self.timeline.as_ref()?;
+        let message = timeline
+            .messages
+            .iter()
+            .find(|message| self.key_of(message) == key)?;
+        Some((timeline.chat.clone(), Target::Sent(message.id.clone())))
+    }
+
+    /// For the next start.
+    pub(super) fn keep_open_chat(&mut self) {
+        let chat = self.timeline.as_ref().map(|timeline| timeline.chat.clone());
+        self.store(Op::PutOpenChat { chat }, Then::Nothing);
     }
 
     pub(super) fn close_chat(&mut self) {
@@ -228,6 +296,7 @@ impl Chat {
             && is_of_others
             && !put.new.is_empty()
             && !is_read_nearly_to_the_end(timeline, marker.as_ref());
+        timeline.quote(put.quoted.clone());
         let add = timeline.has_window && timeline.is_at_newest() && follows && !is_behind && !is_full;
         timeline.merge(&put.messages, add);
         if is_full && timeline.is_at_newest() {
@@ -257,7 +326,9 @@ impl Chat {
         else {
             return;
         };
+        timeline.quote(window.quoted.clone());
         match why {
+            Why::Newest { .. } if timeline.is_elsewhere => return,
             Why::Newest { .. } if is_torn(timeline, &window) && self.connection.is_up() => {
                 // Something came in while the page was on its way, and the page does not reach it.
                 timeline.newer = Edge::Gap;
@@ -265,13 +336,13 @@ impl Chat {
                 self.fetch_newest_of_open_chat();
                 return;
             }
-            Why::Newest { .. } | Why::Backfill { .. } | Why::Edited => {
+            Why::Newest { .. } | Why::Backfill { .. } | Why::Around | Why::Edited => {
                 timeline.messages = window.messages;
                 timeline.older = window.edge;
                 timeline.newer = Edge::End;
                 timeline.has_window = true;
             }
-            Why::Older => {
+            Why::Beside(Direction::Older) => {
                 let first = timeline.first();
                 let before =
                     |message: &Arc<Message>| first.as_ref().is_none_or(|first| position(message) < *first);
@@ -284,7 +355,7 @@ impl Chat {
                 timeline.messages = messages;
                 timeline.older = window.edge;
             }
-            Why::Newer => {
+            Why::Beside(Direction::Newer) => {
                 let last = timeline.last();
                 let after =
                     |message: &Arc<Message>| last.as_ref().is_none_or(|last| position(message) > *last);
@@ -292,6 +363,7 @@ impl Chat {
                     .messages
                     .extend(window.messages.into_iter().filter(after));
                 timeline.newer = window.edge;
+                timeline.is_elsewhere &= window.edge != Edge::End;
                 if timeline.messages.len() > LONGEST {
                     let excess = timeline.messages.len() - LONGEST;
                     timeline.messages.drain(..excess);
@@ -312,6 +384,9 @@ impl Chat {
 
     /// Shows the newest that there is on disk, even where it does not follow what is shown.
     fn jump(&mut self, chat: ChatId, limit: usize) {
+        if let Some(timeline) = &mut self.timeline {
+            timeline.is_elsewhere = false;
+        }
         let why = Why::Backfill { pages_left: 0 };
         self.store(Op::Newest { chat, limit }, Then::Window { why });
     }

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use khaya_wire::{Chat, ChatId, MessageId, Timestamp, UserId, model::ReadMarker};
+use khaya_wire::{Chat, ChatId, Message, MessageId, Timestamp, UserId, model::ReadMarker};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Answer, ChatFacts, Place, Position, Read, StoreError, StoredChat,
-    counts::{Counts, counts, recount, set_counts},
+    Account, Answer, Change, ChatFacts, Place, Position, Read, StoreError, StoredChat, apply,
+    counts::{Counts, counts, position, recount, set_counts},
     messages,
     profile::{from_json, id, to_json},
 };
@@ -163,20 +163,36 @@ pub(super) fn number_of(
         .optional()?)
 }
 
-fn put_one(db: &Connection, account: &Account, facts: ChatFacts) -> Result<StoredChat, StoreError> {
+/// Stores one chat.
+pub(super) fn put_one(
+    db: &Connection,
+    account: &Account,
+    facts: ChatFacts,
+) -> Result<StoredChat, StoreError> {
     let ChatFacts {
         mut chat,
         counts: counted,
+        is_overtaken,
     } = facts;
     let last = chat.last_message.take();
     let told_reads = chat.reads.take();
-    let json = to_json(&chat)?;
-    let is_new = number_of(db, account, &chat.id)?.is_none();
-    db.prepare_cached(
-        "INSERT INTO chats (account, id, facts) VALUES (?1, ?2, ?3)
+    for member in &mut chat.members {
+        // That is of the moment.
+        member.presence = None;
+    }
+    let known = number_of(db, account, &chat.id)?;
+    let is_new = known.is_none();
+    let is_older = match known {
+        Some(number) => is_overtaken || chat.seq.is_some() && chat.seq < facts_of(db, number)?.seq,
+        None => false,
+    };
+    if !is_older {
+        db.prepare_cached(
+            "INSERT INTO chats (account, id, facts) VALUES (?1, ?2, ?3)
              ON CONFLICT (account, id) DO UPDATE SET facts = excluded.facts WHERE facts <> excluded.facts",
-    )?
-    .execute(params![account.number, chat.id.as_str(), json])?;
+        )?
+        .execute(params![account.number, chat.id.as_str(), to_json(&chat)?])?;
+    }
     let Some(number) = number_of(db, account, &chat.id)? else {
         return Err(StoreError::Unusable("a chat is not where it was put".to_owned()));
     };
@@ -185,7 +201,8 @@ fn put_one(db: &Connection, account: &Account, facts: ChatFacts) -> Result<Store
     if let Some(last) = last
         && last.chat_id == chat.id
     {
-        let put = messages::put(db, account, &chat.id, vec![last], &Place::Alone)?;
+        let none = HashSet::new();
+        let put = messages::put(db, account, &chat.id, vec![last], &Place::Alone, None, &none)?;
         if let Answer::Put(put) = put {
             newest_is_new = put.newest.is_some_and(|newest| put.new.contains(&newest.id));
             told = put.messages.into_iter().next();
@@ -255,13 +272,38 @@ fn put_own_marker(db: &Connection, number: i64, chat: &ChatId, position: Positio
     Ok(())
 }
 
-fn read(db: &Connection, number: i64) -> Result<StoredChat, StoreError> {
-    let facts: String = db
-        .prepare_cached("SELECT facts FROM chats WHERE number = ?1")?
-        .query_row([number], |row| row.get(0))?;
+/// Does to a chat what the server has done to it.
+pub(super) fn apply(db: &Connection, number: i64, change: &Change) -> Result<(), StoreError> {
+    // A chat that is gone is removed for good by the one who knows.
+    if let Some(chat) = apply::to_chat(change, facts_of(db, number)?) {
+        db.prepare_cached("UPDATE chats SET facts = ?2 WHERE number = ?1 AND facts <> ?2")?
+            .execute(params![number, to_json(&chat)?])?;
+    }
+    Ok(())
+}
+
+/// The newest message that names the person.
+pub(super) fn mentioned(db: &Connection, number: i64) -> Result<Option<Position>, StoreError> {
+    let place = db
+        .prepare_cached("SELECT mentioned_at, mentioned_id FROM chats WHERE number = ?1")?
+        .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    position(place)
+}
+
+pub(super) fn put_mention(db: &Connection, number: i64, message: &Message) -> Result<(), StoreError> {
+    let place = (message.created_at, message.id.clone());
+    if mentioned(db, number)?.is_none_or(|known| known < place) {
+        db.prepare_cached("UPDATE chats SET mentioned_at = ?2, mentioned_id = ?3 WHERE number = ?1")?
+            .execute(params![number, place.0.as_millis(), place.1.as_str()])?;
+    }
+    Ok(())
+}
+
+/// A chat as it is stored, without what is only in memory.
+pub(super) fn read(db: &Connection, number: i64) -> Result<StoredChat, StoreError> {
     let counts = counts(db, number)?;
     Ok(StoredChat {
-        chat: from_json::<Chat>(&facts)?,
+        chat: facts_of(db, number)?,
         newest: messages::newest_of(db, number)?,
         told: None,
         newest_is_new: false,
@@ -270,7 +312,15 @@ fn read(db: &Connection, number: i64) -> Result<StoredChat, StoreError> {
         marker_is_confirmed: counts.marker_is_confirmed,
         reads: reads(db, number)?,
         draft: String::new(),
+        mentioned: mentioned(db, number)?,
     })
+}
+
+fn facts_of(db: &Connection, number: i64) -> Result<Chat, StoreError> {
+    let facts: String = db
+        .prepare_cached("SELECT facts FROM chats WHERE number = ?1")?
+        .query_row([number], |row| row.get(0))?;
+    from_json(&facts)
 }
 
 fn ids(db: &Connection, account: &Account) -> Result<Vec<ChatId>, StoreError> {

@@ -130,7 +130,8 @@ pub(super) fn counts(db: &Connection, number: i64) -> Result<Counts, StoreError>
     Ok(counts)
 }
 
-fn position((at, message): (Option<i64>, Option<String>)) -> Result<Option<Position>, StoreError> {
+/// A place in two columns.
+pub(super) fn position((at, message): (Option<i64>, Option<String>)) -> Result<Option<Position>, StoreError> {
     match (at, message) {
         (Some(at), Some(message)) => Ok(Some((Timestamp::from_millis(at), id(&message)?))),
         (_, _) => Ok(None),

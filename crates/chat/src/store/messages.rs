@@ -1,14 +1,15 @@
 //! Messages, and which of them are known to follow each other.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Account, Answer, Edge, Place, Position, Put, StoreError, Window, chats, counts,
+    Account, Answer, Edge, Place, Position, Put, StoreError, apply, chats, counts,
     profile::{from_json, id, to_json},
 };
+use crate::mention;
 
 pub(super) fn put(
     db: &Connection,
@@ -16,6 +17,8 @@ pub(super) fn put(
     chat: &ChatId,
     mut messages: Vec<Message>,
     place: &Place,
+    seq: Option<u64>,
+    overtaken: &HashSet<MessageId>,
 ) -> Result<Answer, StoreError> {
     let Some(number) = chats::number_of(db, account, chat)? else {
         return Ok(nothing(chat));
@@ -23,6 +26,12 @@ pub(super) fn put(
     messages.sort_by(|a, b| a.position().cmp(&b.position()));
     messages.dedup_by(|a, b| a.id == b.id);
     let has_any = newest_row(db, number)?.is_some();
+    let follows_stored = match place {
+        Place::PageAfter { message } => row(db, number, message)?.is_some(),
+        Place::Live | Place::Alone | Place::Follows | Place::NewestPage { .. } | Place::PageBefore { .. } => {
+            true
+        }
+    };
     let gone = clear(db, number, &messages, place)?;
     let mut stored = Vec::with_capacity(messages.len());
     let mut new = Vec::new();
@@ -32,14 +41,22 @@ pub(super) fn put(
             Place::Live => !has_any && index == 0,
             Place::Alone => true,
             Place::NewestPage { has_more } | Place::PageBefore { has_more, .. } => *has_more && index == 0,
-            Place::PageAfter { .. } => false,
+            Place::PageAfter { .. } => index == 0 && !follows_stored,
+            Place::Follows => false,
         };
         let is_own = message.sender_id == account.user;
-        let (message, is_new) = put_one(db, account, number, message, gap)?;
+        let told = Telling {
+            seq,
+            is_overtaken: overtaken.contains(&message.id),
+        };
+        let (message, is_new) = put_one(db, account, number, message, gap, told)?;
         if is_new {
             new.push(message.id.clone());
-            if !is_own {
+            if !is_own && message.deleted_at.is_none() {
                 from_others.push((message.created_at, message.id.clone()));
+                if mention::names(&message.content, &account.username) {
+                    chats::put_mention(db, number, &message)?;
+                }
             }
         }
         stored.push(message);
@@ -55,20 +72,24 @@ pub(super) fn put(
     };
     Ok(Answer::Put(Put {
         chat: chat.clone(),
+        quoted: quoted(db, number, &stored)?,
         messages: stored,
         new,
         gone,
         newest: newest_of(db, number)?,
         unread,
+        mentioned: chats::mentioned(db, number)?,
         edge,
     }))
 }
 
+/// What became of a message, if it is stored.
 pub(super) fn edit(
     db: &Connection,
     account: &Account,
     chat: &ChatId,
     message: Message,
+    seq: Option<u64>,
 ) -> Result<Answer, StoreError> {
     let Some(number) = chats::number_of(db, account, chat)? else {
         return Ok(nothing(chat));
@@ -81,79 +102,75 @@ pub(super) fn edit(
         {
             counts::take_unread(db, number, &(message.created_at, message.id.clone()))?;
         }
-        messages.push(put_one(db, account, number, message, true)?.0);
+        let told = Telling {
+            seq,
+            is_overtaken: false,
+        };
+        messages.push(put_one(db, account, number, message, true, told)?.0);
     }
+    told_of(db, number, chat, messages)
+}
+
+/// Leaves a tombstone where a message was.
+pub(super) fn bury(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    message: &MessageId,
+    seq: Option<u64>,
+    at: Timestamp,
+) -> Result<Answer, StoreError> {
+    let Some(number) = chats::number_of(db, account, chat)? else {
+        return Ok(nothing(chat));
+    };
+    match find(db, number, message)? {
+        Some(message) => edit(db, account, chat, apply::tombstone(message, at), seq),
+        None => unchanged(db, number, chat),
+    }
+}
+
+/// What is to be said where nothing was stored.
+pub(super) fn unchanged(db: &Connection, number: i64, chat: &ChatId) -> Result<Answer, StoreError> {
+    told_of(db, number, chat, Vec::new())
+}
+
+pub(super) fn find(db: &Connection, number: i64, message: &MessageId) -> Result<Option<Message>, StoreError> {
+    Ok(row(db, number, message)?.map(|row| row.message))
+}
+
+fn told_of(
+    db: &Connection,
+    number: i64,
+    chat: &ChatId,
+    messages: Vec<Arc<Message>>,
+) -> Result<Answer, StoreError> {
     Ok(Answer::Put(Put {
         chat: chat.clone(),
+        quoted: quoted(db, number, &messages)?,
         messages,
         new: Vec::new(),
         gone: Vec::new(),
         newest: newest_of(db, number)?,
         unread: counts::add_unread(db, number, &[])?,
+        mentioned: chats::mentioned(db, number)?,
         edge: Edge::Stored,
     }))
 }
 
-pub(super) fn newest(
+/// The stored messages that some messages reply to, where they are not among them.
+pub(super) fn quoted(
     db: &Connection,
-    account: &Account,
-    chat: &ChatId,
-    limit: usize,
-) -> Result<Answer, StoreError> {
-    // Greater than any position that there can be.
-    let end = (i64::MAX, String::new());
-    backward(db, account, chat, end, limit)
-}
-
-pub(super) fn before(
-    db: &Connection,
-    account: &Account,
-    chat: &ChatId,
-    place: &Position,
-    limit: usize,
-) -> Result<Answer, StoreError> {
-    backward(
-        db,
-        account,
-        chat,
-        (place.0.as_millis(), place.1.to_string()),
-        limit,
-    )
-}
-
-pub(super) fn after(
-    db: &Connection,
-    account: &Account,
-    chat: &ChatId,
-    place: &Position,
-    limit: usize,
-) -> Result<Answer, StoreError> {
-    let mut window = empty(chat);
-    if let Some(number) = chats::number_of(db, account, chat)? {
-        let mut statement = db.prepare_cached(
-            "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4",
-        )?;
-        // One more than asked for tells whether there is more.
-        let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
-        let mut rows = statement.query(params![
-            number,
-            place.0.as_millis(),
-            place.1.as_str(),
-            limit_and_one
-        ])?;
-        while let Some(row) = rows.next()? {
-            if row.get(1)? {
-                window.edge = Edge::Gap;
-                break;
-            }
-            if window.messages.len() == limit {
-                window.edge = Edge::Stored;
-                break;
-            }
-            window.messages.push(parse(row)?);
+    number: i64,
+    messages: &[Arc<Message>],
+) -> Result<Vec<Arc<Message>>, StoreError> {
+    let mut quoted: Vec<Arc<Message>> = Vec::new();
+    for original in messages.iter().filter_map(|message| message.reply_to.as_ref()) {
+        let is_there = |known: &[Arc<Message>]| known.iter().any(|message| message.id == *original);
+        if !is_there(messages) && !is_there(&quoted) {
+            quoted.extend(find(db, number, original)?.map(Arc::new));
         }
     }
-    Ok(Answer::Window(window))
+    Ok(quoted)
 }
 
 /// When a message was sent, if it is stored.
@@ -181,7 +198,8 @@ pub(super) fn count_of_others_after(
 ) -> Result<u64, StoreError> {
     Ok(db
         .prepare_cached(
-            "SELECT count(*) FROM messages WHERE chat = ?1 AND (at, id) > (?2, ?3) AND sender <> ?4",
+            "SELECT count(*) FROM messages
+             WHERE chat = ?1 AND (at, id) > (?2, ?3) AND sender <> ?4 AND body ->> '$.deletedAt' IS NULL",
         )?
         .query_row(
             params![
@@ -192,37 +210,6 @@ pub(super) fn count_of_others_after(
             ],
             |row| row.get(0),
         )?)
-}
-
-fn backward(
-    db: &Connection,
-    account: &Account,
-    chat: &ChatId,
-    (at, id): (i64, String),
-    limit: usize,
-) -> Result<Answer, StoreError> {
-    let mut window = empty(chat);
-    if let Some(number) = chats::number_of(db, account, chat)? {
-        let mut statement = db.prepare_cached(
-            "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) < (?2, ?3)
-             ORDER BY at DESC, id DESC LIMIT ?4",
-        )?;
-        let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
-        let mut rows = statement.query(params![number, at, id, limit_and_one])?;
-        while let Some(row) = rows.next()? {
-            if window.messages.len() == limit {
-                window.edge = Edge::Stored;
-                break;
-            }
-            window.messages.push(parse(row)?);
-            if row.get(1)? {
-                window.edge = Edge::Gap;
-                break;
-            }
-        }
-        window.messages.reverse();
-    }
-    Ok(Answer::Window(window))
 }
 
 /// Removes what a page shows to be gone: messages that are stored for a time within it and are not in it.
@@ -236,7 +223,7 @@ fn clear(
         return Ok(Vec::new());
     };
     let from = match place {
-        Place::Live | Place::Alone => return Ok(Vec::new()),
+        Place::Live | Place::Alone | Place::Follows => return Ok(Vec::new()),
         Place::NewestPage { has_more: false } | Place::PageBefore { has_more: false, .. } => i64::MIN,
         Place::NewestPage { .. } | Place::PageBefore { .. } | Place::PageAfter { .. } => {
             first.created_at.as_millis()
@@ -263,6 +250,17 @@ fn clear(
 struct Row {
     message: Message,
     gap: bool,
+    /// The number of the last event that told of it.
+    seq: Option<u64>,
+}
+
+/// How a message was told.
+#[derive(Clone, Copy)]
+struct Telling {
+    /// The number of the event.
+    seq: Option<u64>,
+    /// Whether something newer has been told since it was asked for.
+    is_overtaken: bool,
 }
 
 fn put_one(
@@ -271,32 +269,35 @@ fn put_one(
     number: i64,
     message: Message,
     gap: bool,
+    told: Telling,
 ) -> Result<(Arc<Message>, bool), StoreError> {
     let known = row(db, number, &message.id)?;
     let is_new = known.is_none();
-    let (message, gap) = match known {
+    let (message, gap, seq) = match known {
         Some(known) => {
-            let merged = merge(known.message.clone(), message);
-            if merged == known.message && (gap || !known.gap) {
+            let seq = known.seq.max(told.seq);
+            let merged = merge(&known, message, told);
+            if merged == known.message && (gap || !known.gap) && seq == known.seq {
                 // Most of what is fetched is known: that costs no wait for the disk.
                 return Ok((Arc::new(merged), false));
             }
             db.prepare_cached("DELETE FROM messages WHERE chat = ?1 AND id = ?2")?
                 .execute(params![number, merged.id.as_str()])?;
-            (merged, known.gap && gap)
+            (merged, known.gap && gap, seq)
         }
-        None => (message, gap),
+        None => (message, gap, told.seq),
     };
     if let Some(client_id) = message
         .client_id
         .as_ref()
         .filter(|_| message.sender_id == account.user)
     {
-        super::outbox::discard(db, account, client_id)?;
+        super::outbox::take(db, account, client_id)?;
         release(db, number, client_id)?;
     }
     db.prepare_cached(
-        "INSERT INTO messages (chat, at, id, gap, sender, client_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO messages (chat, at, id, gap, sender, client_id, body, seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         number,
@@ -306,6 +307,7 @@ fn put_one(
         message.sender_id.as_str(),
         message.client_id.as_ref().map(AsRef::as_ref),
         to_json(&message)?,
+        seq,
     ])?;
     Ok((Arc::new(message), is_new))
 }
@@ -327,24 +329,30 @@ fn release(db: &Connection, number: i64, client_id: &ClientId) -> Result<(), Sto
 
 /// Joins two tellings of one message, of which either may be the older one: answers and events overtake each
 /// other.
-fn merge(known: Message, told: Message) -> Message {
-    let is_older =
-        known.deleted_at.is_some() && told.deleted_at.is_none() || known.edited_at > told.edited_at;
-    let client_id = told.client_id.clone().or_else(|| known.client_id.clone());
-    let current = if is_older { known } else { told };
+fn merge(known: &Row, message: Message, told: Telling) -> Message {
+    let stored = &known.message;
+    let is_older = told.is_overtaken
+        || stored.deleted_at.is_some() && message.deleted_at.is_none()
+        || match (known.seq, told.seq) {
+            (Some(known), Some(told)) => told < known,
+            (_, _) => stored.edited_at > message.edited_at,
+        };
+    let client_id = message.client_id.clone().or_else(|| stored.client_id.clone());
+    let current = if is_older { stored.clone() } else { message };
     Message { client_id, ..current }
 }
 
 fn row(db: &Connection, number: i64, message: &MessageId) -> Result<Option<Row>, StoreError> {
-    db.prepare_cached("SELECT body, gap FROM messages WHERE chat = ?1 AND id = ?2")?
+    db.prepare_cached("SELECT body, gap, seq FROM messages WHERE chat = ?1 AND id = ?2")?
         .query_row(params![number, message.as_str()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?))
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?
-        .map(|(body, gap)| {
+        .map(|(body, gap, seq)| {
             Ok(Row {
                 message: from_json(&body)?,
                 gap,
+                seq,
             })
         })
         .transpose()
@@ -372,12 +380,7 @@ fn edge_before(db: &Connection, number: i64, place: &Position) -> Result<Edge, S
     Ok(if has_more { Edge::Stored } else { Edge::End })
 }
 
-fn parse(row: &rusqlite::Row<'_>) -> Result<Arc<Message>, StoreError> {
-    let body: String = row.get(0)?;
-    Ok(Arc::new(from_json(&body)?))
-}
-
-fn nothing(chat: &ChatId) -> Answer {
+pub(super) fn nothing(chat: &ChatId) -> Answer {
     Answer::Put(Put {
         chat: chat.clone(),
         messages: Vec::new(),
@@ -385,14 +388,8 @@ fn nothing(chat: &ChatId) -> Answer {
         gone: Vec::new(),
         newest: None,
         unread: 0,
+        mentioned: None,
         edge: Edge::End,
+        quoted: Vec::new(),
     })
-}
-
-fn empty(chat: &ChatId) -> Window {
-    Window {
-        chat: chat.clone(),
-        messages: Vec::new(),
-        edge: Edge::End,
-    }
 }

@@ -8,12 +8,16 @@
 //! A message carries a mark when there may be messages before it that are not stored. A run of messages without
 //! such a mark is shown as one; where a run ends, the server is asked.
 
+pub(crate) mod apply;
 mod chats;
 mod counts;
 mod messages;
 mod outbox;
 mod profile;
 mod schema;
+mod sync;
+mod windows;
+mod work;
 mod worker;
 
 use std::{collections::HashSet, sync::Arc};
@@ -21,6 +25,8 @@ use std::{collections::HashSet, sync::Arc};
 use khaya_wire::{Chat, ChatId, ClientId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery};
 
 pub use schema::{Opened, open, open_in_memory};
+pub use sync::Told;
+pub use work::{Change, OutboxEntry, Outgoing, Target, Work};
 pub use worker::{StoreQueue, StoreThread};
 
 use crate::view::Failure;
@@ -38,6 +44,8 @@ pub struct Store {
 struct Account {
     number: i64,
     user: UserId,
+    /// What messages name the person by.
+    username: String,
 }
 
 /// One transaction or one query.
@@ -63,9 +71,31 @@ pub enum Op {
         chat: ChatId,
         messages: Vec<Message>,
         place: Place,
+        /// The number of the event that told of them.
+        seq: Option<u64>,
+        /// Of which something newer has been told since they were asked for: what is stored of these stays.
+        overtaken: HashSet<MessageId>,
     },
-    /// What became of messages that are stored; others are left alone. → [`Answer::Put`]
-    Edit { chat: ChatId, message: Message },
+    /// What became of a message, if it is stored. → [`Answer::Put`]
+    Edit { message: Message, seq: Option<u64> },
+    /// A message was deleted; if it is stored, a tombstone stays. → [`Answer::Put`]
+    Bury {
+        chat: ChatId,
+        message: MessageId,
+        seq: Option<u64>,
+        at: Timestamp,
+    },
+    /// What was missed, and the place up to which that is all. → [`Answer::Synced`]
+    PutSync {
+        events: Vec<Told>,
+        cursor: String,
+        /// With the last part: the chats that were stored when it was asked for.
+        linked: Vec<ChatId>,
+        at: Timestamp,
+    },
+    /// What was missed cannot be told any more: messages are forgotten, and fetched again from this place on.
+    /// → [`Answer::Done`]
+    StartAfresh { cursor: String },
     /// The newest messages that follow each other. → [`Answer::Window`]
     Newest { chat: ChatId, limit: usize },
     /// Messages before this place. → [`Answer::Window`]
@@ -80,14 +110,30 @@ pub enum Op {
         place: Position,
         limit: usize,
     },
-    /// A message to be sent; takes the chat's draft away. → [`Answer::Done`]
+    /// A message with what is before and after it. → [`Answer::Around`]
+    Around {
+        chat: ChatId,
+        message: MessageId,
+        limit: usize,
+    },
+    /// Something to be sent; a message takes the chat's draft away. → [`Answer::Done`]
     Enqueue(OutboxEntry),
+    /// The server took a change. `told` is what it answered; something newer may have been told since the question.
+    /// → [`Answer::Put`]
+    Changed {
+        entry: Box<OutboxEntry>,
+        told: Option<Box<Message>>,
+        is_newest: bool,
+        at: Timestamp,
+    },
     /// A message cannot be sent without the person. → [`Answer::Done`]
     Park { client_id: ClientId, failure: Failure },
     /// It is to be sent after all, behind the others. → [`Answer::Done`]
-    Unpark { client_id: ClientId },
-    /// It is not to be sent. → [`Answer::Done`]
+    Unpark { client_id: ClientId, work: Work },
+    /// It is not to be sent, nor the changes that wait for it. → [`Answer::Done`]
     Discard { client_id: ClientId },
+    /// Which chat is open. → [`Answer::Done`]
+    PutOpenChat { chat: Option<ChatId> },
     /// What is typed and not sent; empty for nothing. → [`Answer::Done`]
     SaveDraft { chat: ChatId, text: String },
     /// The person has read up to here. → [`Answer::Unread`]
@@ -120,6 +166,8 @@ pub struct ChatFacts {
     pub chat: Chat,
     /// Whether its unread count is to be believed: not, when something was read here since it was asked for.
     pub counts: bool,
+    /// Whether something newer of the chat itself has been told since this was asked for.
+    pub is_overtaken: bool,
 }
 
 /// What is known of the place of messages that are to be stored.
@@ -129,25 +177,14 @@ pub enum Place {
     Live,
     /// Nothing is known of what is before or after.
     Alone,
+    /// Told in order from a place on at which everything before was stored.
+    Follows,
     /// The newest page.
     NewestPage { has_more: bool },
     /// The page before this message.
     PageBefore { message: MessageId, has_more: bool },
     /// The page after this message.
     PageAfter { message: MessageId },
-}
-
-/// A message that the server does not have, as far as is known.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OutboxEntry {
-    pub client_id: ClientId,
-    pub chat: ChatId,
-    pub text: Arc<str>,
-    pub at: Timestamp,
-    /// The newest message of the chat when this was written: where a search for it begins.
-    pub after: Option<MessageId>,
-    /// Why it waits for the person.
-    pub parked: Option<Failure>,
 }
 
 /// What an [`Op`] gives.
@@ -161,7 +198,17 @@ pub enum Answer {
         absent: Vec<ChatId>,
     },
     Put(Put),
+    Synced {
+        /// One for each message of which something was stored.
+        puts: Vec<Put>,
+        chats: Vec<StoredChat>,
+        removed: Vec<ChatId>,
+        /// Whether something was told of a chat that is not stored.
+        has_unknown: bool,
+    },
     Window(Window),
+    /// What ends with the message, and what follows it; `None` where it is not stored.
+    Around(Option<(Window, Window)>),
     Unread {
         chat: ChatId,
         unread: u64,
@@ -182,6 +229,10 @@ pub struct Profile {
     pub outbox: Vec<OutboxEntry>,
     /// Whether the list of chats has ever been fetched.
     pub has_synced: bool,
+    /// The place in the server's events up to which everything is stored.
+    pub cursor: Option<String>,
+    /// The chat that was open last.
+    pub open_chat: Option<ChatId>,
 }
 
 /// The session of last time.
@@ -210,6 +261,8 @@ pub struct StoredChat {
     pub marker_is_confirmed: bool,
     pub reads: Vec<Read>,
     pub draft: String,
+    /// The newest message that names the person.
+    pub mentioned: Option<Position>,
 }
 
 /// How far somebody has read.
@@ -233,8 +286,11 @@ pub struct Put {
     pub gone: Vec<MessageId>,
     pub newest: Option<Arc<Message>>,
     pub unread: u64,
+    pub mentioned: Option<Position>,
     /// What is before the first of the messages.
     pub edge: Edge,
+    /// Messages that these reply to, as far as they are stored.
+    pub quoted: Vec<Arc<Message>>,
 }
 
 /// Messages that follow each other, oldest first.
@@ -244,6 +300,8 @@ pub struct Window {
     pub messages: Vec<Arc<Message>>,
     /// What is before the first of them; or after the last, where messages after a place were asked for.
     pub edge: Edge,
+    /// Messages that these reply to, as far as they are stored.
+    pub quoted: Vec<Arc<Message>>,
 }
 
 /// Where a window ends.
@@ -353,25 +411,63 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
             chat,
             messages,
             place,
-        } => messages::put(db, &of(account)?, &chat, messages, &place)?,
-        Op::Edit { chat, message } => messages::edit(db, &of(account)?, &chat, message)?,
-        Op::Newest { chat, limit } => messages::newest(db, &of(account)?, &chat, limit)?,
-        Op::Before { chat, place, limit } => messages::before(db, &of(account)?, &chat, &place, limit)?,
-        Op::After { chat, place, limit } => messages::after(db, &of(account)?, &chat, &place, limit)?,
+            seq,
+            overtaken,
+        } => messages::put(db, &of(account)?, &chat, messages, &place, seq, &overtaken)?,
+        Op::Edit { message, seq } => {
+            let chat = message.chat_id.clone();
+            messages::edit(db, &of(account)?, &chat, message, seq)?
+        }
+        Op::Bury {
+            chat,
+            message,
+            seq,
+            at,
+        } => messages::bury(db, &of(account)?, &chat, &message, seq, at)?,
+        Op::PutSync {
+            events,
+            cursor,
+            linked,
+            at,
+        } => sync::put(db, &of(account)?, events, &cursor, &linked, at)?,
+        Op::StartAfresh { cursor } => {
+            sync::start_afresh(db, &of(account)?, &cursor)?;
+            Answer::Done
+        }
+        Op::Newest { chat, limit } => Answer::Window(windows::newest(db, &of(account)?, &chat, limit)?),
+        Op::Before { chat, place, limit } => {
+            Answer::Window(windows::before(db, &of(account)?, &chat, &place, limit)?)
+        }
+        Op::After { chat, place, limit } => {
+            Answer::Window(windows::after(db, &of(account)?, &chat, &place, limit)?)
+        }
+        Op::Around { chat, message, limit } => {
+            Answer::Around(windows::around(db, &of(account)?, &chat, &message, limit)?)
+        }
         Op::Enqueue(entry) => {
             outbox::enqueue(db, &of(account)?, &entry)?;
             Answer::Done
         }
+        Op::Changed {
+            entry,
+            told,
+            is_newest,
+            at,
+        } => outbox::changed(db, &of(account)?, &entry, told.map(|told| *told), is_newest, at)?,
         Op::Park { client_id, failure } => {
             outbox::park(db, &of(account)?, &client_id, &failure)?;
             Answer::Done
         }
-        Op::Unpark { client_id } => {
-            outbox::unpark(db, &of(account)?, &client_id)?;
+        Op::Unpark { client_id, work } => {
+            outbox::unpark(db, &of(account)?, &client_id, &work)?;
             Answer::Done
         }
         Op::Discard { client_id } => {
             outbox::discard(db, &of(account)?, &client_id)?;
+            Answer::Done
+        }
+        Op::PutOpenChat { chat } => {
+            profile::put_open_chat(db, &of(account)?, chat.as_ref())?;
             Answer::Done
         }
         Op::SaveDraft { chat, text } => {

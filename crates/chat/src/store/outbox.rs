@@ -1,52 +1,67 @@
-//! Messages that are to be sent, and drafts.
+//! What is to be sent, and drafts.
 
-use khaya_wire::{ChatId, ClientId, Timestamp};
-use rusqlite::{Connection, params};
+use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Account, OutboxEntry, StoreError, profile::id};
+use super::{
+    Account, Answer, OutboxEntry, StoreError, Target, Work, apply, chats, messages,
+    profile::{from_json, id, to_json},
+};
 use crate::view::Failure;
 
 /// All of an account, in the order of sending.
 pub(super) fn load(db: &Connection, account: &Account) -> Result<Vec<OutboxEntry>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT client_id, chat, text, at, after, parked_code, parked_message
+        "SELECT client_id, chat, work, at, after, parked_code, parked_message
          FROM outbox WHERE account = ?1 ORDER BY number",
     )?;
     let mut rows = statement.query([account.number])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let parked: Option<String> = row.get(5)?;
-        entries.push(OutboxEntry {
+        let mut entry = OutboxEntry {
             client_id: id(row.get_ref(0)?.as_str().unwrap_or_default())?,
             chat: id(row.get_ref(1)?.as_str().unwrap_or_default())?,
-            text: row.get::<_, String>(2)?.into(),
+            work: from_json(&row.get::<_, String>(2)?)?,
             at: Timestamp::from_millis(row.get(3)?),
             after: row.get::<_, Option<String>>(4)?.as_deref().map(id).transpose()?,
             parked: parked
                 .map(|code| row.get::<_, String>(6).map(|message| Failure::new(code, message)))
                 .transpose()?,
-        });
+        };
+        if let Some(sent_as) = entry.waits_for().cloned()
+            && let Some(number) = chats::number_of(db, account, &entry.chat)?
+            && let Some(message) = sent(db, number, &sent_as)?
+        {
+            entry.work.resolve(&sent_as, &message);
+        }
+        entries.push(entry);
     }
     Ok(entries)
 }
 
+/// Puts something behind all others. A message takes the chat's draft away.
 pub(super) fn enqueue(db: &Connection, account: &Account, entry: &OutboxEntry) -> Result<(), StoreError> {
     db.prepare_cached(
-        "INSERT INTO outbox (account, client_id, chat, text, at, after, parked_code, parked_message)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO outbox (account, client_id, chat, work, at, after, parked_code, parked_message, waits_for)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (account, client_id) DO NOTHING",
     )?
     .execute(params![
         account.number,
         entry.client_id.as_str(),
         entry.chat.as_str(),
-        &*entry.text,
+        to_json(&entry.work)?,
         entry.at.as_millis(),
         entry.after.as_ref().map(AsRef::as_ref),
         entry.parked.as_ref().map(|failure| &failure.code),
         entry.parked.as_ref().map(|failure| &failure.message),
+        entry.waits_for().map(AsRef::as_ref),
     ])?;
-    save_draft(db, account, &entry.chat, "")
+    match entry.work {
+        Work::Message(_) => save_draft(db, account, &entry.chat, ""),
+        Work::Change(_) => Ok(()),
+    }
 }
 
 pub(super) fn park(
@@ -55,29 +70,89 @@ pub(super) fn park(
     client_id: &ClientId,
     failure: &Failure,
 ) -> Result<(), StoreError> {
-    db.execute(
+    db.prepare_cached(
         "UPDATE outbox SET parked_code = ?3, parked_message = ?4 WHERE account = ?1 AND client_id = ?2",
-        params![account.number, client_id.as_str(), failure.code, failure.message],
-    )?;
+    )?
+    .execute(params![
+        account.number,
+        client_id.as_str(),
+        failure.code,
+        failure.message
+    ])?;
     Ok(())
 }
 
-/// Puts an entry behind all others, as one that was written just now.
-pub(super) fn unpark(db: &Connection, account: &Account, client_id: &ClientId) -> Result<(), StoreError> {
-    db.execute(
+/// Puts an entry behind all others, as one that was written just now, with what is to be done.
+pub(super) fn unpark(
+    db: &Connection,
+    account: &Account,
+    client_id: &ClientId,
+    work: &Work,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
         "UPDATE outbox
-         SET parked_code = NULL, parked_message = NULL,
+         SET parked_code = NULL, parked_message = NULL, work = ?3,
              number = (SELECT max(number) + 1 FROM outbox)
          WHERE account = ?1 AND client_id = ?2",
-        params![account.number, client_id.as_str()],
-    )?;
+    )?
+    .execute(params![account.number, client_id.as_str(), to_json(work)?])?;
     Ok(())
 }
 
+/// Takes an entry away, with the changes that wait for it. A reply to it goes on as a message of its own.
 pub(super) fn discard(db: &Connection, account: &Account, client_id: &ClientId) -> Result<(), StoreError> {
+    take(db, account, client_id)?;
+    db.prepare_cached(
+        "UPDATE outbox SET waits_for = NULL, work = json_remove(work, '$.message.replyTo')
+         WHERE account = ?1 AND waits_for = ?2 AND work ->> '$.message' IS NOT NULL",
+    )?
+    .execute(params![account.number, client_id.as_str()])?;
+    db.prepare_cached("DELETE FROM outbox WHERE account = ?1 AND waits_for = ?2")?
+        .execute(params![account.number, client_id.as_str()])?;
+    Ok(())
+}
+
+/// Takes away a message that the server has: what waits for it can go on.
+pub(super) fn take(db: &Connection, account: &Account, client_id: &ClientId) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM outbox WHERE account = ?1 AND client_id = ?2")?
         .execute(params![account.number, client_id.as_str()])?;
     Ok(())
+}
+
+/// The server has taken a change. Without anything newer of it, the message is as the change made it.
+pub(super) fn changed(
+    db: &Connection,
+    account: &Account,
+    entry: &OutboxEntry,
+    told: Option<Message>,
+    is_newest: bool,
+    now: Timestamp,
+) -> Result<Answer, StoreError> {
+    take(db, account, &entry.client_id)?;
+    let chat = &entry.chat;
+    let Some(number) = chats::number_of(db, account, chat)? else {
+        return Ok(messages::nothing(chat));
+    };
+    let message = match (told, entry.change()) {
+        _ if !is_newest => None,
+        (Some(told), _) => Some(told),
+        (None, Some(change)) => match change.target() {
+            Some(Target::Sent(id)) => messages::find(db, number, id)?
+                .map(|message| apply::to_message(change, message, &account.user, now)),
+            Some(Target::Unsent(_)) | None => None,
+        },
+        (None, None) => None,
+    };
+    if message.is_none()
+        && is_newest
+        && let Some(change) = entry.change()
+    {
+        chats::apply(db, number, change)?;
+    }
+    match message {
+        Some(message) => messages::edit(db, account, chat, message, None),
+        None => messages::unchanged(db, number, chat),
+    }
 }
 
 pub(super) fn save_draft(
@@ -97,4 +172,13 @@ pub(super) fn save_draft(
         .execute(params![account.number, chat.as_str(), text])?;
     }
     Ok(())
+}
+
+fn sent(db: &Connection, chat: i64, sent_as: &ClientId) -> Result<Option<MessageId>, StoreError> {
+    db.prepare_cached("SELECT id FROM messages WHERE chat = ?1 AND client_id = ?2")?
+        .query_row(params![chat, sent_as.as_str()], |row| row.get::<_, String>(0))
+        .optional()?
+        .as_deref()
+        .map(id)
+        .transpose()
 }

@@ -1,6 +1,6 @@
 //! Who was signed in, and what is loaded when somebody is.
 
-use khaya_wire::{User, discovery::Discovery};
+use khaya_wire::{ChatId, User, discovery::Discovery};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 
@@ -43,6 +43,7 @@ pub(super) fn load(db: &Connection, account: &mut Option<Account>) -> Result<Pro
     let selected = Account {
         number,
         user: user.id,
+        username: user.username,
     };
     let profile = contents(db, &selected, last)?;
     *account = Some(selected);
@@ -74,6 +75,7 @@ pub(super) fn sign_in(
     let selected = Account {
         number,
         user: session.user.id.clone(),
+        username: session.user.username.clone(),
     };
     let last = LastSession {
         server: session.server.clone(),
@@ -103,16 +105,30 @@ pub(super) fn sign_out(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Which chat is open, for the next start.
+pub(super) fn put_open_chat(
+    db: &Connection,
+    account: &Account,
+    chat: Option<&ChatId>,
+) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE accounts SET open_chat = ?2 WHERE number = ?1 AND open_chat IS NOT ?2")?
+        .execute(params![account.number, chat.map(ChatId::as_str)])?;
+    Ok(())
+}
+
 fn contents(db: &Connection, account: &Account, last: LastSession) -> Result<Profile, StoreError> {
+    let (has_synced, cursor, open_chat): (bool, _, Option<String>) = db.query_row(
+        "SELECT has_synced, cursor, open_chat FROM accounts WHERE number = ?1",
+        [account.number],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
     Ok(Profile {
         last: Some(last),
         chats: chats::load(db, account)?,
         outbox: outbox::load(db, account)?,
-        has_synced: db.query_row(
-            "SELECT has_synced FROM accounts WHERE number = ?1",
-            [account.number],
-            |row| row.get(0),
-        )?,
+        has_synced,
+        cursor,
+        open_chat: open_chat.as_deref().map(id).transpose()?,
     })
 }
 

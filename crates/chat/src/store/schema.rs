@@ -14,7 +14,11 @@ use super::{Store, StoreError};
 const FILE: &str = "chat.db";
 
 /// Each brings a file from the version of its index to the next. Never changed once released; only added to.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// A store that was opened.
 #[derive(Debug)]

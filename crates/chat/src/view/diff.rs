@@ -198,7 +198,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::view::{Alert, Connection, ConnectionState, Failure, OpenChat, Person, SendState};
+    use crate::view::{
+        Alert, Connection, ConnectionState, Failure, MayInChat, MayWithMessage, OpenChat, Person, SendState,
+    };
 
     fn row(id: u8, unread: u64) -> Arc<ChatRow> {
         Arc::new(ChatRow {
@@ -206,7 +208,11 @@ mod tests {
             kind: ChatKind::Group,
             name: format!("chat {id}"),
             unread,
+            mentioned: false,
             muted: false,
+            pinned: false,
+            presence: None,
+            avatar: None,
             at: Timestamp::from_millis(0),
             preview: None,
             draft: None,
@@ -222,15 +228,24 @@ mod tests {
                 id: UserId::new("u").unwrap(),
                 name: "U".into(),
                 username: "u".into(),
+                avatar: None,
             },
             own: true,
             text: "text".into(),
             at: Timestamp::from_millis(0),
             state: Some(if sent { SendState::Sent } else { SendState::Sending }),
             audience: None,
-            edited: false,
+            edited_at: None,
             deleted: false,
             system: None,
+            reply_to: None,
+            reactions: Vec::new(),
+            pinned: false,
+            mentions_me: false,
+            attachments: Vec::new(),
+            changing: false,
+            failed_edit: None,
+            may: MayWithMessage::default(),
         })
     }
 
@@ -241,6 +256,10 @@ mod tests {
             name: "chat".into(),
             topic: None,
             members: Vec::new(),
+            muted: false,
+            pinned: false,
+            my_role: None,
+            may: MayInChat::default(),
             draft: draft.into(),
             typing: Vec::new(),
             is_loading: false,
@@ -248,6 +267,7 @@ mod tests {
             has_older: false,
             has_newer: false,
             first_unread: None,
+            jumped_to: None,
         }
     }
 

@@ -172,6 +172,9 @@ impl Desk {
         self.want(Intent::Send {
             chat_id: chat_id(id),
             text: text.into(),
+            reply_to: None,
+            visible_to: Vec::new(),
+            visible_to_roles: Vec::new(),
         })
     }
 

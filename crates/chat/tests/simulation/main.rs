@@ -16,41 +16,78 @@ mod random;
 mod server;
 mod world;
 
-use std::panic::{self, AssertUnwindSafe};
+use std::{
+    num::NonZero,
+    panic::{self, AssertUnwindSafe},
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
-/// Seeds of each level in every run.
-const SEEDS: u64 = 100;
+use play::Outcome;
+
+/// Seeds of each level in every run, and in a long one.
+const SEEDS: u64 = 2_000;
+const MANY_SEEDS: u64 = 100_000;
 
 #[test]
 fn nothing_is_lost_or_doubled_on_full() {
-    run(true);
+    run(true, SEEDS);
 }
 
 #[test]
 fn nothing_is_lost_on_base() {
-    run(false);
+    run(false, SEEDS);
 }
 
-fn run(is_full: bool) {
+#[test]
+#[ignore = "long: a hundred thousand seeds"]
+fn nothing_is_lost_or_doubled_on_full_in_many_runs() {
+    run(true, MANY_SEEDS);
+}
+
+#[test]
+#[ignore = "long: a hundred thousand seeds"]
+fn nothing_is_lost_on_base_in_many_runs() {
+    run(false, MANY_SEEDS);
+}
+
+fn run(is_full: bool, seeds: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("KHAYA_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("KHAYA_SEEDS").unwrap_or(SEEDS),
+        None => 0..number("KHAYA_SEEDS").unwrap_or(seeds),
     };
-    let (mut doubles, mut sent, mut steps) = (0, 0, 0);
-    for seed in seeds {
-        match panic::catch_unwind(AssertUnwindSafe(|| play::play(seed, is_full))) {
-            Ok(result) => {
-                doubles += result.doubles;
-                sent += result.sent;
-                steps += result.steps;
+    let next = AtomicU64::new(seeds.start);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let outcomes = thread::scope(|scope| {
+        let play_some = || {
+            let mut sum = Outcome::default();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return sum;
+                }
+                match panic::catch_unwind(AssertUnwindSafe(|| play::play(seed, is_full))) {
+                    Ok(outcome) => sum += outcome,
+                    Err(why) => {
+                        println!("to see it again: KHAYA_SEED={seed}");
+                        // The others need not go on.
+                        next.store(seeds.end, Ordering::Relaxed);
+                        panic::resume_unwind(why);
+                    }
+                }
             }
-            Err(why) => {
-                println!("to see it again: KHAYA_SEED={seed}");
-                panic::resume_unwind(why);
-            }
-        }
-    }
+        };
+        let players: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
+        players
+            .into_iter()
+            .map(|player| player.join().unwrap_or_else(|why| panic::resume_unwind(why)))
+            .fold(Outcome::default(), |mut sum, outcome| {
+                sum += outcome;
+                sum
+            })
+    });
+    let Outcome { doubles, sent, steps } = outcomes;
     println!("{sent} messages accepted, {doubles} doubled, {steps} steps");
     assert!(sent > 0, "a run in which nothing is sent shows nothing");
 }

@@ -14,27 +14,41 @@ const PEOPLE: usize = 4;
 const APPS: usize = 3;
 
 /// What a run has shown.
+#[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) doubles: u64,
     pub(crate) sent: u64,
     pub(crate) steps: u64,
 }
 
+impl std::ops::AddAssign for Outcome {
+    fn add_assign(&mut self, other: Self) {
+        self.doubles += other.doubles;
+        self.sent += other.sent;
+        self.steps += other.steps;
+    }
+}
+
 pub(crate) fn play(seed: u64, is_full: bool) -> Outcome {
     let mut world = World::new(seed, is_full, PEOPLE, APPS);
     // Some runs begin with a history that is longer than a page.
-    let history = world.random.below(4) * 80;
+    let history = if world.random.happens(250) {
+        130
+    } else {
+        world.random.below(20)
+    };
     for number in 0..history {
         bot_writes(&mut world, number);
     }
     let mut number = 0;
-    let end = world.random.between(30 * SECOND, 120 * SECOND);
+    let end = world.random.between(10 * SECOND, 40 * SECOND);
     while world.now < end {
         let wait = world
             .random
             .between(Duration::from_millis(20), Duration::from_millis(1200));
         world.run_for(wait);
         number += 1;
+        world.look_at_all();
         act(&mut world, number);
     }
     settle(&mut world);
@@ -81,8 +95,14 @@ fn act(world: &mut World, number: usize) {
     if world.random.happens(15) {
         return world.restart_server();
     }
+    if world.random.happens(3) {
+        return world.server.forget_events();
+    }
     if !world.is_signed_in(client) {
         return world.sign_in(client);
+    }
+    if world.random.happens(250) {
+        return change_something(world, client, number);
     }
     let chats: Vec<ChatId> = world.clients[client]
         .view
@@ -100,11 +120,21 @@ fn act(world: &mut World, number: usize) {
         (0..40, Some(chat), open) => {
             let mark = if world.random.happens(30) { REFUSED } else { "." };
             let user = world.clients[client].user.clone();
+            let reply_to =
+                any_item(world, client).filter(|_| world.server.is_full && number.is_multiple_of(4));
+            let mut visible_to = Vec::new();
+            if reply_to.is_none() && world.random.happens(100) {
+                let members = &world.server.chats[open.as_ref().unwrap_or(&chat)].members;
+                visible_to.extend(members.first().cloned());
+            }
             world.intent(
                 client,
                 Intent::Send {
                     chat_id: open.unwrap_or(chat),
                     text: format!("from {user} #{number}# {mark}"),
+                    reply_to,
+                    visible_to,
+                    visible_to_roles: Vec::new(),
                 },
             );
         }
@@ -158,6 +188,78 @@ fn act(world: &mut World, number: usize) {
     }
 }
 
+/// An edit, a deletion, a reaction, a pin, or something about a chat.
+fn change_something(world: &mut World, client: usize, number: usize) {
+    let open = world.clients[client]
+        .view
+        .open
+        .as_ref()
+        .map(|open| open.id.clone());
+    if let Some(chat_id) = open.filter(|_| world.random.happens(150)) {
+        let flag = world.random.happens(500);
+        let topic = Some(format!("topic {number}"));
+        let intent = match world.random.below(3) {
+            0 => Intent::MuteChat { chat_id, muted: flag },
+            1 => Intent::PinChat {
+                chat_id,
+                pinned: flag,
+            },
+            _ => Intent::DescribeChat {
+                chat_id,
+                name: None,
+                topic,
+            },
+        };
+        return world.intent(client, intent);
+    }
+    let Some(key) = any_item(world, client) else {
+        return;
+    };
+    let item = world.clients[client]
+        .view
+        .timeline
+        .iter()
+        .find(|item| item.key == key);
+    let (own, may) = item.map(|item| (item.own, item.may)).unwrap_or_default();
+    let add = world.random.happens(700);
+    let intent = match world.random.below(10) {
+        0..4 if own && may.edit => {
+            let mark = if world.random.happens(50) { REFUSED } else { "." };
+            let text = format!("edited #{number}# {mark}");
+            Intent::Edit { key, text }
+        }
+        4 if own && may.delete => Intent::Delete { key },
+        5 if may.pin => Intent::PinMessage { key, pinned: add },
+        _ if may.react => Intent::React {
+            key,
+            emoji: if number.is_multiple_of(2) { "👍" } else { "🎉" }.to_owned(),
+            add,
+        },
+        _ => return,
+    };
+    world.intent(client, intent);
+}
+
+/// One of the newest items of the timeline, or now and then any.
+fn any_item(world: &mut World, client: usize) -> Option<String> {
+    let count = world.clients[client].view.timeline.len();
+    let reach = if world.random.happens(200) {
+        count
+    } else {
+        count.min(5)
+    };
+    if reach == 0 {
+        return None;
+    }
+    let place = count - 1 - world.random.below(reach);
+    let item = &world.clients[client].view.timeline[place];
+    if item.id.is_none() && item.text.contains(REFUSED) {
+        // What is for it waits with it.
+        return None;
+    }
+    Some(world.clients[client].view.timeline[place].key.clone())
+}
+
 fn decide_on_failed(world: &mut World, client: usize) {
     let failed = world.clients[client]
         .view
@@ -189,8 +291,15 @@ fn bot_writes(world: &mut World, number: usize) {
         return;
     };
     let now = world.now;
-    let sent = if world.random.happens(100) {
-        world.server.edit(now, &chat, &bot, &format!("changed {number}"))
+    let sent = if world.random.happens(300) {
+        let chance = world.random.next();
+        world.server.meddle(now, &chat, &bot, chance)
+    } else if world.random.happens(30) {
+        let mut sent = Vec::new();
+        world
+            .server
+            .describe(&chat, &format!("topic {number}"), &mut sent);
+        sent
     } else {
         let listed: Vec<UserId> = members.iter().take(world.random.below(3)).cloned().collect();
         let visible_to = Some(listed).filter(|listed| !listed.is_empty() && world.random.happens(300));

@@ -1,7 +1,9 @@
 //! A model of a server: the contract's rules over data in memory, called without a network.
 
+mod changes;
 mod reading;
 mod sessions;
+mod streams;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -15,7 +17,7 @@ use khaya_wire::{
     event::{self, name},
     rest,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The wall clock of the server at the beginning.
 pub(crate) const EPOCH: i64 = 1_800_000_000_000;
@@ -37,6 +39,10 @@ pub(crate) struct Server {
     access: HashMap<String, Access>,
     families: Vec<Family>,
     sockets: BTreeMap<u64, Socket>,
+    /// Everything that was told, and from where on it is still known.
+    log: Vec<streams::Logged>,
+    kept_after: usize,
+    private: HashMap<UserId, u64>,
     next: u64,
     last_time: i64,
 }
@@ -46,7 +52,13 @@ pub(crate) struct ChatModel {
     kind: ChatKind,
     name: String,
     pub(crate) members: Vec<UserId>,
+    topic: String,
     pub(crate) messages: Vec<Message>,
+    /// What each message was when it was sent.
+    pub(crate) first: HashMap<MessageId, Message>,
+    preferences: HashMap<UserId, rest::Preferences>,
+    /// The last number of the chat's stream.
+    seq: u64,
     /// The place up to which each has read.
     read: HashMap<UserId, (Timestamp, MessageId)>,
 }
@@ -91,7 +103,11 @@ impl Server {
             kind,
             name: name.to_owned(),
             members: members.to_vec(),
+            topic: String::new(),
             messages: Vec::new(),
+            first: HashMap::new(),
+            preferences: HashMap::new(),
+            seq: 0,
             read: HashMap::new(),
         };
         let id = |text: &str| ChatId::new(text).unwrap();
@@ -108,6 +124,9 @@ impl Server {
             access: HashMap::new(),
             families: Vec::new(),
             sockets: BTreeMap::new(),
+            log: Vec::new(),
+            kept_after: 0,
+            private: HashMap::new(),
             next: 0,
             last_time: EPOCH,
         }
@@ -215,44 +234,6 @@ impl Server {
         sent
     }
 
-    /// Somebody who uses no app of ours changes one of their newest messages.
-    pub(crate) fn edit(&mut self, now: Duration, chat: &ChatId, from: &UserId, text: &str) -> Vec<Sent> {
-        let at = self.tick(now);
-        let Some(model) = self.chats.get_mut(chat) else {
-            return Vec::new();
-        };
-        let Some(edited) = model
-            .messages
-            .iter_mut()
-            .rev()
-            .take(10)
-            .find(|message| message.sender_id == *from)
-        else {
-            return Vec::new();
-        };
-        edited.content = text.into();
-        edited.edited_at = Some(at);
-        let edited = edited.clone();
-        if !self.is_full {
-            return Vec::new();
-        }
-        let event = event::MessageEvent {
-            chat_id: chat.clone(),
-            message: edited.clone(),
-            number: None,
-        };
-        self.sockets_that_see(chat, &edited)
-            .into_iter()
-            .map(|socket| {
-                (
-                    socket,
-                    name::MESSAGE_UPDATED,
-                    serde_json::to_value(&event).unwrap(),
-                )
-            })
-            .collect()
-    }
-
     fn answer(&mut self, now: Duration, call: &Call, sent: &mut Vec<Sent>) -> Result<Response, ApiError> {
         let user = if call.request.needs_token() {
             let token = call
@@ -267,6 +248,11 @@ impl Server {
         };
         let user = user.map(|access| access.user);
         let me = || user.clone().expect("checked");
+        if let Some(me) = &user
+            && let Some(result) = self.change(now, me, &call.request, sent)
+        {
+            return result;
+        }
         match &call.request {
             Request::Discover => Ok(Response::Discovered(self.is_full.then(discovery))),
             Request::Login(login) => self.login(now, login),
@@ -303,7 +289,18 @@ impl Server {
                 self.mark_read(chat, &me, message, sent)?;
                 Ok(Response::Done)
             }
-            Request::CreateChat(_) | Request::FindPeople { .. } => Err(refused(Code::NotFound)),
+            Request::Sync { since } => self.sync(&me(), since.as_deref()),
+            Request::Edit { .. }
+            | Request::Delete { .. }
+            | Request::React { .. }
+            | Request::Pin { .. }
+            | Request::Prefer { .. }
+            | Request::ChangeChat { .. }
+            | Request::DeleteChat { .. }
+            | Request::PutMember { .. }
+            | Request::RemoveMember { .. }
+            | Request::CreateChat(_)
+            | Request::FindPeople { .. } => Err(refused(Code::NotFound)),
         }
     }
 
@@ -325,8 +322,27 @@ impl Server {
                 .flat_map(|chat| &chat.messages)
                 .find(|message| message.sender_id == *from && message.client_id == body.client_id);
             if let Some(known) = known {
-                assert_eq!(known.content, body.content, "a client id is for one message");
+                let first = &self.chats[chat].first[&known.id];
+                assert_eq!(first.content, body.content, "a client id is for one message");
+                assert_eq!(first.reply_to, body.reply_to, "with one original");
+                assert_eq!(first.visible_to, body.visible_to, "for one audience");
                 return Ok(Response::Sent(Box::new(known.clone())));
+            }
+        }
+        if let Some(original) = &body.reply_to {
+            let known = self
+                .entitled(chat, from)
+                .into_iter()
+                .find(|message| message.id == *original);
+            let Some(known) = known else {
+                return Err(refused(Code::InvalidRequest));
+            };
+            let reaches_further = |user: &&UserId| **user != *from && !can_see(known, user);
+            let listed = body.visible_to.as_ref().filter(|_| known.is_restricted());
+            if known.is_restricted()
+                && listed.is_none_or(|listed| listed.iter().any(|user| reaches_further(&user)))
+            {
+                return Err(refused(Code::InvalidRequest));
             }
         }
         let stored = self.insert(
@@ -334,6 +350,8 @@ impl Server {
             chat,
             Message {
                 client_id: body.client_id.clone(),
+                reply_to: body.reply_to.clone(),
+                visible_to: body.visible_to.clone(),
                 ..message(chat, from, &body.content)
             },
             sent,
@@ -348,23 +366,11 @@ impl Server {
             created_at: self.tick(now),
             ..message
         };
-        self.chats.get_mut(chat).unwrap().messages.push(message.clone());
-        for socket in self.sockets_that_see(chat, &message) {
-            let told = self.message_as(&message, &self.sockets[&socket].user);
-            let event = json!({ "chatId": chat, "message": told });
-            sent.push((socket, name::NEW_MESSAGE, event));
-        }
+        let model = self.chats.get_mut(chat).unwrap();
+        model.messages.push(message.clone());
+        model.first.insert(message.id.clone(), message.clone());
+        self.tell_message(&message, streams::Kind::New, sent);
         message
-    }
-
-    fn sockets_that_see(&self, chat: &ChatId, message: &Message) -> Vec<u64> {
-        let members = &self.chats[chat].members;
-        self.sockets
-            .iter()
-            .filter(|(_, socket)| members.contains(&socket.user) && can_see(message, &socket.user))
-            .filter(|(_, socket)| self.is_full || socket.rooms.contains(chat))
-            .map(|(id, _)| *id)
-            .collect()
     }
 
     /// A time that is never less than one before, and often the same.
@@ -415,6 +421,12 @@ fn discovery() -> Discovery {
             Feature::Acks,
             Feature::Authenticate,
             Feature::Everywhere,
+            Feature::Sync,
+            Feature::Edits,
+            Feature::Reactions,
+            Feature::Replies,
+            Feature::Pins,
+            Feature::Chats,
         ]
         .into(),
         limits: Limits::default(),

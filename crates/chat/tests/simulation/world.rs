@@ -27,6 +27,9 @@ use crate::{
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A view costs more than all else: it is looked at once in so many inputs, and before anybody does anything.
+const BETWEEN_LOOKS: u32 = 6;
+
 pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) random: Random,
@@ -38,6 +41,7 @@ pub(crate) struct World {
     next: u64,
     next_link: u64,
     pub(crate) steps: u64,
+    steps_until_look: u32,
     is_told: bool,
 }
 
@@ -174,6 +178,7 @@ impl World {
             next: 0,
             next_link: 0,
             steps: 0,
+            steps_until_look: 0,
             is_told: std::env::var_os("KHAYA_SEED").is_some(),
         };
         for client in 0..apps {
@@ -194,6 +199,7 @@ impl World {
             self.happen(event);
         }
         self.now = end;
+        self.look_at_all();
         for socket in self.server.expired(self.now) {
             self.lose_link_of(socket);
         }
@@ -206,6 +212,21 @@ impl World {
         }
     }
 
+    /// Takes what each window shows now, and checks it.
+    pub(crate) fn look_at_all(&mut self) {
+        for client in 0..self.clients.len() {
+            self.look_at(client);
+        }
+    }
+
+    fn look_at(&mut self, client: usize) {
+        self.steps_until_look = BETWEEN_LOOKS;
+        if let Some(machine) = &self.clients[client].machine {
+            self.clients[client].view = machine.view();
+            crate::check::at_any_time(self, client);
+        }
+    }
+
     pub(crate) fn intent(&mut self, client: usize, intent: Intent) {
         let this = &mut self.clients[client];
         if this.machine.is_none() {
@@ -213,7 +234,7 @@ impl World {
         }
         this.next_intent += 1;
         let id = this.next_intent;
-        if let Intent::Send { chat_id, text } = &intent {
+        if let Intent::Send { chat_id, text, .. } = &intent {
             this.sends.insert(id, (chat_id.clone(), text.clone()));
         }
         self.feed(client, Input::Intent { id, intent });
@@ -368,8 +389,10 @@ impl World {
             return;
         };
         let outputs = machine.handle(now, input);
-        self.clients[client].view = machine.view();
-        crate::check::at_any_time(self, client);
+        self.steps_until_look = self.steps_until_look.saturating_sub(1);
+        if self.steps_until_look == 0 {
+            self.look_at(client);
+        }
         for output in outputs {
             if self.has_faults && self.random.happens(1) {
                 // Between two outputs: the ones before are done, the ones after are not.

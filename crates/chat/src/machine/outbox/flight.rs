@@ -8,12 +8,22 @@ use super::{Entry, Flight};
 use crate::{
     api::{ApiError, Part, Request, Response},
     machine::{Chat, calls::Purpose, stored::Then},
-    store::{Op, OutboxEntry, Place, Put},
+    store::{Op, OutboxEntry, Outgoing, Place, Put, Target, Work},
     view::Failure,
 };
 
 /// The longest wait before another try.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl super::Outbox {
+    /// Whether an entry waits for the person, or for what it is about.
+    fn must_wait(&self, entry: &OutboxEntry) -> bool {
+        entry.parked.is_some()
+            || entry
+                .waits_for()
+                .is_some_and(|client_id| self.get(client_id.as_str()).is_some())
+    }
+}
 
 impl Chat {
     pub(in crate::machine) fn outbox_due(&self) -> Option<Duration> {
@@ -24,7 +34,7 @@ impl Chat {
         self.outbox
             .entries
             .iter()
-            .filter(|entry| entry.entry.parked.is_none())
+            .filter(|entry| !self.outbox.must_wait(&entry.entry))
             .filter_map(|entry| match self.outbox.lanes.get(&entry.entry.chat) {
                 Some(lane) if lane.flight.is_some() => None,
                 Some(lane) => Some(lane.wait_until.unwrap_or(now)),
@@ -42,7 +52,7 @@ impl Chat {
         let mut seen = HashSet::new();
         let mut ready = Vec::new();
         for Entry { entry, is_unknown } in &self.outbox.entries {
-            if entry.parked.is_some() || !seen.insert(&entry.chat) {
+            if self.outbox.must_wait(entry) || !seen.insert(&entry.chat) {
                 continue;
             }
             let is_free =
@@ -60,11 +70,13 @@ impl Chat {
                 entry: entry.clone(),
                 taken: None,
             });
-            if is_unknown && !self.is_full() {
-                let part = entry.after.map_or(Part::Newest, Part::After);
-                self.look(entry.chat, entry.client_id, part);
-            } else {
-                self.post(&entry);
+            match &entry.work {
+                Work::Message(_) if is_unknown && !self.is_full() => {
+                    let part = entry.after.map_or(Part::Newest, Part::After);
+                    self.look(entry.chat, entry.client_id, part);
+                }
+                Work::Message(message) => self.post(&entry, message),
+                Work::Change(change) => self.post_change(&entry, change),
             }
         }
     }
@@ -80,7 +92,10 @@ impl Chat {
             .lanes
             .get_mut(&message.chat_id)
             .and_then(|lane| lane.flight.as_mut())
-            .filter(|flight| flight.taken.is_none() && flight.entry.text == message.content);
+            .filter(|flight| {
+                let text = flight.entry.message().map(|outgoing| &outgoing.text);
+                flight.taken.is_none() && text == Some(&message.content)
+            });
         match flight {
             Some(flight) => {
                 flight.taken = Some(message.id.clone());
@@ -93,9 +108,14 @@ impl Chat {
         }
     }
 
-    pub(in crate::machine) fn take_sent(&mut self, client_id: ClientId, result: Result<Response, ApiError>) {
+    pub(in crate::machine) fn take_sent(
+        &mut self,
+        client_id: ClientId,
+        asked: u64,
+        result: Result<Response, ApiError>,
+    ) {
         match result {
-            Ok(Response::Sent(message)) => self.store_sent(client_id, *message),
+            Ok(Response::Sent(message)) => self.store_sent(client_id, *message, Some(asked)),
             Ok(_) => self.sending_is_unknown(&client_id, Some(&ApiError::NotKhaya)),
             Err(error) if error.is_retryable() => {
                 if error.outcome_is_unknown() {
@@ -110,10 +130,7 @@ impl Chat {
 
     pub(in crate::machine) fn sent_is_stored(&mut self, client_id: &ClientId, put: Put) {
         self.outbox.confirm(&put.messages);
-        let taken = self.outbox.lane_of(client_id).and_then(|lane| {
-            lane.failures = 0;
-            lane.flight.take().and_then(|flight| flight.taken)
-        });
+        let taken = self.outbox.lane_of(client_id).and_then(super::Lane::succeeded);
         self.row_follows(&put);
         self.show_live(&put);
         if taken.is_some_and(|taken| put.messages.iter().all(|message| message.id != taken)) {
@@ -135,7 +152,12 @@ impl Chat {
         self.sending_waits(client_id, error.and_then(ApiError::retry_after));
     }
 
-    pub(in crate::machine) fn take_look(&mut self, client_id: ClientId, result: Result<Response, ApiError>) {
+    pub(in crate::machine) fn take_look(
+        &mut self,
+        client_id: ClientId,
+        asked: u64,
+        result: Result<Response, ApiError>,
+    ) {
         let Some(entry) = self.outbox.get(client_id.as_str()).cloned() else {
             self.free_lane(&client_id);
             return;
@@ -157,8 +179,10 @@ impl Chat {
                 self.store(
                     Op::PutMessages {
                         chat,
+                        overtaken: self.overtaken.among(&messages, asked),
                         messages,
                         place,
+                        seq: None,
                     },
                     Then::Looked { client_id, more },
                 );
@@ -178,13 +202,16 @@ impl Chat {
             self.free_lane(&client_id);
             return;
         };
+        let Some(outgoing) = entry.message() else {
+            return;
+        };
         let found = put.messages.iter().find(|message| {
             Some(&message.sender_id) == me.as_ref()
                 && message.client_id.is_none()
-                && message.content == entry.text
+                && message.content == outgoing.text
         });
         match (found, more) {
-            (Some(message), _) => self.store_sent(client_id, Message::clone(message)),
+            (Some(message), _) => self.store_sent(client_id, Message::clone(message), None),
             (None, Some(part)) => self.look(entry.chat, client_id, part),
             (None, None) => {
                 if let Some(entry) = self
@@ -195,22 +222,26 @@ impl Chat {
                 {
                     entry.is_unknown = false;
                 }
-                self.post(&entry);
+                self.post(&entry, outgoing);
             }
         }
     }
 
-    pub(super) fn post(&mut self, entry: &OutboxEntry) {
+    pub(super) fn post(&mut self, entry: &OutboxEntry, message: &Outgoing) {
         tracing::trace!(chat = %entry.chat, client_id = %entry.client_id, "sending");
         self.call(
             Request::Send {
                 chat: entry.chat.clone(),
                 message: rest::SendMessage {
-                    content: entry.text.clone(),
+                    content: message.text.clone(),
                     client_id: Some(entry.client_id.clone()),
-                    reply_to: None,
-                    visible_to: None,
-                    visible_to_roles: None,
+                    reply_to: match &message.reply_to {
+                        Some(Target::Sent(id)) => Some(id.clone()),
+                        Some(Target::Unsent(_)) | None => None,
+                    },
+                    visible_to: Some(message.visible_to.clone()).filter(|users| !users.is_empty()),
+                    visible_to_roles: Some(message.visible_to_roles.clone())
+                        .filter(|roles| !roles.is_empty()),
                     attachment_ids: None,
                 },
             },
@@ -225,27 +256,31 @@ impl Chat {
         self.call(Request::Messages { chat, part }, Purpose::Look { client_id });
     }
 
-    pub(super) fn store_sent(&mut self, client_id: ClientId, message: Message) {
+    /// `asked`: the call that this answers, where it does.
+    pub(super) fn store_sent(&mut self, client_id: ClientId, message: Message, asked: Option<u64>) {
         tracing::trace!(chat = %message.chat_id, %client_id, message = %message.id, "sent");
         let place = if self.chats.is_live(&message.chat_id) {
             Place::Live
         } else {
             Place::Alone
         };
+        let is_overtaken = asked.is_some_and(|asked| self.overtaken.is_message(&message.id, asked));
         self.store(
             Op::PutMessages {
                 chat: message.chat_id.clone(),
+                overtaken: is_overtaken.then(|| message.id.clone()).into_iter().collect(),
                 messages: vec![Message {
                     client_id: Some(client_id.clone()),
                     ..message
                 }],
                 place,
+                seq: None,
             },
             Then::Sent { client_id },
         );
     }
 
-    pub(super) fn sending_waits(&mut self, client_id: &ClientId, retry_after: Option<Duration>) {
+    pub(in crate::machine) fn sending_waits(&mut self, client_id: &ClientId, retry_after: Option<Duration>) {
         let now = self.now.monotonic;
         let Some(lane) = self.outbox.lane_of(client_id) else {
             return;
@@ -258,7 +293,7 @@ impl Chat {
     }
 
     /// The server will not have the message as it is: the person decides.
-    pub(super) fn park(&mut self, client_id: &ClientId, failure: Failure) {
+    pub(in crate::machine) fn park(&mut self, client_id: &ClientId, failure: Failure) {
         tracing::trace!(%client_id, code = %failure.code, "not sent");
         let flight = self.free_lane(client_id);
         match self
@@ -296,7 +331,7 @@ impl Chat {
         }
     }
 
-    pub(super) fn free_lane(&mut self, client_id: &ClientId) -> Option<Flight> {
+    pub(in crate::machine) fn free_lane(&mut self, client_id: &ClientId) -> Option<Flight> {
         self.outbox.lane_of(client_id).and_then(|lane| lane.flight.take())
     }
 }

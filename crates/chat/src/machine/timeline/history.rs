@@ -12,6 +12,13 @@ use crate::{
 /// How many pages are fetched to close a gap before the window jumps over it.
 const MOST_PAGES: u32 = 20;
 
+/// Which side of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::machine) enum Direction {
+    Older,
+    Newer,
+}
+
 impl Chat {
     pub(in crate::machine) fn fetch_newest_of_open_chat(&mut self) {
         let incarnation = self.connection.incarnation();
@@ -22,47 +29,35 @@ impl Chat {
             // What was asked before the connection came up does not say what was missed until then.
             Some(Why::Newest { incarnation: asked }) if asked == incarnation => return,
             Some(Why::Backfill { .. }) => return,
-            Some(Why::Newest { .. } | Why::Older | Why::Newer | Why::Edited) | None => {}
+            Some(Why::Newest { .. } | Why::Beside(_) | Why::Around | Why::Edited) | None => {}
         }
         let why = Why::Newest { incarnation };
         self.fetch_page(Part::Newest, why);
     }
 
-    pub(in crate::machine) fn load_older(&mut self) {
+    /// Shows more on one side: from disk as far as it goes, and then from the server.
+    pub(in crate::machine) fn load(&mut self, direction: Direction) {
         let Some(timeline) = &self.timeline else { return };
-        let Some(first) = timeline.first() else { return };
+        let (edge, end) = match direction {
+            Direction::Older => (timeline.older, timeline.first()),
+            Direction::Newer => (timeline.newer, timeline.last()),
+        };
+        let Some(place) = end else { return };
         let chat = timeline.chat.clone();
-        match timeline.older {
-            Edge::End => {}
-            Edge::Stored => self.store(
-                Op::Before {
-                    chat,
-                    place: first,
-                    limit: STEP,
-                },
-                Then::Window { why: Why::Older },
-            ),
-            Edge::Gap if timeline.loading.is_none() => self.fetch_page(Part::Before(first.1), Why::Older),
-            Edge::Gap => {}
-        }
-    }
-
-    pub(in crate::machine) fn load_newer(&mut self) {
-        let Some(timeline) = &self.timeline else { return };
-        let Some(last) = timeline.last() else { return };
-        let chat = timeline.chat.clone();
-        match timeline.newer {
-            Edge::End => {}
-            Edge::Stored => self.store(
-                Op::After {
-                    chat,
-                    place: last,
-                    limit: STEP,
-                },
-                Then::Window { why: Why::Newer },
-            ),
-            Edge::Gap if timeline.loading.is_none() => self.fetch_page(Part::After(last.1), Why::Newer),
-            Edge::Gap => {}
+        let why = Why::Beside(direction);
+        match (edge, direction) {
+            (Edge::End, _) => {}
+            (Edge::Stored, Direction::Older) => {
+                let limit = STEP;
+                self.store(Op::Before { chat, place, limit }, Then::Window { why });
+            }
+            (Edge::Stored, Direction::Newer) => {
+                let limit = STEP;
+                self.store(Op::After { chat, place, limit }, Then::Window { why });
+            }
+            (Edge::Gap, _) if timeline.loading.is_some() => {}
+            (Edge::Gap, Direction::Older) => self.fetch_page(Part::Before(place.1), why),
+            (Edge::Gap, Direction::Newer) => self.fetch_page(Part::After(place.1), why),
         }
     }
 
@@ -70,6 +65,7 @@ impl Chat {
         &mut self,
         chat: ChatId,
         why: Why,
+        asked: u64,
         result: Result<Response, ApiError>,
     ) {
         let page = match result {
@@ -81,11 +77,13 @@ impl Chat {
         let shown = self.timeline.as_ref().filter(|timeline| timeline.chat == chat);
         let place = match (why, shown) {
             (Why::Newest { .. }, _) => Some(Place::NewestPage { has_more }),
-            (Why::Newer, Some(timeline)) => timeline.last().map(|(_, message)| Place::PageAfter { message }),
-            (Why::Older, Some(timeline)) => timeline
+            (Why::Beside(Direction::Newer), Some(timeline)) => {
+                timeline.last().map(|(_, message)| Place::PageAfter { message })
+            }
+            (Why::Beside(Direction::Older), Some(timeline)) => timeline
                 .first()
                 .map(|(_, message)| Place::PageBefore { message, has_more }),
-            (Why::Backfill { .. } | Why::Older | Why::Newer | Why::Edited, _) => None,
+            (Why::Backfill { .. } | Why::Beside(_) | Why::Around | Why::Edited, _) => None,
         };
         let mut messages = page.items;
         messages.retain(|message| message.chat_id == chat);
@@ -93,8 +91,10 @@ impl Chat {
             self.store(
                 Op::PutMessages {
                     chat,
+                    overtaken: self.overtaken.among(&messages, asked),
                     messages,
                     place,
+                    seq: None,
                 },
                 Then::Page { why },
             );
@@ -107,6 +107,7 @@ impl Chat {
         chat: ChatId,
         before: MessageId,
         pages_left: u32,
+        asked: u64,
         result: Result<Response, ApiError>,
     ) {
         let why = Why::Backfill { pages_left };
@@ -125,8 +126,10 @@ impl Chat {
         self.store(
             Op::PutMessages {
                 chat,
+                overtaken: self.overtaken.among(&messages, asked),
                 messages,
                 place,
+                seq: None,
             },
             Then::Page { why },
         );
@@ -157,24 +160,20 @@ impl Chat {
             .messages
             .retain(|message| !put.gone.contains(&message.id));
         timeline.merge(&put.messages, false);
+        timeline.quote(put.quoted.clone());
         match why {
             Why::Newest { .. } => self.go_back_from(&put, MOST_PAGES),
             Why::Backfill { pages_left } => self.go_back_from(&put, pages_left),
-            Why::Older => {
+            Why::Beside(direction) => {
                 timeline.loading = None;
-                timeline.older = Edge::Stored;
-                self.load_older();
+                match direction {
+                    Direction::Older => timeline.older = Edge::Stored,
+                    Direction::Newer if put.messages.is_empty() => timeline.newer = Edge::End,
+                    Direction::Newer => timeline.newer = Edge::Stored,
+                }
+                self.load(direction);
             }
-            Why::Newer => {
-                timeline.loading = None;
-                timeline.newer = if put.messages.is_empty() {
-                    Edge::End
-                } else {
-                    Edge::Stored
-                };
-                self.load_newer();
-            }
-            Why::Edited => {}
+            Why::Around | Why::Edited => {}
         }
     }
 
@@ -184,7 +183,7 @@ impl Chat {
             return;
         };
         timeline.loading = None;
-        if timeline.newer == Edge::Stored {
+        if timeline.newer == Edge::Stored || timeline.is_elsewhere {
             // The person looks at older messages; what is newest is on disk for later.
             return;
         }

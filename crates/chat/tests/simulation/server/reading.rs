@@ -18,12 +18,22 @@ impl Server {
             .collect()
     }
 
+    /// Whether a message is there and exists for a person.
+    pub(crate) fn is_entitled(&self, chat: &ChatId, message: &MessageId, user: &UserId) -> bool {
+        self.chats[chat]
+            .first
+            .get(message)
+            .is_some_and(|message| can_see(message, user))
+    }
+
     pub(crate) fn unread(&self, chat: &ChatId, user: &UserId) -> u64 {
         let read = self.chats[chat].read.get(user);
         self.entitled(chat, user)
             .into_iter()
             .filter(|message| {
-                message.sender_id != *user && read.is_none_or(|(at, id)| message.position() > (*at, id))
+                message.sender_id != *user
+                    && message.deleted_at.is_none()
+                    && read.is_none_or(|(at, id)| message.position() > (*at, id))
             })
             .count() as u64
     }
@@ -53,14 +63,14 @@ impl Server {
         }
     }
 
-    pub(super) fn chat_as(&self, id: &ChatId, user: &UserId) -> Chat {
+    pub(crate) fn chat_as(&self, id: &ChatId, user: &UserId) -> Chat {
         let model = &self.chats[id];
         let last = self.entitled(id, user).pop().cloned();
         Chat {
             id: id.clone(),
             kind: model.kind,
             name: model.name.clone(),
-            topic: None,
+            topic: Some(model.topic.clone()).filter(|topic| !topic.is_empty()),
             members: self
                 .users
                 .iter()
@@ -73,8 +83,8 @@ impl Server {
             last_message: last.map(|last| self.message_as(&last, user)),
             unread_count: self.unread(id, user),
             my_role: None,
-            muted: None,
-            pinned: None,
+            muted: model.preferences.get(user).and_then(|known| known.muted),
+            pinned: model.preferences.get(user).and_then(|known| known.pinned),
             reads: self.is_full.then(|| {
                 model
                     .read
@@ -85,7 +95,7 @@ impl Server {
                     })
                     .collect()
             }),
-            seq: None,
+            seq: self.is_full.then_some(model.seq),
         }
     }
 

@@ -1,0 +1,130 @@
+//! What was missed and is told afterwards: stored in one transaction with the place up to which it goes.
+//!
+//! What is told follows what is stored only for chats that were stored when it was asked for; of a chat that came
+//! later, what is between its newest message and the place of asking is not known.
+
+use std::collections::HashSet;
+
+use khaya_wire::{ChatId, Timestamp, event};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Account, Answer, ChatFacts, Place, StoreError, chats, messages};
+
+/// An event that tells of something that is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    New(event::MessageEvent),
+    Updated(event::MessageEvent),
+    Deleted(event::MessageDeleted),
+    Chat(event::ChatUpdated),
+    Removed(event::ChatRemoved),
+}
+
+pub(super) fn put(
+    db: &Connection,
+    account: &Account,
+    events: Vec<Told>,
+    cursor: &str,
+    linked: &[ChatId],
+    at: Timestamp,
+) -> Result<Answer, StoreError> {
+    let (mut puts, mut stored, mut removed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut has_unknown = false;
+    let seq = |number: &Option<event::Number>| number.map(|number| number.seq);
+    for told in events {
+        let answer = match told {
+            Told::New(event) => {
+                let Some(follows) = is_linked(db, account, &event.chat_id)? else {
+                    has_unknown = true;
+                    continue;
+                };
+                let place = if follows { Place::Follows } else { Place::Alone };
+                let number = seq(&event.number);
+                let messages = vec![event.message];
+                messages::put(
+                    db,
+                    account,
+                    &event.chat_id,
+                    messages,
+                    &place,
+                    number,
+                    &HashSet::new(),
+                )?
+            }
+            Told::Updated(event) => {
+                let number = seq(&event.number);
+                messages::edit(db, account, &event.chat_id, event.message, number)?
+            }
+            Told::Deleted(event) => {
+                let number = seq(&event.number);
+                messages::bury(db, account, &event.chat_id, &event.message_id, number, at)?
+            }
+            Told::Chat(event) => {
+                let facts = ChatFacts {
+                    chat: event.chat,
+                    counts: false,
+                    is_overtaken: false,
+                };
+                stored.push(chats::put_one(db, account, facts)?);
+                continue;
+            }
+            Told::Removed(event) => {
+                chats::remove(db, account, &event.chat_id)?;
+                removed.push(event.chat_id);
+                continue;
+            }
+        };
+        if let Answer::Put(put) = answer
+            && !put.messages.is_empty()
+        {
+            puts.push(put);
+        }
+    }
+    for chat in linked {
+        db.prepare_cached("UPDATE chats SET is_linked = 1 WHERE account = ?1 AND id = ?2 AND is_linked = 0")?
+            .execute(params![account.number, chat.as_str()])?;
+    }
+    put_cursor(db, account, cursor)?;
+    Ok(Answer::Synced {
+        puts,
+        chats: stored,
+        removed,
+        has_unknown,
+    })
+}
+
+/// Forgets all messages but the newest of each chat, which tells what has been seen, and that anything follows
+/// what is stored.
+pub(super) fn start_afresh(db: &Connection, account: &Account, cursor: &str) -> Result<(), StoreError> {
+    db.execute(
+        "DELETE FROM messages
+         WHERE chat IN (SELECT number FROM chats WHERE account = ?1)
+           AND EXISTS (SELECT 1 FROM messages later
+                       WHERE later.chat = messages.chat AND (later.at, later.id) > (messages.at, messages.id))",
+        [account.number],
+    )?;
+    db.execute(
+        "UPDATE messages SET gap = 1, seq = NULL
+         WHERE chat IN (SELECT number FROM chats WHERE account = ?1)",
+        [account.number],
+    )?;
+    db.execute(
+        "UPDATE chats SET is_linked = 0 WHERE account = ?1",
+        [account.number],
+    )?;
+    put_cursor(db, account, cursor)
+}
+
+fn put_cursor(db: &Connection, account: &Account, cursor: &str) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE accounts SET cursor = ?2 WHERE number = ?1 AND cursor IS NOT ?2")?
+        .execute(params![account.number, cursor])?;
+    Ok(())
+}
+
+/// Whether what is told of a chat follows what is stored; `None` where the chat is not stored.
+fn is_linked(db: &Connection, account: &Account, chat: &ChatId) -> Result<Option<bool>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT is_linked FROM chats WHERE account = ?1 AND id = ?2")?
+        .query_row(params![account.number, chat.as_str()], |row| row.get(0))
+        .optional()?)
+}

@@ -1,0 +1,142 @@
+//! Runs of messages that follow each other, for a window of the timeline.
+
+use std::sync::Arc;
+
+use khaya_wire::{ChatId, Message, MessageId};
+use rusqlite::{Connection, params};
+
+use super::{
+    Account, Edge, Position, StoreError, Window, chats,
+    messages::{find, quoted},
+    profile::from_json,
+};
+
+pub(super) fn newest(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    limit: usize,
+) -> Result<Window, StoreError> {
+    // Greater than any position that there can be.
+    let end = (i64::MAX, String::new());
+    backward(db, account, chat, end, limit)
+}
+
+pub(super) fn before(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    place: &Position,
+    limit: usize,
+) -> Result<Window, StoreError> {
+    backward(
+        db,
+        account,
+        chat,
+        (place.0.as_millis(), place.1.to_string()),
+        limit,
+    )
+}
+
+pub(super) fn after(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    place: &Position,
+    limit: usize,
+) -> Result<Window, StoreError> {
+    let mut window = empty(chat);
+    if let Some(number) = chats::number_of(db, account, chat)? {
+        let mut statement = db.prepare_cached(
+            "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4",
+        )?;
+        // One more than asked for tells whether there is more.
+        let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+        let mut rows = statement.query(params![
+            number,
+            place.0.as_millis(),
+            place.1.as_str(),
+            limit_and_one
+        ])?;
+        while let Some(row) = rows.next()? {
+            if row.get(1)? {
+                window.edge = Edge::Gap;
+                break;
+            }
+            if window.messages.len() == limit {
+                window.edge = Edge::Stored;
+                break;
+            }
+            window.messages.push(parse(row)?);
+        }
+        window.quoted = quoted(db, number, &window.messages)?;
+    }
+    Ok(window)
+}
+
+/// What ends with a message, and what follows it.
+pub(super) fn around(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    message: &MessageId,
+    limit: usize,
+) -> Result<Option<(Window, Window)>, StoreError> {
+    let Some(number) = chats::number_of(db, account, chat)? else {
+        return Ok(None);
+    };
+    let Some(message) = find(db, number, message)? else {
+        return Ok(None);
+    };
+    let place = (message.created_at, message.id);
+    // Just behind the message: no id ends with this character.
+    let behind = (place.0.as_millis(), format!("{}\u{7f}", place.1));
+    let before = backward(db, account, chat, behind, limit)?;
+    Ok(Some((before, after(db, account, chat, &place, limit)?)))
+}
+
+fn backward(
+    db: &Connection,
+    account: &Account,
+    chat: &ChatId,
+    (at, id): (i64, String),
+    limit: usize,
+) -> Result<Window, StoreError> {
+    let mut window = empty(chat);
+    if let Some(number) = chats::number_of(db, account, chat)? {
+        let mut statement = db.prepare_cached(
+            "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) < (?2, ?3)
+             ORDER BY at DESC, id DESC LIMIT ?4",
+        )?;
+        let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+        let mut rows = statement.query(params![number, at, id, limit_and_one])?;
+        while let Some(row) = rows.next()? {
+            if window.messages.len() == limit {
+                window.edge = Edge::Stored;
+                break;
+            }
+            window.messages.push(parse(row)?);
+            if row.get(1)? {
+                window.edge = Edge::Gap;
+                break;
+            }
+        }
+        window.messages.reverse();
+        window.quoted = quoted(db, number, &window.messages)?;
+    }
+    Ok(window)
+}
+
+fn parse(row: &rusqlite::Row<'_>) -> Result<Arc<Message>, StoreError> {
+    let body: String = row.get(0)?;
+    Ok(Arc::new(from_json(&body)?))
+}
+
+fn empty(chat: &ChatId) -> Window {
+    Window {
+        chat: chat.clone(),
+        messages: Vec::new(),
+        edge: Edge::End,
+        quoted: Vec::new(),
+    }
+}
