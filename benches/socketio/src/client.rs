@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// After this long a client is taken as one that does not finish.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A client under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,11 @@ impl Programs {
         let mut command = Command::new("node");
         command.arg(self.node.join(script));
         command
+    }
+
+    /// Where an npm package says what it is.
+    pub(crate) fn npm_package(&self, name: &str) -> PathBuf {
+        self.node.join("node_modules").join(name).join("package.json")
     }
 
     /// Python, with its packages.

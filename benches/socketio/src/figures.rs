@@ -2,21 +2,22 @@
 
 use std::fmt::Write as _;
 
-/// The same figure, taken several times.
+use serde_json::Value;
+
+/// The same figure, taken several times, in order of size.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Samples(Vec<f64>);
 
+impl FromIterator<f64> for Samples {
+    fn from_iter<I: IntoIterator<Item = f64>>(samples: I) -> Self {
+        let mut samples: Vec<f64> = samples.into_iter().collect();
+        samples.sort_by(f64::total_cmp);
+        Self(samples)
+    }
+}
+
 impl Samples {
-    pub(crate) fn add(&mut self, sample: f64) {
-        let place = self.0.partition_point(|other| *other < sample);
-        self.0.insert(place, sample);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn median(&self) -> f64 {
+    fn median(&self) -> f64 {
         let middle = self.0.len() / 2;
         match self.0.len() {
             0 => f64::NAN,
@@ -52,6 +53,11 @@ pub(crate) fn digits(figure: f64) -> String {
     format!("{figure:.decimals$}")
 }
 
+/// A figure in what a client said.
+pub(crate) fn number(line: &Value, field: &str) -> f64 {
+    line[field].as_f64().unwrap_or(f64::NAN)
+}
+
 /// A table in Markdown.
 pub(crate) fn table(title: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut text = format!("## {title}\n\n");
@@ -77,12 +83,9 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle_or_between_the_two() {
-        let mut samples = Samples::default();
-        for sample in [3.0, 1.0, 2.0] {
-            samples.add(sample);
-        }
+        let samples = Samples::from_iter([3.0, 1.0, 2.0]);
         assert_eq!(samples.median(), 2.0);
-        samples.add(10.0);
+        let samples = Samples::from_iter([3.0, 10.0, 1.0, 2.0]);
         assert_eq!(samples.median(), 2.5);
         assert_eq!(samples.spread(), "1.00 / 2.50 / 10.0");
     }

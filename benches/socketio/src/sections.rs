@@ -1,15 +1,21 @@
 //! What is measured, table by table.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::{
     client::{Client, Programs, Server, run},
-    figures::{Samples, digits, table},
+    figures::{digits, number, table},
+    progress,
+    rounds::Rounds,
 };
 
-/// How many events the long flood has.
+/// How many events a flood over WebSocket has.
+const FLOOD: u64 = 200_000;
+/// How many over polling, where the slowest need much longer for each.
+const POLLED_FLOOD: u64 = 100_000;
+/// How many the long flood has.
 const LONG_FLOOD: u64 = 2_000_000;
 /// How many round trips one run of acknowledgements makes.
 const ROUND_TRIPS: u64 = 20_000;
@@ -23,10 +29,10 @@ pub(crate) enum Section {
     Websocket,
     /// A flood over polling.
     Polling,
-    /// Allocations for each event of a flood.
-    Allocations,
     /// The round trip of an acknowledged event.
     Acks,
+    /// Allocations for each event of a flood.
+    Allocations,
     /// What an idle connection holds.
     Idle,
     /// The peak of memory in a flood ten times as long.
@@ -37,156 +43,76 @@ impl Section {
     pub(crate) const ALL: [Self; 6] = [
         Self::Websocket,
         Self::Polling,
-        Self::Allocations,
         Self::Acks,
+        Self::Allocations,
         Self::Idle,
         Self::Memory,
     ];
 
     /// Measures, and gives the table.
-    pub(crate) async fn measure(self, programs: &Programs, rounds: usize, events: u64) -> Result<String> {
+    pub(crate) async fn measure(self, programs: &Programs, rounds: usize) -> Result<String> {
         match self {
-            Self::Websocket => {
-                let clients = [
-                    Client::Floor,
-                    Client::Khaya,
-                    Client::RustSocketio,
-                    Client::JavaScript,
-                    Client::Python,
-                ];
-                floods(programs, "websocket", &clients, rounds, events).await
-            }
-            Self::Polling => {
-                let clients = [
-                    Client::Khaya,
-                    Client::JavaScript,
-                    Client::RustSocketio,
-                    Client::Python,
-                ];
-                floods(programs, "polling", &clients, rounds, events).await
-            }
-            Self::Allocations => allocations(programs, events).await,
+            Self::Websocket => websocket(programs, rounds).await,
+            Self::Polling => polling(programs, rounds).await,
             Self::Acks => acks(programs, rounds).await,
+            Self::Allocations => allocations(programs).await,
             Self::Idle => idle(programs).await,
             Self::Memory => memory(programs).await,
         }
     }
 }
 
-/// What one client's runs said, and why the last one that failed did.
-#[derive(Debug)]
-struct Runs {
-    client: Client,
-    cpu: Samples,
-    wall: Samples,
-    memory: Samples,
-    failure: Option<String>,
+async fn websocket(programs: &Programs, rounds: usize) -> Result<String> {
+    let clients = [
+        Client::Floor,
+        Client::Khaya,
+        Client::RustSocketio,
+        Client::JavaScript,
+        Client::Python,
+    ];
+    let all = Rounds::run("WebSocket", &clients, rounds, async |client| {
+        flood(programs, client, "websocket", FLOOD).await
+    })
+    .await;
+    Ok(table(
+        &format!("{FLOOD} events of 200 bytes over WebSocket, {rounds} rounds"),
+        &["client", "CPU s", "wall s", "peak RSS MiB", "CPU to the floor's"],
+        &all.rows(&["cpu_s", "wall_s", "rss_mb"], &[Client::Floor]),
+    ))
 }
 
-async fn floods(
-    programs: &Programs,
-    transport: &str,
-    clients: &[Client],
-    rounds: usize,
-    events: u64,
-) -> Result<String> {
-    let mut runs: Vec<Runs> = clients
-        .iter()
-        .map(|client| Runs {
-            client: *client,
-            cpu: Samples::default(),
-            wall: Samples::default(),
-            memory: Samples::default(),
-            failure: None,
-        })
-        .collect();
-    for round in 1..=rounds {
-        eprintln!("{transport}, round {round} of {rounds}");
-        for runs in &mut runs {
-            // A client that could not do it at the first time is not asked again.
-            if runs.failure.is_none() || !runs.cpu.is_empty() {
-                flood(programs, transport, events, runs).await?;
-            }
-        }
-    }
-    let median = |client| {
-        runs.iter()
-            .find(|runs| runs.client == client)
-            .map(|runs| runs.cpu.median())
-    };
-    let (floor, javascript) = (median(Client::Floor), median(Client::JavaScript));
-    let ratio =
-        |runs: &Runs, to: Option<f64>| to.map_or("–".to_owned(), |to| digits(runs.cpu.median() / to));
-    let rows: Vec<Vec<String>> = runs
-        .iter()
-        .map(|runs| match &runs.failure {
-            Some(failure) if runs.cpu.is_empty() => vec![runs.client.name().to_owned(), failure.clone()],
-            some => vec![
-                // A run that failed among others is told with its reason, and counts in no figure.
-                some.iter().fold(runs.client.name().to_owned(), |name, failure| {
-                    format!("{name} ({failure})")
-                }),
-                runs.cpu.spread(),
-                ratio(runs, floor),
-                ratio(runs, javascript),
-                runs.wall.spread(),
-                runs.memory.spread(),
-            ],
-        })
-        .collect();
+async fn polling(programs: &Programs, rounds: usize) -> Result<String> {
+    let clients = [
+        Client::Khaya,
+        Client::JavaScript,
+        Client::RustSocketio,
+        Client::Python,
+    ];
+    let all = Rounds::run("polling", &clients, rounds, async |client| {
+        flood(programs, client, "polling", POLLED_FLOOD).await
+    })
+    .await;
     Ok(table(
-        &format!("{events} events of 200 bytes over {transport}, {rounds} rounds"),
+        &format!("{POLLED_FLOOD} events of 200 bytes over polling, {rounds} rounds"),
         &[
             "client",
             "CPU s",
-            "to the floor",
-            "to JavaScript",
             "wall s",
             "peak RSS MiB",
+            "CPU to socket.io-client's",
         ],
-        &rows,
+        &all.rows(&["cpu_s", "wall_s", "rss_mb"], &[Client::JavaScript]),
     ))
 }
 
-async fn flood(programs: &Programs, transport: &str, events: u64, runs: &mut Runs) -> Result<()> {
+async fn flood(programs: &Programs, client: Client, transport: &str, events: u64) -> Result<Value> {
     // A fresh server each time: what one client left in it is no burden of the next.
     let server = Server::start(programs).await?;
     let url = format!("{}/?events={events}", server.url);
-    match run(programs.flood(runs.client, &url, transport)).await {
-        Ok(line) if number(&line, "events") == events as f64 => {
-            runs.cpu.add(number(&line, "cpu_s"));
-            runs.wall.add(number(&line, "wall_s"));
-            runs.memory.add(number(&line, "rss_mb"));
-        }
-        Ok(line) => runs.failure = Some(format!("only {} events", number(&line, "events"))),
-        Err(error) => runs.failure = Some(error.to_string()),
-    }
-    Ok(())
-}
-
-async fn allocations(programs: &Programs, events: u64) -> Result<String> {
-    let mut rows = Vec::new();
-    for (client, transport) in [
-        (Client::Floor, "websocket"),
-        (Client::Khaya, "websocket"),
-        (Client::RustSocketio, "websocket"),
-        (Client::Khaya, "polling"),
-    ] {
-        let server = Server::start(programs).await?;
-        let url = format!("{}/?events={events}", server.url);
-        let mut command = programs.built("heap");
-        command.args(["flood", client.name(), &url, transport]);
-        rows.push(row(
-            &format!("{}, {transport}", client.name()),
-            run(command).await,
-            &["allocations_each", "bytes_each"],
-        ));
-    }
-    Ok(table(
-        &format!("Heap, for each of {events} events, the five strings of the typed event included"),
-        &["client", "allocations", "bytes"],
-        &rows,
-    ))
+    let line = run(programs.flood(client, &url, transport)).await?;
+    let arrived = number(&line, "events");
+    ensure!(arrived == events as f64, "only {arrived} events");
+    Ok(line)
 }
 
 async fn acks(programs: &Programs, rounds: usize) -> Result<String> {
@@ -196,44 +122,50 @@ async fn acks(programs: &Programs, rounds: usize) -> Result<String> {
         Client::RustSocketio,
         Client::JavaScript,
     ];
-    let mut samples = vec![(Samples::default(), Samples::default(), None); clients.len()];
-    for round in 1..=rounds {
-        eprintln!("acks, round {round} of {rounds}");
-        for (client, (p50, p99, failure)) in clients.iter().zip(&mut samples) {
-            let server = Server::start(programs).await?;
-            let trips = ROUND_TRIPS.to_string();
-            let mut command = if *client == Client::JavaScript {
-                let mut command = programs.node("bench-client.mjs");
-                command.args(["acks", &server.url, &trips]);
-                command
-            } else {
-                let mut command = programs.built("acks");
-                command.args([client.name(), &server.url, &trips]);
-                command
-            };
-            command.kill_on_drop(true);
-            match run(command).await {
-                Ok(line) => {
-                    p50.add(number(&line, "p50_us"));
-                    p99.add(number(&line, "p99_us"));
-                }
-                Err(error) => *failure = Some(error.to_string()),
-            }
-        }
-    }
-    let rows: Vec<Vec<String>> = clients
-        .iter()
-        .zip(samples)
-        .map(|(client, (p50, p99, failure))| match failure {
-            Some(failure) => vec![client.name().to_owned(), failure],
-            None => vec![client.name().to_owned(), p50.spread(), p99.spread()],
-        })
-        .collect();
+    let all = Rounds::run("acknowledgements", &clients, rounds, async |client| {
+        let server = Server::start(programs).await?;
+        let trips = ROUND_TRIPS.to_string();
+        let command = if client == Client::JavaScript {
+            let mut command = programs.node("bench-client.mjs");
+            command.args(["acks", &server.url, &trips]);
+            command
+        } else {
+            let mut command = programs.built("acks");
+            command.args([client.name(), &server.url, &trips]);
+            command
+        };
+        run(command).await
+    })
+    .await;
     Ok(table(
         &format!(
             "Acknowledged events one after the other over WebSocket, {ROUND_TRIPS} in a run, {rounds} rounds"
         ),
-        &["client", "p50 µs", "p99 µs"],
+        &["client", "p50 µs", "p99 µs", "p50 to the floor's"],
+        &all.rows(&["p50_us", "p99_us"], &[Client::Floor]),
+    ))
+}
+
+async fn allocations(programs: &Programs) -> Result<String> {
+    let mut rows = Vec::new();
+    for (client, transport) in [
+        (Client::Floor, "websocket"),
+        (Client::Khaya, "websocket"),
+        (Client::RustSocketio, "websocket"),
+        (Client::Khaya, "polling"),
+    ] {
+        let name = format!("{}, {transport}", client.name());
+        progress::tell(&format!("allocations, {name}"));
+        let server = Server::start(programs).await?;
+        let url = format!("{}/?events={FLOOD}", server.url);
+        let mut command = programs.built("heap");
+        command.args(["flood", client.name(), &url, transport]);
+        let line = run(command).await;
+        rows.push(row(&name, line, &["allocations_each", "bytes_each"]));
+    }
+    Ok(table(
+        &format!("Heap, for each of {FLOOD} events, the six strings of the typed event included"),
+        &["client", "allocations", "bytes"],
         &rows,
     ))
 }
@@ -246,9 +178,10 @@ async fn idle(programs: &Programs) -> Result<String> {
         Client::RustSocketio,
         Client::JavaScript,
     ] {
+        progress::tell(&format!("idle connections, {}", client.name()));
         let server = Server::start(programs).await?;
         let count = IDLE.to_string();
-        let mut command = if client == Client::JavaScript {
+        let command = if client == Client::JavaScript {
             let mut command = programs.node("bench-client.mjs");
             command.args(["idle", &server.url, &count]);
             command
@@ -257,7 +190,6 @@ async fn idle(programs: &Programs) -> Result<String> {
             command.args(["idle", client.name(), &server.url, &count]);
             command
         };
-        command.kill_on_drop(true);
         rows.push(row(
             client.name(),
             run(command).await,
@@ -279,13 +211,14 @@ async fn memory(programs: &Programs) -> Result<String> {
         Client::RustSocketio,
         Client::JavaScript,
     ] {
+        progress::tell(&format!("{LONG_FLOOD} events, {}", client.name()));
         let server = Server::start(programs).await?;
         let url = format!("{}/?events={LONG_FLOOD}&paced=1", server.url);
         let line = run(programs.flood(client, &url, "websocket")).await;
         rows.push(row(client.name(), line, &["events", "rss_mb", "cpu_s", "wall_s"]));
     }
     Ok(table(
-        &format!("The peak of memory over {LONG_FLOOD} events on WebSocket"),
+        &format!("The peak of memory over {LONG_FLOOD} events on WebSocket, one run"),
         &["client", "events", "peak RSS MiB", "CPU s", "wall s"],
         &rows,
     ))
@@ -298,11 +231,10 @@ fn row(name: &str, line: Result<Value>, fields: &[&str]) -> Vec<String> {
             Some(figure) => digits(figure),
             None => "–".to_owned(),
         })),
-        Err(error) => cells.push(error.to_string()),
+        Err(error) => {
+            cells[0] = format!("{name} (cannot: {error})");
+            cells.extend(fields.iter().map(|_| "–".to_owned()));
+        }
     }
     cells
-}
-
-fn number(line: &Value, field: &str) -> f64 {
-    line[field].as_f64().unwrap_or(f64::NAN)
 }

@@ -16,8 +16,8 @@ use tokio::runtime::Runtime;
 
 use crate::{chat::NewMessage, peers::Connection};
 
-/// How long an answer may take before the client is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long nothing may happen before the client is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One client, and what its callbacks tell.
 pub struct RustSocketio {
@@ -79,11 +79,18 @@ impl Connection for RustSocketio {
 
     fn flood(&mut self) -> Result<u64> {
         self.client.emit("start", json!(null))?;
+        let mut events = 0;
         loop {
-            match self.told()? {
-                Told::Open => {}
-                Told::Done => return Ok(self.events.load(Ordering::Relaxed)),
-                Told::Failed(error) => bail!(error),
+            match self.told() {
+                Ok(Told::Open) => {}
+                Ok(Told::Done) => return Ok(self.events.load(Ordering::Relaxed)),
+                Ok(Told::Failed(error)) => bail!(error),
+                Err(error) => {
+                    let before = std::mem::replace(&mut events, self.events.load(Ordering::Relaxed));
+                    if events == before {
+                        return Err(error.context(format!("after {events} events")));
+                    }
+                }
             }
         }
     }
