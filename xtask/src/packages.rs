@@ -68,6 +68,8 @@ const INTEROP: &[(&str, Probe)] = &[
     ("nodejs", Probe::Program("node")),
     ("npm", Probe::Program("npm")),
     ("python3-venv", Probe::Package),
+    // A peer in the measurements is built on OpenSSL.
+    ("libssl-dev", Probe::Package),
 ];
 
 /// Modules of pkg-config, for systems whose packages have other names.

@@ -16,7 +16,7 @@ use tokio_tungstenite::{
 use crate::{chat::NewMessage, peers::Connection};
 
 /// The size that costs least here. The library's own, 128 KiB, is filled with zeros before each read.
-const READ_BUFFER: usize = 16 * 1024;
+const READ_BUFFER: usize = 8 * 1024;
 
 /// A WebSocket, past the handshakes of Engine.IO and Socket.IO.
 #[derive(Debug)]

@@ -241,8 +241,7 @@ impl Client {
         }
         self.stalled = Some(Deadline::after(now, UNHEARD));
         let awaited = |(token, emission): (&u64, &Emission)| emission.ack.map(|_| *token);
-        let mut tokens: Vec<u64> = self.emissions.iter().filter_map(awaited).collect();
-        tokens.sort_unstable();
+        let tokens: Vec<u64> = self.emissions.iter().filter_map(awaited).collect();
         for token in tokens {
             self.time_out(now, token, out);
         }
@@ -321,7 +320,6 @@ impl Client {
             .filter(|(_, emission)| emission.socket == socket && emission.stage == Stage::Handed)
             .map(|(token, _)| *token)
             .collect();
-        tokens.sort_unstable();
         tokens.retain(|token| {
             self.connection
                 .engine_mut()

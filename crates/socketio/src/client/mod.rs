@@ -16,7 +16,7 @@ mod retry;
 mod tests;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -197,7 +197,7 @@ pub(crate) struct Client {
     options: Options,
     connection: Connection,
     namespaces: Vec<Namespace>,
-    emissions: HashMap<u64, Emission>,
+    emissions: BTreeMap<u64, Emission>,
     /// When emissions run out of time.
     timeouts: BTreeSet<(Instant, u64)>,
     decoder: Decoder,
@@ -226,7 +226,7 @@ impl Client {
             options,
             connection: Connection::Closed,
             namespaces: Vec::new(),
-            emissions: HashMap::new(),
+            emissions: BTreeMap::new(),
             timeouts: BTreeSet::new(),
             decoder,
             backoff,

@@ -1,7 +1,7 @@
 //! A namespace: connecting it, what the server says to it, leaving it.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Namespace {
     pub(super) retrying: VecDeque<u64>,
     pub(super) next_ack: u64,
     /// From the ids on the wire to the tokens of the emits.
-    pub(super) acks: HashMap<u64, u64>,
+    pub(super) acks: BTreeMap<u64, u64>,
     pub(super) recovery: Option<Recovery>,
     /// It was left in this session, and events of the connection before may still be on their way: until it is
     /// connected again they are not heard.
@@ -80,7 +80,7 @@ impl Namespace {
             buffer: VecDeque::new(),
             retrying: VecDeque::new(),
             next_ack: 0,
-            acks: HashMap::new(),
+            acks: BTreeMap::new(),
             recovery: None,
             deaf: false,
             asked: false,

@@ -3,7 +3,7 @@
 mod effects;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -47,7 +47,7 @@ pub(crate) struct Task {
     polling: Polling,
     sockets: Vec<Local>,
     outlets: Outlets,
-    emits: HashMap<u64, Pending>,
+    emits: BTreeMap<u64, Pending>,
     /// Questions to the application that are being answered.
     questions: FuturesUnordered<Pin<Box<dyn Future<Output = Input> + Send>>>,
     sleep: Pin<Box<Sleep>>,
@@ -58,7 +58,7 @@ pub(crate) struct Task {
     output: Vec<Output>,
     /// Answers that need no waiting.
     answers: VecDeque<Input>,
-    /// Something was begun that has not been asked yet how it goes.
+    /// Something was begun that has perhaps not been asked yet how it goes.
     begun: bool,
 }
 
@@ -87,7 +87,7 @@ impl Task {
             polling: Polling::default(),
             sockets: Vec::new(),
             outlets: Outlets::default(),
-            emits: HashMap::new(),
+            emits: BTreeMap::new(),
             questions: FuturesUnordered::new(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             alarm: None,
@@ -107,7 +107,6 @@ impl Task {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             let now = now();
-            self.begun = false;
             while let Poll::Ready(command) = self.shared.poll_next(context) {
                 let Some(command) = command else {
                     self.tell(now, Input::Close);
@@ -116,12 +115,13 @@ impl Task {
                 };
                 self.command(now, command);
             }
-            self.answers(now, context);
             self.timer(now);
+            self.answers(now, context);
+            self.begun = false;
             self.written(now, context);
             let more = self.read(now, context);
             self.outlets.flush();
-            // Whatever was not begun meanwhile has been asked, and wakes the task.
+            // All but what was begun meanwhile has been asked how it goes, and wakes the task.
             if !more && !self.begun && self.set_timer(now, context) {
                 self.publish();
                 return Poll::Pending;
@@ -293,7 +293,9 @@ impl Task {
             if let Some(event) = self.client.receive(now, input, &mut self.output) {
                 self.deliver(event);
             }
-            self.heed_all();
+            if !self.output.is_empty() {
+                self.heed_all();
+            }
         }
         true
     }
@@ -324,9 +326,6 @@ impl Task {
     }
 
     fn heed_all(&mut self) {
-        if self.output.is_empty() {
-            return;
-        }
         let mut output = std::mem::take(&mut self.output);
         for output in output.drain(..) {
             self.heed(output);

@@ -22,7 +22,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How much is read at once. The buffer lies there for as long as the connection, and is filled with zeros before
 /// each read.
-const READ_BUFFER: usize = 16 * 1024;
+const READ_BUFFER: usize = 8 * 1024;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Messages, Arc<str>>> + Send>>;
 
