@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     ack::Acknowledgement,
-    codec::decode::RESERVED,
+    codec::decode::is_reserved,
     delivery::{Cell, Delivery},
     driver::command::{Command, Emission},
     error::EmitError,
@@ -88,7 +88,7 @@ impl<'a> Emitter<'a> {
         body: Encoded,
         answer: Option<oneshot::Sender<Result<crate::Reply, crate::AckError>>>,
     ) -> Result<(Delivery, u64), EmitError> {
-        if RESERVED.contains(&name) {
+        if is_reserved(name) {
             return Err(EmitError::ReservedName(name.to_owned()));
         }
         let token = self.socket.shared().next_token();

@@ -24,6 +24,7 @@ const OTHER_VERSION: &str =
     "the server sent no session id: it seems to speak Socket.IO v2, and this client speaks v3 and later";
 
 impl Client {
+    #[inline]
     pub(super) fn packet(&mut self, now: Now, packet: Packet, out: &mut Vec<Output>) -> Option<Incoming> {
         let name = packet.namespace();
         let found = self.namespaces.iter().position(|namespace| {
@@ -43,6 +44,7 @@ impl Client {
         None
     }
 
+    #[inline]
     fn event(&mut self, place: usize, id: Option<u64>, arguments: Arguments) -> Option<Incoming> {
         let namespace = &mut self.namespaces[place];
         let connection = match namespace.phase {

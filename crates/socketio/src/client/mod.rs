@@ -369,6 +369,7 @@ impl Client {
         }
     }
 
+    #[inline]
     fn message(&mut self, now: Now, message: engine::Message, out: &mut Vec<Output>) -> Option<Incoming> {
         let decoded = match message {
             engine::Message::Text(text) => self.decoder.text(text),

@@ -12,15 +12,13 @@ use crate::codec::packet::{Arguments, Packet, Rest, Span};
 /// How many attachments a packet may have; the official parser's limit.
 pub(crate) const MAX_ATTACHMENTS: usize = 10;
 
-/// Names that a server may not use for an event, since clients use them for their own.
-pub(crate) const RESERVED: [&str; 6] = [
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener",
-];
+/// Whether it is a name that no event may have, since clients use it for their own.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "connect" | "connect_error" | "disconnect" | "disconnecting" | "newListener" | "removeListener"
+    )
+}
 
 /// Why a message is no packet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +94,7 @@ impl Decoder {
     ///
     /// # Errors
     /// It is no packet, or attachments were awaited. The session is of no use any more.
+    #[inline]
     pub fn text(&mut self, text: Utf8Bytes) -> Result<Option<Packet>, DecodeError> {
         if self.awaiting.is_some() {
             return Err(DecodeError::TextBetweenAttachments);
@@ -165,6 +164,7 @@ impl Decoder {
     }
 }
 
+#[inline]
 fn packet(head: Head, arguments: Arguments) -> Result<Packet, DecodeError> {
     match (head.kind, head.id) {
         (Kind::Ack, Some(id)) => Ok(Packet::Ack {
@@ -183,6 +183,7 @@ fn packet(head: Head, arguments: Arguments) -> Result<Packet, DecodeError> {
 }
 
 /// `4<type>[<attachments>-][<namespace>,][<id>]<payload>`
+#[inline]
 fn head(text: &str) -> Result<Head, DecodeError> {
     let bytes = text.as_bytes();
     let (kind, binary) = match bytes.get(1) {
@@ -242,6 +243,7 @@ fn digits(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
 }
 
 /// Takes the array of an event or an acknowledgement apart as far as its name.
+#[inline]
 fn arguments(text: Utf8Bytes, head: &Head) -> Result<Arguments, DecodeError> {
     let bytes = text.as_bytes();
     let start = head.payload.start as usize;
@@ -308,7 +310,7 @@ fn name(text: &str, start: usize, end: usize) -> Result<Name, DecodeError> {
         }
         _ => return Err(DecodeError::Payload),
     };
-    if RESERVED.contains(&meant.as_deref().unwrap_or(span.of(text))) {
+    if is_reserved(meant.as_deref().unwrap_or(span.of(text))) {
         return Err(DecodeError::Payload);
     }
     let after = match bytes[after] {

@@ -119,6 +119,7 @@ pub enum FrameError {
 ///
 /// # Errors
 /// It is no packet.
+#[inline]
 pub fn decode(frame: Frame) -> Result<Packet, FrameError> {
     match frame {
         Frame::Text(text) => decode_text(text),
@@ -140,6 +141,7 @@ pub fn decode_polled(text: Utf8Bytes) -> Result<Packet, FrameError> {
     }
 }
 
+#[inline]
 fn decode_text(text: Utf8Bytes) -> Result<Packet, FrameError> {
     match text.as_bytes().first() {
         Some(b'4') => Ok(Packet::Text(text)),

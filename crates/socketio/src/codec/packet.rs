@@ -40,6 +40,7 @@ pub enum Packet {
 impl Packet {
     /// The namespace that it belongs to.
     #[must_use]
+    #[inline]
     pub fn namespace(&self) -> &str {
         let namespace = match self {
             Self::Connect {

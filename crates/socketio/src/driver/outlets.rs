@@ -66,6 +66,7 @@ impl Outlets {
         }
     }
 
+    #[inline]
     pub(super) fn say(&mut self, socket: u64, event: SocketEvent) {
         let Some(feed) = self.feeds.iter().find(|feed| feed.socket == Some(socket)) else {
             return;

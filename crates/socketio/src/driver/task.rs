@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// How many inputs are taken before what they brought is passed on.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 
 pub(crate) struct Task {
     shared: Arc<Shared>,

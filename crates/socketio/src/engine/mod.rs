@@ -169,6 +169,7 @@ impl Engine {
     }
 
     /// Takes what happened, appends what to do, and gives the message that came, if one did.
+    #[inline]
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) -> Option<Message> {
         match input {
             Input::WebSocketFrame(frame) => match frame::decode(frame) {
@@ -197,6 +198,7 @@ impl Engine {
         None
     }
 
+    #[inline]
     fn packet(&mut self, now: Now, packet: Packet, via: Transport, out: &mut Vec<Output>) -> Option<Message> {
         match &mut self.state {
             State::Closed => {}

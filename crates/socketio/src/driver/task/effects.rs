@@ -16,6 +16,7 @@ use crate::{
 };
 
 impl Task {
+    #[inline]
     pub(super) fn deliver(&mut self, event: Incoming) {
         let Incoming {
             socket,
