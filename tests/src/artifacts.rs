@@ -54,6 +54,22 @@ pub fn built_program(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// An example of the workspace that was built beside this test.
+///
+/// # Errors
+/// When it was not built.
+pub fn built_example(name: &str) -> Result<PathBuf> {
+    let program = profile_folder()?
+        .join("examples")
+        .join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    anyhow::ensure!(
+        program.exists(),
+        "{} is missing; `cargo xtask test` builds it, or `cargo build --workspace --examples`",
+        program.display()
+    );
+    Ok(program)
+}
+
 /// The last lines of a log, for a failure's message.
 #[must_use]
 pub fn tail(log: &Path, lines: usize) -> String {

@@ -14,6 +14,7 @@ pub mod base;
 pub mod desktop;
 #[cfg(target_os = "linux")]
 pub mod flow;
+pub mod headless;
 #[cfg(target_os = "linux")]
 pub mod locator;
 pub mod node;

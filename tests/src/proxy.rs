@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy, copy_bidirectional},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
@@ -26,6 +26,8 @@ pub enum Network {
     Down,
     /// Everything is taken and nothing is answered.
     BlackHole,
+    /// Everything reaches the server, and no answer comes back.
+    NoAnswers,
 }
 
 /// A running proxy; it ends when the value is dropped.
@@ -57,6 +59,7 @@ enum Fate {
     Pass,
     Refuse,
     Hold,
+    Mute,
     Close,
 }
 
@@ -143,6 +146,11 @@ async fn connection(
                 let refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
                 client.write_all(refusal).await?;
             }
+            Fate::Mute => {
+                let mut server = TcpStream::connect(upstream).await.context("the server behind")?;
+                server.write_all(&head).await?;
+                copy(&mut client, &mut server).await?;
+            }
             Fate::Hold => std::future::pending::<()>().await,
             Fate::Close => {}
         }
@@ -179,6 +187,7 @@ fn fate_of(network: Network, kind: Kind) -> Fate {
         | (Network::NoWebSockets | Network::SilentWebSockets, Kind::Plain) => Fate::Pass,
         (Network::NoWebSockets, Kind::WebSocket) => Fate::Refuse,
         (Network::SilentWebSockets, Kind::WebSocket) | (Network::BlackHole, _) => Fate::Hold,
+        (Network::NoAnswers, _) => Fate::Mute,
         (Network::Down, Kind::Plain | Kind::WebSocket) => Fate::Close,
     }
 }

@@ -162,6 +162,10 @@ impl Chat {
                 row.stored.newest.clone_from(&put.newest);
             }
             row.stored.mentioned.clone_from(&put.mentioned);
+            if let Some(markers) = &put.reads {
+                row.stored.reads.clone_from(&markers.others);
+                row.stored.marker.clone_from(&markers.own);
+            }
         }
     }
 

@@ -7,11 +7,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Answer, Change, ChatFacts, Place, Position, Read, StoreError, StoredChat, apply,
+    Account, Answer, Change, ChatFacts, Markers, Place, Position, Read, StoreError, StoredChat, apply,
     counts::{Counts, counts, position, recount, set_counts},
     messages,
     profile::{from_json, id, to_json},
 };
+use crate::mention;
 
 /// All chats of an account, in no order.
 pub(super) fn load(db: &Connection, account: &Account) -> Result<Vec<StoredChat>, StoreError> {
@@ -220,6 +221,40 @@ pub(super) fn put_one(
     Ok(stored)
 }
 
+/// Markers that stand on messages which were not stored may stand on one that is now.
+pub(super) fn place_reads(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    chat: &ChatId,
+) -> Result<Option<Markers>, StoreError> {
+    let mut reads = reads(db, number)?;
+    let mut is_better = false;
+    for read in reads.iter_mut().filter(|read| read.at.is_none()) {
+        read.at = messages::time_of(db, number, &read.message)?;
+        is_better |= read.at.is_some();
+    }
+    if !is_better {
+        return Ok(None);
+    }
+    let own = reads
+        .extract_if(.., |read| read.user == account.user && read.at.is_some())
+        .next();
+    if let Some(Read {
+        message,
+        at: Some(at),
+        ..
+    }) = own
+    {
+        put_own_marker(db, number, chat, (at, message))?;
+    }
+    set_reads(db, number, &reads)?;
+    Ok(Some(Markers {
+        others: reads,
+        own: counts(db, number)?.marker,
+    }))
+}
+
 fn put_reads(
     db: &Connection,
     account: &Account,
@@ -237,16 +272,14 @@ fn put_reads(
             Some(read) if read.message == message_id && read.at.is_some() => reads.push(read.clone()),
             _ => {
                 let at = messages::time_of(db, number, &message_id)?;
-                if user_id == account.user {
-                    if let Some(at) = at {
-                        put_own_marker(db, number, chat, (at, message_id))?;
-                    }
-                } else {
-                    reads.push(Read {
+                match at.filter(|_| user_id == account.user) {
+                    Some(at) => put_own_marker(db, number, chat, (at, message_id))?,
+                    // One's own too, until that message is here.
+                    None => reads.push(Read {
                         user: user_id,
                         message: message_id,
                         at,
-                    });
+                    }),
                 }
             }
         }
@@ -295,6 +328,42 @@ pub(super) fn put_mention(db: &Connection, number: i64, message: &Message) -> Re
     if mentioned(db, number)?.is_none_or(|known| known < place) {
         db.prepare_cached("UPDATE chats SET mentioned_at = ?2, mentioned_id = ?3 WHERE number = ?1")?
             .execute(params![number, place.0.as_millis(), place.1.as_str()])?;
+    }
+    Ok(())
+}
+
+/// A message was changed: it may name the person now, or no more.
+pub(super) fn mention_again(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    changed: &Message,
+) -> Result<(), StoreError> {
+    let names = |message: &Message| {
+        message.deleted_at.is_none()
+            && message.sender_id != account.user
+            && mention::names(&message.content, &account.username)
+    };
+    if names(changed) {
+        return put_mention(db, number, changed);
+    }
+    if mentioned(db, number)? != Some((changed.created_at, changed.id.clone())) {
+        return Ok(());
+    }
+    db.prepare_cached("UPDATE chats SET mentioned_at = NULL, mentioned_id = NULL WHERE number = ?1")?
+        .execute([number])?;
+    // The one before it, if that is unread.
+    let marker = counts(db, number)?.marker;
+    let after = marker.map_or(i64::MIN, |(at, _)| at.as_millis());
+    let mut statement = db.prepare_cached(
+        "SELECT body FROM messages WHERE chat = ?1 AND at >= ?2 ORDER BY at DESC, id DESC LIMIT 200",
+    )?;
+    let mut rows = statement.query(params![number, after])?;
+    while let Some(row) = rows.next()? {
+        let message: Message = from_json(row.get_ref(0)?.as_str().unwrap_or_default())?;
+        if names(&message) {
+            return put_mention(db, number, &message);
+        }
     }
     Ok(())
 }

@@ -73,6 +73,11 @@ pub(super) fn put(
     Ok(Answer::Put(Put {
         chat: chat.clone(),
         quoted: quoted(db, number, &stored)?,
+        reads: if new.is_empty() {
+            None
+        } else {
+            chats::place_reads(db, account, number, chat)?
+        },
         messages: stored,
         new,
         gone,
@@ -106,7 +111,9 @@ pub(super) fn edit(
             seq,
             is_overtaken: false,
         };
-        messages.push(put_one(db, account, number, message, true, told)?.0);
+        let stored = put_one(db, account, number, message, true, told)?.0;
+        chats::mention_again(db, account, number, &stored)?;
+        messages.push(stored);
     }
     told_of(db, number, chat, messages)
 }
@@ -153,6 +160,7 @@ fn told_of(
         newest: newest_of(db, number)?,
         unread: counts::add_unread(db, number, &[])?,
         mentioned: chats::mentioned(db, number)?,
+        reads: None,
         edge: Edge::Stored,
     }))
 }
@@ -389,6 +397,7 @@ pub(super) fn nothing(chat: &ChatId) -> Answer {
         newest: None,
         unread: 0,
         mentioned: None,
+        reads: None,
         edge: Edge::End,
         quoted: Vec::new(),
     })

@@ -287,10 +287,19 @@ pub struct Put {
     pub newest: Option<Arc<Message>>,
     pub unread: u64,
     pub mentioned: Option<Position>,
+    /// How far others and the person have read, where that is known better now.
+    pub reads: Option<Markers>,
     /// What is before the first of the messages.
     pub edge: Edge,
     /// Messages that these reply to, as far as they are stored.
     pub quoted: Vec<Arc<Message>>,
+}
+
+/// How far a chat has been read.
+#[derive(Debug, Clone)]
+pub struct Markers {
+    pub others: Vec<Read>,
+    pub own: Option<Position>,
 }
 
 /// Messages that follow each other, oldest first.

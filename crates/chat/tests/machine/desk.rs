@@ -332,6 +332,10 @@ pub(crate) fn discovery() -> Discovery {
             Feature::Refresh,
             Feature::Chats,
             Feature::Receipts,
+            Feature::Edits,
+            Feature::Reactions,
+            Feature::Replies,
+            Feature::Pins,
             Feature::Authenticate,
             Feature::Everywhere,
         ]

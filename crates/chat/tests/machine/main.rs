@@ -6,6 +6,7 @@
     reason = "a test that is surprised fails"
 )]
 
+mod changes;
 mod desk;
 mod notices;
 mod sending;

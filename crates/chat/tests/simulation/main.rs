@@ -11,6 +11,7 @@
 )]
 
 mod check;
+mod fresh;
 mod play;
 mod random;
 mod server;
@@ -28,6 +29,9 @@ use play::Outcome;
 /// Seeds of each level in every run, and in a long one.
 const SEEDS: u64 = 2_000;
 const MANY_SEEDS: u64 = 100_000;
+
+/// Runs in which each step is compared with a fresh fetch.
+const FRESH_SEEDS: u64 = 60;
 
 #[test]
 fn nothing_is_lost_or_doubled_on_full() {
@@ -49,6 +53,13 @@ fn nothing_is_lost_or_doubled_on_full_in_many_runs() {
 #[ignore = "long: a hundred thousand seeds"]
 fn nothing_is_lost_on_base_in_many_runs() {
     run(false, MANY_SEEDS);
+}
+
+#[test]
+fn state_and_events_are_a_fresh_fetch() {
+    for seed in 0..FRESH_SEEDS {
+        fresh::play(seed);
+    }
 }
 
 fn run(is_full: bool, seeds: u64) {

@@ -189,7 +189,7 @@ fn act(world: &mut World, number: usize) {
 }
 
 /// An edit, a deletion, a reaction, a pin, or something about a chat.
-fn change_something(world: &mut World, client: usize, number: usize) {
+pub(crate) fn change_something(world: &mut World, client: usize, number: usize) {
     let open = world.clients[client]
         .view
         .open
@@ -241,7 +241,7 @@ fn change_something(world: &mut World, client: usize, number: usize) {
 }
 
 /// One of the newest items of the timeline, or now and then any.
-fn any_item(world: &mut World, client: usize) -> Option<String> {
+pub(crate) fn any_item(world: &mut World, client: usize) -> Option<String> {
     let count = world.clients[client].view.timeline.len();
     let reach = if world.random.happens(200) {
         count
@@ -278,7 +278,7 @@ fn decide_on_failed(world: &mut World, client: usize) {
 }
 
 /// The one without the app writes to a chat, to some of its members only, or changes what they wrote.
-fn bot_writes(world: &mut World, number: usize) {
+pub(crate) fn bot_writes(world: &mut World, number: usize) {
     let bot = world.server.users[PEOPLE - 1].id.clone();
     let chats: Vec<_> = world
         .server

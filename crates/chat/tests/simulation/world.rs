@@ -16,7 +16,7 @@ use khaya_chat::{
     store::{self, Op, Store, StoreError},
     view::Session,
 };
-use khaya_wire::{ChatId, Timestamp, UserId};
+use khaya_wire::{ChatId, Timestamp, User, UserId};
 use serde_json::Value;
 
 use crate::{
@@ -138,36 +138,57 @@ enum Event {
     },
 }
 
+impl Client {
+    fn new(user: &User) -> Self {
+        Self {
+            user: user.id.clone(),
+            username: user.username.clone(),
+            machine: None,
+            life: 0,
+            store: store::open_in_memory().unwrap(),
+            keyring: None,
+            link: None,
+            cut_until: Duration::ZERO,
+            wake_at: None,
+            last_store: Duration::ZERO,
+            last_event: Duration::ZERO,
+            wall_skew: 0,
+            next_intent: 0,
+            sends: HashMap::new(),
+            accepted: Vec::new(),
+            maybe: Vec::new(),
+            discarded: HashSet::new(),
+            view: View::default(),
+            notified: HashSet::new(),
+            retries: 0,
+        }
+    }
+}
+
+impl Event {
+    /// Whose it is.
+    fn client(&self) -> Option<usize> {
+        match self {
+            Self::Store { client, .. }
+            | Self::Stored { client, .. }
+            | Self::Request { client, .. }
+            | Self::Response { client, .. }
+            | Self::Attempt { client, .. }
+            | Self::Socket { client, .. }
+            | Self::Secrets { client, .. }
+            | Self::Wake { client, .. }
+            | Self::Restart { client } => Some(*client),
+            Self::Emit { .. } | Self::LinkGone { .. } => None,
+        }
+    }
+}
+
 impl World {
     pub(crate) fn new(seed: u64, is_full: bool, people: usize, apps: usize) -> Self {
         let mut random = Random::new(seed);
         let life = random.between(Duration::from_secs(20), Duration::from_secs(200));
         let server = Server::new(is_full, people, life);
-        let clients = server.users[..apps]
-            .iter()
-            .map(|user| Client {
-                user: user.id.clone(),
-                username: user.username.clone(),
-                machine: None,
-                life: 0,
-                store: store::open_in_memory().unwrap(),
-                keyring: None,
-                link: None,
-                cut_until: Duration::ZERO,
-                wake_at: None,
-                last_store: Duration::ZERO,
-                last_event: Duration::ZERO,
-                wall_skew: 0,
-                next_intent: 0,
-                sends: HashMap::new(),
-                accepted: Vec::new(),
-                maybe: Vec::new(),
-                discarded: HashSet::new(),
-                view: View::default(),
-                notified: HashSet::new(),
-                retries: 0,
-            })
-            .collect();
+        let clients = server.users[..apps].iter().map(Client::new).collect();
         let mut world = Self {
             now: Duration::ZERO,
             random,
@@ -185,6 +206,25 @@ impl World {
             world.restart(client);
         }
         world
+    }
+
+    /// Another computer of one of the people, on which the app is started for the first time.
+    pub(crate) fn start_another(&mut self, of: usize) -> usize {
+        let user = self.server.users[of].clone();
+        self.clients.push(Client::new(&user));
+        let client = self.clients.len() - 1;
+        self.restart(client);
+        client
+    }
+
+    /// The computer that was added last is taken away.
+    pub(crate) fn take_away(&mut self) {
+        let Some(client) = self.clients.pop() else { return };
+        if let Some(link) = client.link {
+            self.server.disconnect(link.id);
+        }
+        let gone = self.clients.len();
+        self.queue.retain(|_, event| event.client() != Some(gone));
     }
 
     /// Goes on until this time.

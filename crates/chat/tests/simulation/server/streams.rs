@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Updated,
     Deleted,
     Chat,
+    Removed,
 }
 
 /// One event, as it is kept.
@@ -80,6 +81,23 @@ impl Server {
         }
     }
 
+    /// Somebody is taken out of a chat, or let in.
+    pub(crate) fn set_member(&mut self, chat: &ChatId, user: &UserId, is_in: bool) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        let members = &mut self.chats.get_mut(chat).unwrap().members;
+        members.retain(|member| member != user);
+        if is_in {
+            members.push(user.clone());
+        } else {
+            let number = self.number(chat, Some(user), Kind::Removed, None);
+            for (socket, _) in self.sockets.iter().filter(|(_, socket)| socket.user == *user) {
+                sent.push((*socket, name::CHAT_REMOVED, chat_removed(chat, number)));
+            }
+        }
+        self.tell_chat(chat, None, &mut sent);
+        sent
+    }
+
     /// Older events are known no more.
     pub(crate) fn forget_events(&mut self) {
         self.kept_after = self.log.len();
@@ -129,6 +147,9 @@ impl Server {
 
     fn tell_again(&self, logged: &Logged, user: &UserId) -> (&'static str, Value) {
         let number = Some(number_of(logged));
+        if logged.kind == Kind::Removed || !self.chats[&logged.chat].members.contains(user) {
+            return (name::CHAT_REMOVED, chat_removed(&logged.chat, number_of(logged)));
+        }
         let Some(id) = &logged.message else {
             return (
                 name::CHAT_UPDATED,
@@ -170,7 +191,7 @@ impl Server {
                 message_id: message.id.clone(),
                 number,
             }),
-            Kind::Chat => panic!("not about a message"),
+            Kind::Chat | Kind::Removed => panic!("not about a message"),
         }
         .unwrap()
     }
@@ -215,6 +236,7 @@ impl Kind {
             Self::Updated => name::MESSAGE_UPDATED,
             Self::Deleted => name::MESSAGE_DELETED,
             Self::Chat => name::CHAT_UPDATED,
+            Self::Removed => name::CHAT_REMOVED,
         }
     }
 }
@@ -233,4 +255,12 @@ fn number_of(logged: &Logged) -> Number {
 fn chat_updated(chat: Chat, number: Number) -> Value {
     let number = Some(number);
     serde_json::to_value(event::ChatUpdated { chat, number }).unwrap()
+}
+
+fn chat_removed(chat: &ChatId, number: Number) -> Value {
+    let event = event::ChatRemoved {
+        chat_id: chat.clone(),
+        number: Some(number),
+    };
+    serde_json::to_value(event).unwrap()
 }
