@@ -4,12 +4,16 @@
 //! Owns: the translation between the lines and the public API. Never does: anything that the library itself
 //! should do, so that what a suite sees is the library.
 
-#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+use std::{
+    collections::{HashMap, HashSet},
+    io::{BufRead, Write},
+    pin::Pin,
+    process::exit,
+    time::Duration,
+};
 
-use std::{collections::HashMap, io::BufRead, pin::Pin, time::Duration};
-
-use anyhow::{Context, bail};
-use futures_util::{Future, StreamExt, stream::FuturesUnordered};
+use anyhow::{Context, bail, ensure};
+use futures_util::{Future, FutureExt, StreamExt, stream::FuturesUnordered};
 use khaya_socketio::{
     AckError, Client, ConnectionEvent, Event, Inbox, Reconnection, Reply, Responder, Socket, SocketEvent,
     Transport,
@@ -23,7 +27,7 @@ mod op;
 mod value;
 
 use op::{Op, Options};
-use value::{Outgoing, incoming};
+use value::{Outgoing, incoming, spelled};
 
 type Answer = Pin<Box<dyn Future<Output = (u64, u64, Result<Reply, AckError>)>>>;
 
@@ -31,7 +35,7 @@ type Answer = Pin<Box<dyn Future<Output = (u64, u64, Result<Reply, AckError>)>>>
 async fn main() -> anyhow::Result<()> {
     let (lines, mut operations) = mpsc::channel(64);
     std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines() {
+        for line in std::io::stdin().lock().split(b'\n') {
             let Ok(line) = line else { break };
             if lines.blocking_send(line).is_err() {
                 break;
@@ -42,10 +46,9 @@ async fn main() -> anyhow::Result<()> {
     say(json!({ "ev": "ready" }));
     loop {
         tokio::select! {
+            // Operations come before a flood of events. Of what happened at the same time the official client tells
+            // the events of a connection first, then what they mean for acknowledgements and the auth.
             biased;
-            Some((socket, sender)) = driver.asked.recv() => driver.auth_asked(socket, sender),
-            Some((socket, ack, result)) = driver.answers.next() => driver.answered(socket, ack, result),
-            Some((tag, event)) = driver.inbox.next() => driver.happened(tag, event),
             line = operations.recv() => match line {
                 Some(line) => {
                     if let Err(error) = driver.line(&line) {
@@ -54,19 +57,27 @@ async fn main() -> anyhow::Result<()> {
                 }
                 None => return Ok(()),
             },
+            Some((tag, event)) = driver.inbox.next() => driver.happened(tag, event),
+            Some((socket, sender)) = driver.asked.recv() => driver.auth_asked(socket, sender),
+            Some((socket, ack, result)) = driver.answers.next() => driver.answered(socket, ack, result),
         }
     }
 }
 
-/// One line, flushed at once.
+/// One line, flushed at once. When nobody reads any more, there is nothing left to do.
 fn say(event: Value) {
-    println!("{event}");
+    let mut output = std::io::stdout().lock();
+    if writeln!(output, "{event}").and_then(|()| output.flush()).is_err() {
+        exit(0);
+    }
 }
 
 struct Driver {
     inbox: Inbox,
     managers: HashMap<u64, Client>,
     sockets: HashMap<u64, Socket>,
+    /// What was there before a reset: whatever is asked of it comes too late, and is no error.
+    forgotten: HashSet<Tag>,
     /// What answers the server, under numbers of the driver's own.
     responders: HashMap<u64, Responder>,
     replies: u64,
@@ -77,7 +88,8 @@ struct Driver {
     asked: mpsc::UnboundedReceiver<(u64, oneshot::Sender<Value>)>,
 }
 
-/// What an inbox's tag stands for.
+/// What an inbox's tag stands for, and an operation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Tag {
     Manager(u64),
     Socket(u64),
@@ -107,6 +119,7 @@ impl Driver {
             inbox: Inbox::new(1024),
             managers: HashMap::new(),
             sockets: HashMap::new(),
+            forgotten: HashSet::new(),
             responders: HashMap::new(),
             replies: 0,
             answers: FuturesUnordered::new(),
@@ -116,13 +129,21 @@ impl Driver {
         }
     }
 
-    fn line(&mut self, line: &str) -> anyhow::Result<()> {
-        match serde_json::from_str(line).with_context(|| format!("not an operation: {line}"))? {
+    fn line(&mut self, line: &[u8]) -> anyhow::Result<()> {
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        let op: Op = serde_json::from_slice(line)
+            .with_context(|| format!("not an operation: {}", String::from_utf8_lossy(line)))?;
+        if op.about().is_some_and(|tag| self.forgotten.contains(&tag)) {
+            return Ok(());
+        }
+        match op {
             Op::Manager {
                 manager,
                 url,
                 options,
-            } => self.make_manager(manager, &url, options)?,
+            } => self.make_manager(manager, &url, options.unwrap_or_default())?,
             Op::Open { manager } => self.manager(manager)?.open(),
             Op::Close { manager } => self.manager(manager)?.close(),
             Op::Reconnection { manager, value } => self.manager(manager)?.set_reconnection(value),
@@ -144,7 +165,7 @@ impl Driver {
                     .remove(&socket)
                     .context("this socket was not asked for its auth")?;
                 // The attempt that asked may be over.
-                let _ = sender.send(auth);
+                let _ = sender.send(spelled(auth)?);
             }
             Op::Emit {
                 socket,
@@ -152,12 +173,13 @@ impl Driver {
                 ack,
                 timeout,
                 volatile,
-            } => self.emit(socket, &args, ack, timeout, volatile)?,
-            Op::Reply { reply, args } => {
-                let responder = self
-                    .responders
-                    .remove(&reply)
-                    .context("no such event, or it was answered")?;
+            } => self.emit(socket, &args, ack, timeout, volatile.unwrap_or_default())?,
+            Op::Reply { reply, args, .. } => {
+                ensure!((1..=self.replies).contains(&reply), "no such event");
+                let Some(responder) = self.responders.remove(&reply) else {
+                    // Answered before, which counts once.
+                    return Ok(());
+                };
                 let args: Vec<Outgoing<'_>> = args.iter().map(Outgoing).collect();
                 responder.reply_args(&args)?;
             }
@@ -166,8 +188,10 @@ impl Driver {
                     client.close();
                 }
                 self.answers = FuturesUnordered::new();
-                self.managers.clear();
-                self.sockets.clear();
+                self.forgotten
+                    .extend(self.managers.drain().map(|(id, _)| Tag::Manager(id)));
+                self.forgotten
+                    .extend(self.sockets.drain().map(|(id, _)| Tag::Socket(id)));
                 self.responders.clear();
                 self.asking.clear();
             }
@@ -184,6 +208,7 @@ impl Driver {
     }
 
     fn make_manager(&mut self, manager: u64, url: &str, options: Options) -> anyhow::Result<()> {
+        ensure!(!self.managers.contains_key(&manager), "there is such a manager");
         let defaults = Reconnection::default();
         let millis = |value: Option<f64>, default| value.map_or(default, milliseconds);
         let mut builder = Client::builder(url)
@@ -222,6 +247,7 @@ impl Driver {
         retries: Option<u32>,
         ack_timeout: Option<f64>,
     ) -> anyhow::Result<()> {
+        ensure!(!self.sockets.contains_key(&socket), "there is such a socket");
         let mut builder = self.manager(manager)?.socket(nsp);
         match auth {
             None | Some(Value::Null) => {}
@@ -234,7 +260,8 @@ impl Driver {
                     async { receiver.await.unwrap_or_default() }
                 });
             }
-            Some(value) => builder = builder.auth(value),
+            Some(value @ Value::Object(_)) => builder = builder.auth(spelled(value)?),
+            Some(other) => bail!("auth is an object or \"ask\", not {other}"),
         }
         if let Some(retries) = retries {
             builder = builder.retries(retries);
@@ -271,6 +298,10 @@ impl Driver {
             None => drop(emitter.emit_args(name, &args)?),
             Some(ack) => {
                 let answer = emitter.emit_args_with_ack(name, &args);
+                if answer.delivery().is_none() {
+                    answer.now_or_never().transpose()?;
+                    return Ok(());
+                }
                 self.answers
                     .push(Box::pin(async move { (id, ack, answer.await) }));
             }
@@ -294,7 +325,6 @@ impl Driver {
                 }
                 Err(error) => json!({ "ev": "error", "message": error.to_string() }),
             },
-            Err(AckError::Emit(error)) => json!({ "ev": "error", "message": error.to_string() }),
             Err(error) => {
                 json!({ "ev": "ack_error", "socket": socket, "ack": ack, "message": error.to_string() })
             }
@@ -393,6 +423,7 @@ fn transport(name: &str) -> anyhow::Result<Transport> {
     }
 }
 
+/// What is less than nothing is nothing, and what no clock can count to is for ever.
 fn milliseconds(value: f64) -> Duration {
-    Duration::try_from_secs_f64(value / 1000.0).unwrap_or(Duration::ZERO)
+    Duration::try_from_secs_f64(value.max(0.0) / 1000.0).unwrap_or(Duration::MAX)
 }

@@ -113,9 +113,9 @@ pub enum DisconnectReason {
     ForcedClose,
     /// No heartbeat in time, or the clock shows that the computer slept past it.
     PingTimeout,
-    /// The transport was closed in an orderly way, by the server or something between.
+    /// The server, or something between, closed the transport, or its connection.
     TransportClose(Arc<str>),
-    /// The transport failed.
+    /// The transport failed: a request over polling, or what came broke the protocol.
     TransportError(Arc<str>),
     /// The server said something that is not Socket.IO.
     ParseError(Arc<str>),

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::Tag;
+
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum Op {
     Manager {
         manager: u64,
         url: String,
-        #[serde(default)]
-        options: Options,
+        options: Option<Options>,
     },
     Open {
         manager: u64,
@@ -48,14 +49,32 @@ pub(crate) enum Op {
         args: Vec<Value>,
         ack: Option<u64>,
         timeout: Option<f64>,
-        #[serde(default)]
-        volatile: bool,
+        volatile: Option<bool>,
     },
     Reply {
+        socket: Option<u64>,
         reply: u64,
         args: Vec<Value>,
     },
     Reset,
+}
+
+impl Op {
+    /// What has to be there for it.
+    pub(crate) fn about(&self) -> Option<Tag> {
+        match self {
+            Self::Open { manager }
+            | Self::Close { manager }
+            | Self::Reconnection { manager, .. }
+            | Self::Socket { manager, .. } => Some(Tag::Manager(*manager)),
+            Self::Connect { socket }
+            | Self::Disconnect { socket }
+            | Self::Auth { socket, .. }
+            | Self::Emit { socket, .. } => Some(Tag::Socket(*socket)),
+            Self::Reply { socket, .. } => socket.map(Tag::Socket),
+            Self::Manager { .. } | Self::Reset => None,
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]

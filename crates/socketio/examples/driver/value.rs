@@ -40,6 +40,23 @@ impl Serialize for Outgoing<'_> {
     }
 }
 
+/// An `auth` as the official client under Node spells it, whose CONNECT has no attachments.
+pub(crate) fn spelled(value: Value) -> Result<Value, base64::DecodeError> {
+    Ok(match value {
+        Value::Array(values) => values.into_iter().map(spelled).collect::<Result<_, _>>()?,
+        Value::Object(fields) => match fields.get("$b64") {
+            Some(Value::String(text)) if fields.len() == 1 => {
+                json!({ "type": "Buffer", "data": STANDARD.decode(text)? })
+            }
+            Some(_) | None => fields
+                .into_iter()
+                .map(|(key, value)| Ok((key, spelled(value)?)))
+                .collect::<Result<_, _>>()?,
+        },
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => plain,
+    })
+}
+
 /// Puts attachments back where their placeholders stand.
 pub(crate) fn incoming(values: Vec<Value>, attachments: &[Bytes]) -> Vec<Value> {
     if attachments.is_empty() {

@@ -9,7 +9,8 @@ use std::{
 };
 
 use tokio_tungstenite::tungstenite::{
-    Message,
+    Error, Message,
+    error::ProtocolError,
     handshake::{client::generate_key, derive_accept_key},
     protocol::WebSocketConfig,
 };
@@ -43,16 +44,14 @@ impl WebSocket {
         Self::Opening(Box::pin(open(http, sid, max_packet)))
     }
 
-    /// Gives it frames to write.
-    pub(crate) fn send(&mut self, frames: Vec<Frame>) -> Result<(), Arc<str>> {
+    /// Gives it frames to write, or says how it ended.
+    pub(crate) fn send(&mut self, frames: Vec<Frame>) -> Result<(), Input> {
         match self {
             Self::None | Self::Opening(_) => Ok(()),
             Self::Open { messages, writing } => {
                 *writing = true;
                 for frame in frames {
-                    messages
-                        .send(message(frame))
-                        .map_err(|error| Arc::from(error.to_string()))?;
+                    messages.send(message(frame)).map_err(|error| end(&error))?;
                 }
                 Ok(())
             }
@@ -69,9 +68,8 @@ impl WebSocket {
                     Poll::Ready(Input::WebSocketWritten)
                 }
                 Poll::Ready(Err(error)) => {
-                    let details = error.to_string().into();
                     *self = Self::None;
-                    Poll::Ready(Input::WebSocketFailed(details))
+                    Poll::Ready(end(&error))
                 }
                 Poll::Pending => Poll::Pending,
             },
@@ -114,7 +112,7 @@ impl WebSocket {
                         Input::WebSocketClosed(details.unwrap_or_default().into())
                     }
                     Poll::Ready(None) => Input::WebSocketClosed("".into()),
-                    Poll::Ready(Some(Err(error))) => Input::WebSocketFailed(error.to_string().into()),
+                    Poll::Ready(Some(Err(error))) => end(&error),
                 };
                 *self = Self::None;
                 return Poll::Ready(input);
@@ -137,6 +135,24 @@ impl WebSocket {
                 while let Some(Ok(_)) = poll_fn(|context| messages.poll_next(context)).await {}
             }
         }));
+    }
+}
+
+/// An open one has ended. Where its connection did, that is a close, whether or not the server said so before: the
+/// official client makes no difference. What breaks the protocol is a failure.
+fn end(error: &Error) -> Input {
+    let details = error.to_string().into();
+    let closed = matches!(
+        error,
+        Error::Io(_)
+            | Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+    );
+    if closed {
+        Input::WebSocketClosed(details)
+    } else {
+        Input::WebSocketFailed(details)
     }
 }
 

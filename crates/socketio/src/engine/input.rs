@@ -17,7 +17,7 @@ pub enum Input {
     WebSocketWritten,
     /// It failed, or could not be opened.
     WebSocketFailed(Arc<str>),
-    /// It was closed in an orderly way.
+    /// It was closed, or its connection was.
     WebSocketClosed(Arc<str>),
     /// A GET brought a packet; more may follow.
     Polled(Utf8Bytes),

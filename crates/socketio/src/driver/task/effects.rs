@@ -9,7 +9,6 @@ use crate::{
     client::{Incoming, Input, Outcome, Output},
     delivery::DeliveryStatus,
     driver::websocket::WebSocket,
-    engine,
     error::AckError,
     event::{ConnectionEvent, Event, SocketEvent, Transport},
     socket::{Auth, Refresh},
@@ -47,10 +46,9 @@ impl Task {
                 self.begun = true;
                 self.metrics.packets_written += frames.len() as u64;
                 self.metrics.bytes_written += frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
-                if let Err(details) = self.websocket.send(frames) {
+                if let Err(end) = self.websocket.send(frames) {
                     self.websocket = WebSocket::None;
-                    let failed = engine::Input::WebSocketFailed(details);
-                    self.answers.push_back(Input::Engine(failed));
+                    self.answers.push_back(Input::Engine(end));
                 }
             }
             Output::DropWebSocket => self.websocket = WebSocket::None,
