@@ -295,6 +295,7 @@ export type Intent =
     | { type: "refresh" }
     | { type: "focus"; focused: boolean }
     | { type: "network"; online: boolean }
+    | { type: "quiet"; doNotDisturb?: boolean; hours?: [number, number] | null; utcOffset?: number; butMentions?: boolean }
     | { type: "dismiss"; alertId: number };
 
 export type Theme = "system" | "light" | "dark";

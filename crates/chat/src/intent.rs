@@ -110,10 +110,26 @@ pub enum Intent {
     Refresh,
     /// Whether the window has the focus of the system, and whether it can be seen at all.
     Focus { focused: bool },
-    /// The system says that it has a network, or none.
+    /// The system says that it has a network, or none; told again, that it is another one.
     Network { online: bool },
+    /// When the person wants no notices. Told at the start and at each change; kept by who tells it.
+    Quiet(Quiet),
     /// Take an alert away.
     Dismiss { alert_id: u64 },
+}
+
+/// When there are no notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Quiet {
+    /// Until the person says otherwise.
+    pub do_not_disturb: bool,
+    /// Every day, in minutes after midnight; where the first is the greater one, over midnight.
+    pub hours: Option<(u16, u16)>,
+    /// How far the clock on the wall is ahead of UTC now, in minutes.
+    pub utc_offset: i16,
+    /// Whether messages that name the person are told of all the same.
+    pub but_mentions: bool,
 }
 
 /// Text that is never shown: not in logs, not by `Debug`.

@@ -53,7 +53,7 @@ impl Link {
                     live.token.send_replace(token);
                 }
             }
-            SocketCommand::Retry => {
+            SocketCommand::Retry | SocketCommand::NetworkChanged => {
                 if let Some(live) = &mut self.live {
                     live.come_back_at = None;
                     live.socket.connect();

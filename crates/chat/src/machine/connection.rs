@@ -126,15 +126,20 @@ impl Chat {
     }
 
     pub(super) fn set_network(&mut self, online: bool) {
-        let came_back = online && !self.connection.has_network;
         self.connection.has_network = online;
-        if came_back {
+        if online {
+            if self.connection.is_up() {
+                self.out.push(Output::Socket(SocketCommand::NetworkChanged));
+            }
             self.try_now();
         }
     }
 
     /// Does at once what would be tried again later.
     pub(super) fn try_now(&mut self) {
+        if !self.can_ask() {
+            return;
+        }
         if !self.connection.is_up() {
             self.connection.failed_attempts = 0;
             self.out.push(Output::Socket(SocketCommand::Retry));

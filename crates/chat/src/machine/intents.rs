@@ -19,7 +19,11 @@ impl Chat {
     pub(super) fn take_intent(&mut self, id: u64, intent: Intent) {
         let needs_session = !matches!(
             intent,
-            Intent::SignIn { .. } | Intent::Focus { .. } | Intent::Network { .. } | Intent::Dismiss { .. }
+            Intent::SignIn { .. }
+                | Intent::Focus { .. }
+                | Intent::Network { .. }
+                | Intent::Quiet(_)
+                | Intent::Dismiss { .. }
         );
         if needs_session && self.signed_in().is_none() {
             return self.answer(id, Err(Failure::new("not_signed_in", "Sign in first.")));
@@ -124,6 +128,7 @@ impl Chat {
             Intent::Refresh => self.try_now(),
             Intent::Focus { focused } => self.focus(focused),
             Intent::Network { online } => self.set_network(online),
+            Intent::Quiet(quiet) => self.quiet = quiet,
             Intent::Dismiss { alert_id } => self.alerts.retain(|alert| alert.id != alert_id),
         }
         self.answer(id, Ok(()));

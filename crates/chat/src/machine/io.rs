@@ -105,6 +105,8 @@ pub enum SocketCommand {
     SetToken(Secret),
     /// Where it waits for the next attempt: attempt now.
     Retry,
+    /// The connection goes over a network that is there no more: make another one.
+    NetworkChanged,
     Disconnect,
     /// Send an event. Dropped where there is no connection.
     Emit {

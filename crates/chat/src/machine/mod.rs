@@ -32,9 +32,13 @@ use khaya_wire::Timestamp;
 pub use io::{Input, Now, Output, SecretsAnswer, SecretsRequest, SocketCommand, SocketEvent};
 
 use crate::{
+    intent::Quiet,
     store,
     view::{Alert, Failure, PeopleSearch},
 };
+
+/// A clock that is set right now and then does not jump this far.
+const JUMP_MS: u64 = 15_000;
 
 /// The machine. One for each profile that runs.
 #[derive(Debug)]
@@ -51,6 +55,7 @@ pub struct Chat {
     /// Sessions that are to end at their servers, by the call that is on its way for each.
     farewells: HashMap<u64, farewell::Farewell>,
     is_focused: bool,
+    quiet: Quiet,
     session: session::Session,
     connection: connection::Connection,
     chats: chats::Chats,
@@ -81,6 +86,7 @@ impl Chat {
             calls: HashMap::new(),
             farewells: HashMap::new(),
             is_focused: false,
+            quiet: Quiet::default(),
             session: session::Session::default(),
             connection: connection::Connection::default(),
             chats: chats::Chats::default(),
@@ -97,7 +103,11 @@ impl Chat {
 
     /// Takes in one thing that happened, and tells what is to be done. The outputs are to be begun in their order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        let is_another_time = self.is_another_time(now);
         self.now = now;
+        if is_another_time {
+            self.wake_from_sleep();
+        }
         match input {
             Input::Start => self.start(),
             Input::Intent { id, intent } => self.take_intent(id, intent),
@@ -121,6 +131,21 @@ impl Chat {
             failure,
         });
         self.next_alert += 1;
+    }
+
+    /// Whether the clock on the wall has jumped since the last input: the computer slept, or it was set.
+    fn is_another_time(&self, now: Now) -> bool {
+        let passed = now.monotonic.saturating_sub(self.now.monotonic);
+        let passed = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
+        let expected = self.now.wall.as_millis().saturating_add(passed);
+        let is_first = self.now.wall == Timestamp::default();
+        !is_first && now.wall.as_millis().abs_diff(expected) > JUMP_MS
+    }
+
+    fn wake_from_sleep(&mut self) {
+        tracing::trace!("the clock has jumped");
+        self.renew_by_the_clock();
+        self.try_now();
     }
 
     fn do_what_is_due(&mut self) {

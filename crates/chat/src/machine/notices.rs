@@ -40,6 +40,22 @@ impl Chat {
         }
     }
 
+    /// Whether the person wants no notices now.
+    fn is_quiet(&self) -> bool {
+        const DAY: i64 = 24 * 60;
+        let minutes = self.now.wall.as_millis() / 60_000 + i64::from(self.quiet.utc_offset);
+        let minute = minutes.rem_euclid(DAY);
+        let is_within = self.quiet.hours.is_some_and(|(from, to)| {
+            let (from, to) = (i64::from(from), i64::from(to));
+            if from <= to {
+                (from..to).contains(&minute)
+            } else {
+                minute >= from || minute < to
+            }
+        });
+        self.quiet.do_not_disturb || is_within
+    }
+
     fn notice(&self, chat: &StoredChat, message: &Message, count: u64) -> Option<Output> {
         let is_own = self.my_id().is_none_or(|me| me == message.sender_id);
         let is_read = chat
@@ -50,7 +66,8 @@ impl Chat {
             .chat_as_changed(&chat.chat)
             .is_none_or(|chat| chat.muted.unwrap_or(false));
         let is_told = message.system.is_some() || message.deleted_at.is_some();
-        if self.is_focused || is_own || is_read || is_muted || is_told {
+        let is_quiet = self.is_quiet() && !(self.quiet.but_mentions && self.names_me(&message.content));
+        if self.is_focused || is_own || is_read || is_muted || is_told || is_quiet {
             return None;
         }
         let sender = self.name_of(chat, &message.sender_id);

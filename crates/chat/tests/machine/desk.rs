@@ -31,6 +31,10 @@ pub(crate) struct Desk {
     pub(crate) connects: Vec<Secret>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) withdrawn: Vec<ChatId>,
+    pub(crate) retries: u32,
+    pub(crate) network_changes: u32,
+    /// Of the clock on the wall, in milliseconds.
+    pub(crate) ahead: i64,
     pub(crate) keyring: Option<Secret>,
     pub(crate) keyring_is_locked: bool,
     pub(crate) disk_is_full: bool,
@@ -49,6 +53,9 @@ impl Desk {
             connects: Vec::new(),
             notices: Vec::new(),
             withdrawn: Vec::new(),
+            retries: 0,
+            network_changes: 0,
+            ahead: 0,
             keyring: None,
             keyring_is_locked: false,
             disk_is_full: false,
@@ -199,7 +206,7 @@ impl Desk {
     fn feed(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let wall = WALL + i64::try_from(self.now.as_millis()).unwrap();
+            let wall = WALL + self.ahead + i64::try_from(self.now.as_millis()).unwrap();
             let now = Now {
                 monotonic: self.now,
                 wall: Timestamp::from_millis(wall),
@@ -223,8 +230,9 @@ impl Desk {
             Output::Call { token, call } => self.calls.push((token, call)),
             Output::Socket(SocketCommand::Emit { name, data }) => self.emitted.push((name, data)),
             Output::Socket(SocketCommand::Connect { token, .. }) => self.connects.push(token),
-            Output::Socket(SocketCommand::SetToken(_) | SocketCommand::Retry | SocketCommand::Disconnect) => {
-            }
+            Output::Socket(SocketCommand::Retry) => self.retries += 1,
+            Output::Socket(SocketCommand::NetworkChanged) => self.network_changes += 1,
+            Output::Socket(SocketCommand::SetToken(_) | SocketCommand::Disconnect) => {}
             Output::Secrets(request) => {
                 let answer = self.ask_keyring(request);
                 inputs.push_back(Input::Secrets(answer));

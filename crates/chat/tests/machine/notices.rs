@@ -1,6 +1,6 @@
 //! Who is told of what, and when no more.
 
-use khaya_chat::{Intent, api::Response};
+use khaya_chat::{Intent, api::Response, intent::Quiet};
 use khaya_wire::{ChatKind, Message, Page};
 
 use crate::desk::{Desk, chat, chat_id, is_list, message};
@@ -96,4 +96,47 @@ fn is_withdrawn_when_read_here_or_elsewhere() {
     );
     assert_eq!(desk.withdrawn, [chat_id("g"), chat_id("d")]);
     assert_eq!(desk.view().unread, 0);
+}
+
+#[test]
+fn quiet_hours_are_of_the_clock_on_the_wall_and_mentions_may_break_them() {
+    // The desk's clock stands at 08:00 UTC.
+    let quiet = |hours, utc_offset, but_mentions| Quiet {
+        do_not_disturb: false,
+        hours: Some(hours),
+        utc_offset,
+        but_mentions,
+    };
+    let naming = Message {
+        content: "@me, look".into(),
+        ..message("g", 2, "ana")
+    };
+    for (quiet, told) in [
+        (Quiet::default(), 2),
+        (quiet((7 * 60, 9 * 60), 0, false), 0),
+        (quiet((22 * 60, 9 * 60), 0, false), 0),
+        (quiet((22 * 60, 7 * 60), 0, false), 2),
+        (quiet((22 * 60, 7 * 60), -120, false), 0),
+        (quiet((7 * 60, 9 * 60), 0, true), 1),
+        (
+            Quiet {
+                do_not_disturb: true,
+                but_mentions: true,
+                ..Quiet::default()
+            },
+            1,
+        ),
+    ] {
+        let mut desk = Desk::connected(true);
+        desk.want(Intent::Quiet(quiet)).unwrap();
+        desk.comes_in(&message("g", 1, "ana"));
+        desk.comes_in(&naming);
+        assert_eq!(desk.notices.len(), told, "{quiet:?}");
+        assert!(
+            desk.view()
+                .chats
+                .iter()
+                .any(|row| row.mentioned && row.unread == 2)
+        );
+    }
 }

@@ -278,3 +278,27 @@ fn a_list_without_end_is_not_read_to_its_end() {
         "what is not in an unfinished list is not gone"
     );
 }
+
+#[test]
+fn a_computer_that_slept_goes_on_by_the_clock_on_the_wall() {
+    let mut desk = Desk::connected(true);
+    desk.calls.clear();
+    // The clock that never stops says that a quarter of an hour has passed; the other one slept with the computer.
+    desk.ahead = 900_000;
+    desk.wait(Duration::from_secs(1));
+    assert_eq!(desk.count(is_refresh), 1, "the token has ended meanwhile");
+    desk.go_down();
+    let before = desk.retries;
+    desk.ahead += 60_000;
+    desk.wait(Duration::from_secs(1));
+    assert_eq!(desk.retries, before + 1, "no wait for the next attempt");
+}
+
+#[test]
+fn another_network_replaces_the_connection() {
+    let mut desk = Desk::connected(true);
+    desk.want(Intent::Network { online: true }).unwrap();
+    assert_eq!(desk.network_changes, 1);
+    desk.want(Intent::Network { online: false }).unwrap();
+    assert_eq!(desk.network_changes, 1);
+}

@@ -136,6 +136,10 @@ enum Event {
     LinkGone {
         link: u64,
     },
+    /// A connection is given up.
+    Lost {
+        link: u64,
+    },
 }
 
 impl Client {
@@ -178,7 +182,7 @@ impl Event {
             | Self::Secrets { client, .. }
             | Self::Wake { client, .. }
             | Self::Restart { client } => Some(*client),
-            Self::Emit { .. } | Self::LinkGone { .. } => None,
+            Self::Emit { .. } | Self::LinkGone { .. } | Self::Lost { .. } => None,
         }
     }
 }
@@ -398,6 +402,7 @@ impl World {
             }
             Event::Restart { client } => self.restart(client),
             Event::LinkGone { link } => self.server.disconnect(link),
+            Event::Lost { link } => self.lose_link_of(link),
         }
     }
 

@@ -106,6 +106,18 @@ impl Chat {
         Some(tokens.renew_at?.max(not_before))
     }
 
+    /// The clock has jumped: tokens end at times of the calendar.
+    pub(in crate::machine) fn renew_by_the_clock(&mut self) {
+        let now = self.now;
+        if let Session::SignedIn(session) = &mut self.session
+            && let Some(tokens) = &mut session.tokens
+        {
+            tokens.renew_at = tokens
+                .expires_at
+                .map(|end| renew_at(now, end, Duration::ZERO));
+        }
+    }
+
     pub(in crate::machine) fn refresh_if_due(&mut self) {
         if self.refresh_due().is_some_and(|due| due <= self.now.monotonic) {
             self.ask_for_fresh();

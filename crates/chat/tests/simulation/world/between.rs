@@ -226,6 +226,12 @@ impl World {
                     self.at(MS, Event::Attempt { client, link });
                 }
             }
+            SocketCommand::NetworkChanged => {
+                if let Some(link) = self.clients[client].link.as_ref().map(|link| link.id) {
+                    let wait = self.delay();
+                    self.at(wait, Event::Lost { link });
+                }
+            }
             SocketCommand::Disconnect => {
                 if let Some(link) = self.clients[client].link.take() {
                     self.server.disconnect(link.id);
