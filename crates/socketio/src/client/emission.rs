@@ -177,17 +177,13 @@ impl Client {
             return;
         };
         emission.stage = Stage::Written(now.monotonic);
-        if emission.ack.is_some() || emission.tries.is_some() {
+        if emission.wants_ack || emission.tries.is_some() {
             out.push(Output::Settled {
                 token,
                 outcome: Outcome::Written,
             });
         } else {
-            self.emissions.remove(&token);
-            out.push(Output::Settled {
-                token,
-                outcome: Outcome::Done,
-            });
+            self.settle(token, Outcome::Done, out);
         }
     }
 

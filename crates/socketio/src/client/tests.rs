@@ -291,6 +291,25 @@ fn no_attempt_begins_while_the_application_does_not_keep_up() {
     assert_eq!(alone.until_attempt(), Duration::ZERO);
 }
 
+/// Each would otherwise keep its place in the queue until the connection ends.
+#[test]
+fn an_answer_that_is_forgotten_before_its_event_is_written_is_not_awaited() {
+    let mut alone = Alone::new(Reconnection::default());
+    alone.accept();
+    alone.connect();
+    alone.emit(7, true);
+    alone.tell(Input::Forget { token: 7 });
+    assert!(alone.client.has_unsettled(), "it is still to be written");
+    alone.out.clear();
+    alone.engine(EngineInput::WebSocketWritten);
+    assert!(!alone.client.has_unsettled());
+    let done = Output::Settled {
+        token: 7,
+        outcome: Outcome::Done,
+    };
+    assert_eq!(format!("{:?}", alone.out), format!("{:?}", [done]));
+}
+
 #[test]
 fn answers_are_not_awaited_for_ever_while_nothing_is_read() {
     let mut alone = Alone::new(Reconnection::default());
