@@ -12,7 +12,7 @@ use std::{
 
 use reqwest::Upgraded;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::tungstenite::{
+use tungstenite::{
     Error, Message, Result, WebSocket,
     protocol::{Role, WebSocketConfig},
 };

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio_tungstenite::tungstenite::{
+use tungstenite::{
     Error, Message,
     error::ProtocolError,
     handshake::{client::generate_key, derive_accept_key},
