@@ -103,8 +103,35 @@ export interface OpenChat {
     hasOlder: boolean;
     hasNewer: boolean;
     firstUnread: string | null;
+    /** Pinned messages, as far as they are on this computer, the newest first. */
+    pins: { id: string; senderName: string; excerpt: string; at: Timestamp }[];
     /** An item to be brought into sight, once for each number. */
     jumpedTo: { key: string; number: number } | null;
+}
+
+/** A piece of a message on lines of its own. */
+export type Block =
+    | { kind: "paragraph"; inlines: Inline[] }
+    | { kind: "heading"; level: number; inlines: Inline[] }
+    | { kind: "code"; language: string | null; spans: Span[] }
+    | { kind: "quote"; blocks: Block[] }
+    | { kind: "list"; start: number | null; items: { done?: boolean; blocks: Block[] }[] }
+    | { kind: "table"; align: ("start" | "center" | "end")[]; head: Inline[][]; rows: Inline[][][] }
+    | { kind: "rule" };
+
+/** A piece of running text. */
+export type Inline =
+    | { kind: "text"; text: string }
+    | { kind: "strong" | "emphasis" | "strike"; inlines: Inline[] }
+    | { kind: "code"; text: string }
+    | { kind: "link"; target: string; host?: string; titled: boolean; inlines: Inline[] }
+    | { kind: "mention"; text: string; username: string }
+    | { kind: "break" };
+
+/** A piece of code of one kind. */
+export interface Span {
+    highlight?: "comment" | "string" | "constant" | "keyword" | "type" | "function" | "added" | "removed";
+    text: string;
 }
 
 export type ChatRole = "member" | "moderator" | "owner";
@@ -170,7 +197,10 @@ export interface TimelineItem {
     id: string | null;
     sender: Person;
     own: boolean;
+    /** As it was written: to edit, to copy. */
     text: string;
+    /** As it is shown; empty where the message was deleted. */
+    body: Block[];
     at: Timestamp;
     state: SendState | null;
     audience: string[] | null;

@@ -10,6 +10,7 @@ mod diff;
 
 use std::sync::Arc;
 
+use khaya_markup::Block;
 use khaya_wire::{
     ChatId, ChatKind, FileId, MessageId, Timestamp, UserId,
     model::{ChatRole, Presence},
@@ -216,6 +217,8 @@ pub struct OpenChat {
     pub has_newer: bool,
     /// The key of the first item that was unread when the chat was opened.
     pub first_unread: Option<String>,
+    /// Pinned messages, as far as they are on this computer, the newest first.
+    pub pins: Vec<Pin>,
     /// What [`crate::Intent::JumpTo`] led to last.
     pub jumped_to: Option<Jump>,
 }
@@ -238,7 +241,10 @@ pub struct TimelineItem {
     pub id: Option<MessageId>,
     pub sender: Person,
     pub own: bool,
+    /// As it was written: to edit, to copy.
     pub text: Arc<str>,
+    /// As it is shown. Empty where the message was deleted.
+    pub body: Arc<Vec<Block>>,
     pub at: Timestamp,
     /// Of one's own messages.
     pub state: Option<SendState>,
@@ -286,6 +292,18 @@ pub struct Quote {
     /// Its beginning, on one line.
     pub excerpt: String,
     pub deleted: bool,
+}
+
+/// A pinned message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pin {
+    /// For [`crate::Intent::JumpTo`].
+    pub id: MessageId,
+    pub sender_name: String,
+    /// Its beginning, on one line.
+    pub excerpt: String,
+    pub at: Timestamp,
 }
 
 /// One emoji under a message.

@@ -52,6 +52,8 @@ pub(super) struct Chats {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) stored: StoredChat,
+    /// Its newest message in one line.
+    pub(super) line: String,
     /// Whether each message that comes in follows the newest that is stored.
     pub(super) is_live: bool,
 }
@@ -119,18 +121,30 @@ impl Chats {
             self.people.insert(member.id.clone(), member.clone());
         }
         match self.rows.get_mut(&stored.chat.id) {
-            Some(row) => row.stored = stored,
+            Some(row) => {
+                if row.stored.newest != stored.newest {
+                    row.line = line_of(&stored);
+                }
+                row.stored = stored;
+            }
             None => {
-                self.rows.insert(
-                    stored.chat.id.clone(),
-                    Row {
-                        stored,
-                        is_live: false,
-                    },
-                );
+                let row = Row {
+                    line: line_of(&stored),
+                    stored,
+                    is_live: false,
+                };
+                self.rows.insert(row.stored.chat.id.clone(), row);
             }
         }
     }
+}
+
+fn line_of(stored: &StoredChat) -> String {
+    stored
+        .newest
+        .as_deref()
+        .map(super::words::line)
+        .unwrap_or_default()
 }
 
 impl Chat {

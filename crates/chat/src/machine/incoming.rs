@@ -158,7 +158,8 @@ impl Chat {
     pub(super) fn row_follows(&mut self, put: &Put) {
         if let Some(row) = self.chats.rows.get_mut(&put.chat) {
             row.stored.unread = put.unread;
-            if put.newest.is_some() {
+            if put.newest.is_some() && row.stored.newest != put.newest {
+                row.line = put.newest.as_deref().map(super::words::line).unwrap_or_default();
                 row.stored.newest.clone_from(&put.newest);
             }
             row.stored.mentioned.clone_from(&put.mentioned);

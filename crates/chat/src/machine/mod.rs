@@ -24,6 +24,7 @@ mod stored;
 mod sync;
 mod timeline;
 mod typing;
+mod words;
 
 use std::{collections::HashMap, time::Duration};
 

@@ -80,7 +80,7 @@ impl Chat {
         } else if message.is_restricted() {
             "New message".to_owned()
         } else {
-            super::show::shortened(&message.content, LONGEST_BODY)
+            super::show::shortened(&super::words::line(message), LONGEST_BODY)
         };
         tracing::trace!(chat = %chat.chat.id, message = %message.id, "notified");
         Some(Output::Shell(ShellRequest::Notify(Notice {

@@ -12,7 +12,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use khaya_wire::{ChatId, ClientId, Message, MessageId, UserId, discovery::Feature};
 
-use super::{Chat, stored::Then};
+use super::{Chat, stored::Then, words::Words};
 use crate::{
     store::{Change, Op, OutboxEntry, Outgoing, Target, Work},
     view::{FailedEdit, Failure},
@@ -32,6 +32,8 @@ pub(super) struct Written {
 pub(super) struct Outbox {
     /// In the order of sending.
     entries: Vec<Entry>,
+    /// What the messages among them say.
+    pub(super) words: Words<ClientId>,
     lanes: HashMap<ChatId, Lane>,
 }
 
@@ -70,6 +72,16 @@ impl Outbox {
                 is_unknown: true,
             })
             .collect();
+        self.read();
+    }
+
+    /// Reads what there is to be read, after messages have come or changed.
+    fn read(&mut self) {
+        let Self { entries, words, .. } = self;
+        words.keep(entries.iter().filter_map(|Entry { entry, .. }| {
+            let message = entry.message()?;
+            Some((&entry.client_id, &message.text))
+        }));
     }
 
     /// The messages of a chat that the server does not have, in the order of sending.
@@ -222,6 +234,7 @@ impl Chat {
             entry,
             is_unknown: false,
         });
+        self.outbox.read();
         self.answer(intent, Ok(()));
     }
 
@@ -251,6 +264,7 @@ impl Chat {
                 },
                 is_unknown: false,
             });
+            self.outbox.read();
         }
         self.answer(intent, Ok(()));
     }

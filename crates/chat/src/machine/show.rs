@@ -6,10 +6,10 @@ use std::{borrow::Cow, cmp::Reverse, sync::Arc};
 
 use khaya_wire::{Chat as WireChat, ChatKind, Message, User, UserId, discovery::Feature, model::role};
 
-use super::{Chat, incoming::has_more, session::Session, timeline::Timeline};
+use super::{Chat, chats::Row, incoming::has_more, session::Session, timeline::Timeline, words};
 use crate::{
     store::{OutboxEntry, Read, StoredChat},
-    view::{self, ChatRow, Jump, Member, OpenChat, Person, Preview, SendState, View},
+    view::{self, ChatRow, Jump, Member, OpenChat, Person, Pin, Preview, SendState, View},
 };
 
 /// Before the client id in the key of one's own message. Others' begin with [`OTHER_KEY`], so that no server can
@@ -118,7 +118,7 @@ impl Chat {
             .values()
             .filter_map(|row| {
                 let chat = self.chat_as_shown(&row.stored)?;
-                Some(Arc::new(self.show_row(&row.stored, &chat)))
+                Some(Arc::new(self.show_row(row, &chat)))
             })
             .collect();
         let place = |row: &ChatRow| (Reverse(row.pinned), Reverse(row.at), row.id.clone());
@@ -126,7 +126,8 @@ impl Chat {
         rows
     }
 
-    fn show_row(&self, stored: &StoredChat, chat: &WireChat) -> ChatRow {
+    fn show_row(&self, row: &Row, chat: &WireChat) -> ChatRow {
+        let stored = &row.stored;
         let unsent = self.outbox.messages_of(&chat.id).next_back();
         let newest_at = stored.newest.as_ref().map(|newest| newest.created_at);
         let preview = match (unsent, &stored.newest) {
@@ -136,10 +137,10 @@ impl Chat {
                     .map(|session| session.me.name.clone())
                     .unwrap_or_default(),
                 own: true,
-                text: shortened(&message.text, LONGEST_PREVIEW),
+                text: shortened(&words::line_of(&message.text), LONGEST_PREVIEW),
                 state: Some(state_of_unsent(entry)),
             }),
-            (None, Some(newest)) => Some(self.show_preview(stored, newest)),
+            (None, Some(newest)) => Some(self.show_preview(row, newest)),
             (None, None) => None,
         };
         let other = self.other_of(chat);
@@ -163,18 +164,16 @@ impl Chat {
         }
     }
 
-    fn show_preview(&self, stored: &StoredChat, newest: &Arc<Message>) -> Preview {
+    fn show_preview(&self, row: &Row, newest: &Arc<Message>) -> Preview {
+        let stored = &row.stored;
         let changed = self.message_as_changed(newest);
+        let line = changed.as_ref().map(words::line);
         let newest = changed.as_ref().unwrap_or(newest);
         let own = self.is_own(newest);
         Preview {
             sender_name: self.name_of(stored, &newest.sender_id),
             own,
-            text: if newest.deleted_at.is_some() {
-                String::new()
-            } else {
-                shortened(&newest.content, LONGEST_PREVIEW)
-            },
+            text: shortened(line.as_ref().unwrap_or(&row.line), LONGEST_PREVIEW),
             state: own.then(|| state_of_sent(newest, &stored.reads)),
         }
     }
@@ -199,6 +198,17 @@ impl Chat {
             has_older: has_more(timeline.older),
             has_newer: has_more(timeline.newer),
             first_unread: timeline.first_unread.as_ref().map(|message| self.key_of(message)),
+            pins: timeline
+                .pins
+                .iter()
+                .rev()
+                .map(|pin| Pin {
+                    id: pin.id.clone(),
+                    sender_name: self.name_of(stored, &pin.sender_id),
+                    excerpt: timeline.lines.get(&pin.id).cloned().unwrap_or_default(),
+                    at: pin.created_at,
+                })
+                .collect(),
             jumped_to: timeline.jumped.as_ref().and_then(|(id, number)| {
                 Some(Jump {
                     key: self.key_of(timeline.find(id)?),

@@ -67,6 +67,8 @@ pub(super) enum Then {
         cursor: String,
         has_more: bool,
     },
+    /// Pinned messages of the open chat.
+    Pins,
     StartedAfresh {
         cursor: String,
     },
@@ -126,6 +128,7 @@ impl Chat {
                 | Then::Synced { .. }
                 | Then::StartedAfresh { .. }
                 | Then::Around { .. }
+                | Then::Pins
                 | Then::Live
                 | Then::Sent { .. }
                 | Then::Looked { .. }
@@ -173,6 +176,7 @@ impl Chat {
                 cursor,
                 has_more,
             }),
+            (Then::Pins, Answer::Window(window)) => self.take_pins(window),
             (Then::StartedAfresh { cursor }, _) => self.started_afresh(cursor),
             (Then::Around { step }, Answer::Around(around)) => self.take_stored_around(step, around),
             (Then::Around { step }, Answer::Put(_)) => self.look_around_again(step),
@@ -230,6 +234,7 @@ impl Chat {
             | Then::Removed { .. }
             | Then::Window { .. }
             | Then::Around { .. }
+            | Then::Pins
             | Then::Reads => {
                 self.alert(failure);
                 self.stop_loading();

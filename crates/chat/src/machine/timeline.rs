@@ -13,7 +13,7 @@ use khaya_wire::{ChatId, Message, MessageId, event};
 pub(super) use around::Around;
 pub(super) use history::Direction;
 
-use super::{Chat, calls::Purpose, incoming::has_more, stored::Then};
+use super::{Chat, calls::Purpose, incoming::has_more, stored::Then, words::Words};
 use crate::{
     api::{ApiError, Request, Response},
     store::{Edge, Op, Position, Put, Target, Window},
@@ -38,6 +38,12 @@ pub(super) struct Timeline {
     pub(super) failure: Option<Failure>,
     /// Messages that are replied to in the window and are not in it.
     quoted: HashMap<MessageId, Arc<Message>>,
+    /// What the messages of the window say.
+    pub(super) words: Words<MessageId>,
+    /// Of the messages that are replied to, and of those that are pinned.
+    pub(super) lines: HashMap<MessageId, String>,
+    /// Pinned messages of the chat, oldest first.
+    pub(super) pins: Vec<Arc<Message>>,
     pub(super) jumped: Option<(MessageId, u64)>,
     /// Whether the person looks at something further up: what comes in does not lead them away from it.
     is_elsewhere: bool,
@@ -87,6 +93,26 @@ impl Timeline {
             .or_else(|| self.quoted.get(id))
     }
 
+    /// Reads what there is to be read, after the messages of the window have changed.
+    fn read(&mut self) {
+        let texts = self
+            .messages
+            .iter()
+            .filter(|message| message.deleted_at.is_none())
+            .map(|message| (&message.id, &message.content));
+        self.words.keep(texts);
+        let originals = self
+            .messages
+            .iter()
+            .filter_map(|message| message.reply_to.as_ref());
+        let lines = originals
+            .filter_map(|original| self.find(original))
+            .chain(&self.pins)
+            .map(|message| (message.id.clone(), super::words::line(message)))
+            .collect();
+        self.lines = lines;
+    }
+
     fn quote(&mut self, quoted: Vec<Arc<Message>>) {
         self.quoted
             .extend(quoted.into_iter().map(|message| (message.id.clone(), message)));
@@ -116,6 +142,18 @@ impl Timeline {
                 }
                 None => {}
             }
+            self.follow_pin(message);
+        }
+    }
+
+    /// A message was pinned, or no more.
+    fn follow_pin(&mut self, message: &Arc<Message>) {
+        self.pins.retain(|pin| pin.id != message.id);
+        if message.pinned == Some(true) {
+            let at = self
+                .pins
+                .partition_point(|pin| pin.position() < message.position());
+            self.pins.insert(at, Arc::clone(message));
         }
     }
 
@@ -154,6 +192,7 @@ impl Chat {
         let unread = stored.unread;
         self.show_nothing_of(chat, unread);
         self.keep_open_chat();
+        self.store(Op::Pins { chat: chat.clone() }, Then::Pins);
         // As far as the first unread message, if a window is long enough for it.
         let unread = usize::try_from(unread).unwrap_or(LONGEST).min(LONGEST);
         self.load_newest_from_disk(chat.clone(), (unread + STEP / 2).clamp(STEP, LONGEST));
@@ -171,6 +210,9 @@ impl Chat {
             first_unread: None,
             failure: None,
             quoted: HashMap::new(),
+            words: Words::default(),
+            lines: HashMap::new(),
+            pins: Vec::new(),
             jumped: None,
             is_elsewhere: false,
             loading: None,
@@ -203,6 +245,18 @@ impl Chat {
             .iter()
             .find(|message| self.key_of(message) == key)?;
         Some((timeline.chat.clone(), Target::Sent(message.id.clone())))
+    }
+
+    /// The store has told what is pinned.
+    pub(super) fn take_pins(&mut self, window: Window) {
+        if let Some(timeline) = self
+            .timeline
+            .as_mut()
+            .filter(|timeline| timeline.chat == window.chat)
+        {
+            timeline.pins = window.messages;
+            timeline.read();
+        }
     }
 
     /// For the next start.
@@ -303,6 +357,7 @@ impl Chat {
             // What is being read stays; what came in is on disk for when the person goes there.
             timeline.newer = Edge::Stored;
         }
+        timeline.read();
         if !follows {
             // Something is missing between what is shown and this.
             timeline.newer = Edge::Gap;
@@ -371,6 +426,7 @@ impl Chat {
                 }
             }
         }
+        timeline.read();
         timeline.find_first_unread(|message| Some(&message.sender_id) != me.as_ref());
     }
 

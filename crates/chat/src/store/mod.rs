@@ -110,6 +110,8 @@ pub enum Op {
         place: Position,
         limit: usize,
     },
+    /// Pinned messages of a chat. → [`Answer::Window`]
+    Pins { chat: ChatId },
     /// A message with what is before and after it. → [`Answer::Around`]
     Around {
         chat: ChatId,
@@ -450,6 +452,7 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
         Op::After { chat, place, limit } => {
             Answer::Window(windows::after(db, &of(account)?, &chat, &place, limit)?)
         }
+        Op::Pins { chat } => Answer::Window(windows::pins(db, &of(account)?, &chat)?),
         Op::Around { chat, message, limit } => {
             Answer::Around(windows::around(db, &of(account)?, &chat, &message, limit)?)
         }

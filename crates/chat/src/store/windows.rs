@@ -95,6 +95,24 @@ pub(super) fn around(
     Ok(Some((before, after(db, account, chat, &place, limit)?)))
 }
 
+/// The newest pinned messages of a chat, oldest first.
+pub(super) fn pins(db: &Connection, account: &Account, chat: &ChatId) -> Result<Window, StoreError> {
+    const MOST: i64 = 50;
+    let mut window = empty(chat);
+    if let Some(number) = chats::number_of(db, account, chat)? {
+        let mut statement = db.prepare_cached(
+            "SELECT body FROM messages WHERE chat = ?1 AND body ->> '$.pinned' = 1
+             ORDER BY at DESC, id DESC LIMIT ?2",
+        )?;
+        let mut rows = statement.query(params![number, MOST])?;
+        while let Some(row) = rows.next()? {
+            window.messages.push(parse(row)?);
+        }
+        window.messages.reverse();
+    }
+    Ok(window)
+}
+
 fn backward(
     db: &Connection,
     account: &Account,

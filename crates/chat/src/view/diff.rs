@@ -232,6 +232,7 @@ mod tests {
             },
             own: true,
             text: "text".into(),
+            body: Arc::default(),
             at: Timestamp::from_millis(0),
             state: Some(if sent { SendState::Sent } else { SendState::Sending }),
             audience: None,
@@ -267,6 +268,7 @@ mod tests {
             has_older: false,
             has_newer: false,
             first_unread: None,
+            pins: Vec::new(),
             jumped_to: None,
         }
     }

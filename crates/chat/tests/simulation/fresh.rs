@@ -86,7 +86,7 @@ fn compare(world: &mut World, seed: u64, number: usize, chat: &ChatId) {
     }
 }
 
-/// What must be the same: all but who is typing, drafts, and where the unread begin.
+/// What must be the same: all but what is of one computer: where the unread begin, and what was refused.
 fn comparable(view: &View) -> (Vec<ChatRow>, Option<OpenChat>, Vec<TimelineItem>, u64) {
     let open = view.open.clone().map(|open| OpenChat {
         first_unread: None,

@@ -112,9 +112,7 @@ impl Chat {
         if let Session::SignedIn(session) = &mut self.session
             && let Some(tokens) = &mut session.tokens
         {
-            tokens.renew_at = tokens
-                .expires_at
-                .map(|end| renew_at(now, end, Duration::ZERO));
+            tokens.renew_at = tokens.expires_at.map(|end| renew_at(now, end, Duration::ZERO));
         }
     }
 

@@ -8,7 +8,7 @@ use khaya_wire::{
 
 use super::{LONGEST_PREVIEW, OWN_KEY, person, shortened, state_of_sent, state_of_unsent};
 use crate::{
-    machine::{Chat, timeline::Timeline},
+    machine::{Chat, timeline::Timeline, words},
     mention,
     store::{OutboxEntry, Outgoing, StoredChat, Target, apply},
     view::{Attachment, MayInChat, MayWithMessage, Quote, Reaction, SystemEvent, TimelineItem},
@@ -65,6 +65,11 @@ impl Chat {
                 "".into()
             } else {
                 message.content.clone()
+            },
+            body: if deleted {
+                Arc::default()
+            } else {
+                timeline.words.of(&message.id, &message.content)
             },
             at: message.created_at,
             state: own.then(|| state_of_sent(message, &stored.reads)),
@@ -127,6 +132,7 @@ impl Chat {
             id: None,
             sender: person(me),
             own: true,
+            body: self.outbox.words.of(&entry.client_id, &message.content),
             text: message.content.clone(),
             at: entry.at,
             state: Some(state_of_unsent(entry)),
@@ -190,14 +196,17 @@ impl Chat {
     fn show_quote(&self, stored: &StoredChat, timeline: &Timeline, original: &MessageId) -> Quote {
         let known = timeline.find(original);
         let changed = known.and_then(|known| self.message_as_changed(known));
-        let known = changed.as_ref().or(known.map(Arc::as_ref));
+        let known = changed.as_ref().or_else(|| known.map(Arc::as_ref));
         let deleted = known.is_some_and(|known| known.deleted_at.is_some());
         Quote {
             id: Some(original.clone()),
             sender_name: known.map(|known| self.name_of(stored, &known.sender_id)),
             excerpt: known
                 .filter(|_| !deleted)
-                .map(|known| shortened(&known.content, LONGEST_PREVIEW))
+                .map(|known| match timeline.lines.get(&known.id) {
+                    Some(line) if changed.is_none() => shortened(line, LONGEST_PREVIEW),
+                    Some(_) | None => shortened(&words::line(known), LONGEST_PREVIEW),
+                })
                 .unwrap_or_default(),
             deleted,
         }
@@ -209,7 +218,7 @@ impl Chat {
             id: None,
             sender_name: self.signed_in().map(|session| session.me.name.clone()),
             excerpt: text
-                .map(|message| shortened(&message.text, LONGEST_PREVIEW))
+                .map(|message| shortened(&words::line_of(&message.text), LONGEST_PREVIEW))
                 .unwrap_or_default(),
             deleted: false,
         }

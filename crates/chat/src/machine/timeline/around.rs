@@ -154,6 +154,7 @@ impl Timeline {
         self.messages.extend(after.messages);
         self.quote(before.quoted);
         self.quote(after.quoted);
+        self.read();
     }
 }
 

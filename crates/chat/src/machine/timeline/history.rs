@@ -161,6 +161,7 @@ impl Chat {
             .retain(|message| !put.gone.contains(&message.id));
         timeline.merge(&put.messages, false);
         timeline.quote(put.quoted.clone());
+        timeline.read();
         match why {
             Why::Newest { .. } => self.go_back_from(&put, MOST_PAGES),
             Why::Backfill { pages_left } => self.go_back_from(&put, pages_left),

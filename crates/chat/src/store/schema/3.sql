@@ -18,3 +18,6 @@ ALTER TABLE chats ADD COLUMN is_linked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN cursor TEXT;
 -- The chat that was open last.
 ALTER TABLE accounts ADD COLUMN open_chat TEXT;
+
+-- Pinned messages are few, and are found without a look at the others.
+CREATE INDEX messages_pinned ON messages (chat, at, id) WHERE body ->> '$.pinned' = 1;
