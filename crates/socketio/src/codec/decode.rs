@@ -323,17 +323,19 @@ fn name(text: &str, start: usize, end: usize) -> Result<Name, DecodeError> {
 
 /// Where a string ends, and whether there are escape sequences in it.
 fn closing_quote(string: &[u8]) -> Option<(usize, bool)> {
-    let special = |from: usize| {
-        let rest = string.get(from..)?;
-        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-        Some(from + length)
-    };
-    let first = special(0)?;
-    let mut at = first;
-    while string[at] == b'\\' {
-        at = special(at + 2)?;
+    let mut escaped = false;
+    let mut bytes = string.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => return Some((at, escaped)),
+            b'\\' => {
+                escaped = true;
+                bytes.next();
+            }
+            _ => {}
+        }
     }
-    Some((at, at != first))
+    None
 }
 
 /// The length without white space at the end.
