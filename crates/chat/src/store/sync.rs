@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use khaya_wire::{ChatId, Timestamp, event};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Account, Answer, ChatFacts, Place, StoreError, chats, messages};
+use super::{Account, Answer, ChatFacts, Place, Put, StoreError, StoredChat, chats, messages};
 
 /// An event that tells of something that is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,11 +65,16 @@ pub(super) fn put(
                     counts: false,
                     is_overtaken: false,
                 };
-                stored.push(chats::put_one(db, account, facts)?);
+                let chat = chats::put_one(db, account, facts)?;
+                // Somebody who was taken out may have been let in again.
+                removed.retain(|gone| *gone != chat.chat.id);
+                stored.push(chat);
                 continue;
             }
             Told::Removed(event) => {
                 chats::remove(db, account, &event.chat_id)?;
+                stored.retain(|chat: &StoredChat| chat.chat.id != event.chat_id);
+                puts.retain(|put: &Put| put.chat != event.chat_id);
                 removed.push(event.chat_id);
                 continue;
             }

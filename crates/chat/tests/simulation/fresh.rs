@@ -93,10 +93,11 @@ fn comparable(view: &View) -> (Vec<ChatRow>, Option<OpenChat>, Vec<TimelineItem>
         ..open
     });
     let chats = view.chats.iter().map(|row| ChatRow::clone(row)).collect();
-    let timeline = view
-        .timeline
-        .iter()
-        .map(|item| TimelineItem::clone(item))
-        .collect();
+    let is_sent = |item: &&std::sync::Arc<TimelineItem>| item.id.is_some();
+    let timeline = view.timeline.iter().filter(is_sent).map(|item| TimelineItem {
+        failed_edit: None,
+        ..TimelineItem::clone(item)
+    });
+    let timeline = timeline.collect();
     (chats, open, timeline, view.unread)
 }

@@ -31,7 +31,7 @@ const SEEDS: u64 = 2_000;
 const MANY_SEEDS: u64 = 100_000;
 
 /// Runs in which each step is compared with a fresh fetch.
-const FRESH_SEEDS: u64 = 60;
+const FRESH_SEEDS: u64 = 100;
 
 #[test]
 fn nothing_is_lost_or_doubled_on_full() {
