@@ -93,6 +93,21 @@
 //! # let _ = (text, number); Ok(()) }
 //! ```
 //!
+//! Again and again until the server acknowledges it, one after the other:
+//!
+//! ```no_run
+//! # use khaya_socketio::{BuildError, Client, Events, Socket};
+//! # use std::time::Duration;
+//! # fn make(client: Client) -> Result<(Socket, Events), BuildError> {
+//! client
+//!     .socket("/")
+//!     .retries(3)
+//!     .ack_timeout(Duration::from_secs(2))
+//!     .on_outgoing(|name, json| println!("sends {name} {json}"))
+//!     .build()
+//! # }
+//! ```
+//!
 //! # Answering the server
 //!
 //! ```no_run
@@ -129,8 +144,18 @@
 //! }
 //! ```
 //!
-//! [`Client::network_changed`] is for the moment when the system tells of another network, and
-//! [`Client::metrics`] for a page of diagnostics. Several sockets may tell their events in one [`Inbox`].
+//! Several sockets may tell their events in one [`Inbox`].
+//!
+//! ```no_run
+//! # fn system_says(client: &khaya_socketio::Client) {
+//! // The system tells of another network: a fresh session, at once.
+//! client.network_changed();
+//! // For a page of diagnostics.
+//! let metrics = client.metrics();
+//! println!("over {:?}, answered in {:?}", metrics.transport, metrics.round_trip);
+//! println!("{} bytes in, {} reconnects", metrics.bytes_received, metrics.reconnects);
+//! # }
+//! ```
 //!
 //! # Queues
 //!
@@ -168,3 +193,8 @@ pub use events::{Events, Inbox};
 pub use handle::Client;
 pub use metrics::Metrics;
 pub use socket::{Refresh, Socket, SocketBuilder};
+
+/// So that the example of the README is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
