@@ -1,4 +1,4 @@
-//! The session's place between two runs: one entry in the system's keyring.
+//! Where secrets are between two runs: two entries in the system's keyring, the session and the key of the store.
 //!
 //! Never falls back to anything else: where there is no keyring, or it is locked, the caller learns why and the
 //! person decides. Never logs what is stored.
@@ -11,7 +11,7 @@ use std::{
 use keyring_core::{CredentialStore, Entry, Error};
 use khaya_chat::{
     intent::Secret,
-    shell::{Secrets, SecretsError, SecretsFuture},
+    shell::{SecretName, Secrets, SecretsError, SecretsFuture},
 };
 use tokio::task;
 
@@ -27,13 +27,13 @@ enum Time {
     Again,
 }
 
-/// The entry of one profile's session.
+/// The entries of one profile.
 pub(crate) struct Keyring {
     place: Arc<Place>,
 }
 
 struct Place {
-    user: String,
+    profile: String,
     open: Open,
     store: Mutex<Store>,
 }
@@ -56,7 +56,7 @@ impl Keyring {
 
     fn new(profile: &str, open: Open) -> Self {
         let place = Place {
-            user: format!("{profile}/session"),
+            profile: profile.to_owned(),
             open,
             store: Mutex::default(),
         };
@@ -67,11 +67,12 @@ impl Keyring {
 
     fn run<T: Send + 'static>(
         &self,
+        name: SecretName,
         action: impl FnOnce(&Entry) -> keyring_core::Result<T> + Send + 'static,
     ) -> SecretsFuture<'_, T> {
         let place = Arc::clone(&self.place);
         // The keyring may ask the person for a password: that takes as long as it takes, and must hold up no task.
-        let work = task::spawn_blocking(move || place.with_entry(action));
+        let work = task::spawn_blocking(move || place.with_entry(name, action));
         Box::pin(async move {
             match work.await {
                 Ok(result) => result.map_err(|error| {
@@ -92,8 +93,8 @@ impl Keyring {
 }
 
 impl Secrets for Keyring {
-    fn load(&self) -> SecretsFuture<'_, Option<Secret>> {
-        self.run(|entry| match entry.get_secret() {
+    fn load(&self, name: SecretName) -> SecretsFuture<'_, Option<Secret>> {
+        self.run(name, |entry| match entry.get_secret() {
             Ok(bytes) => String::from_utf8(bytes)
                 .map(|text| Some(Secret::new(text)))
                 .map_err(|error| Error::BadEncoding(error.into_bytes())),
@@ -102,12 +103,12 @@ impl Secrets for Keyring {
         })
     }
 
-    fn store(&self, session: Secret) -> SecretsFuture<'_, ()> {
-        self.run(move |entry| entry.set_secret(session.expose().as_bytes()))
+    fn store(&self, name: SecretName, secret: Secret) -> SecretsFuture<'_, ()> {
+        self.run(name, move |entry| entry.set_secret(secret.expose().as_bytes()))
     }
 
-    fn delete(&self) -> SecretsFuture<'_, ()> {
-        self.run(|entry| match entry.delete_credential() {
+    fn delete(&self, name: SecretName) -> SecretsFuture<'_, ()> {
+        self.run(name, |entry| match entry.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
             Err(error) => Err(error),
         })
@@ -117,6 +118,7 @@ impl Secrets for Keyring {
 impl Place {
     fn with_entry<T>(
         &self,
+        name: SecretName,
         action: impl FnOnce(&Entry) -> keyring_core::Result<T>,
     ) -> keyring_core::Result<T> {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,7 +128,7 @@ impl Place {
             Store::Failed => (self.open)(Time::Again)?,
         };
         let result = open
-            .build(SERVICE, &self.user, None)
+            .build(SERVICE, &format!("{}/{}", self.profile, user(name)), None)
             .and_then(|entry| action(&entry));
         if !matches!(result, Err(Error::PlatformFailure(_))) {
             *store = Store::Open(open);
@@ -145,12 +147,20 @@ impl Drop for Place {
     }
 }
 
+/// What stands behind the profile's name in an entry's user.
+fn user(name: SecretName) -> &'static str {
+    match name {
+        SecretName::Session => "session",
+        SecretName::StoreKey => "store-key",
+    }
+}
+
 /// What is wrong and what to do, for the person.
 fn sentence(error: &Error) -> String {
     match error {
         Error::NoStorageAccess(_) => {
-            "The keyring is locked, or access to it was denied. Unlock it and try again, or stay signed in until \
-             the app ends."
+            "The keyring is locked, or access to it was denied. Unlock it and try again, or go on without it: then you are \
+             signed in, and what is stored on this computer can be read, until the app ends."
         }
         Error::TooLong(..) => {
             "The session is too long for this system's keyring. You can stay signed in until the app ends."
@@ -166,7 +176,8 @@ fn sentence(error: &Error) -> String {
         | Error::NotSupportedByStore(_)
         | _ => {
             "No keyring answers on this computer. Start one, such as GNOME Keyring, KWallet or KeePassXC, and try \
-             again, or stay signed in until the app ends."
+             again, or go on without it: then you are signed in, and what is stored on this computer can be read, until the \
+             app ends."
         }
     }
     .to_owned()
@@ -204,6 +215,7 @@ fn open_anew() -> keyring_core::Result<Arc<CredentialStore>> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use SecretName::{Session, StoreKey};
     use keyring_core::mock;
 
     use super::*;
@@ -219,25 +231,34 @@ mod tests {
     #[tokio::test]
     async fn stores_loads_and_deletes() {
         let keyring = mock();
-        assert_eq!(exposed(keyring.load().await.unwrap()), None);
-        keyring.delete().await.unwrap();
+        assert_eq!(exposed(keyring.load(Session).await.unwrap()), None);
+        keyring.delete(Session).await.unwrap();
         for session in ["one", "{\"token\":\"ä\"}"] {
-            keyring.store(Secret::new(session)).await.unwrap();
-            assert_eq!(exposed(keyring.load().await.unwrap()).as_deref(), Some(session));
+            keyring.store(Session, Secret::new(session)).await.unwrap();
+            assert_eq!(
+                exposed(keyring.load(Session).await.unwrap()).as_deref(),
+                Some(session)
+            );
         }
-        keyring.delete().await.unwrap();
-        assert_eq!(exposed(keyring.load().await.unwrap()), None);
+        keyring.delete(Session).await.unwrap();
+        assert_eq!(exposed(keyring.load(Session).await.unwrap()), None);
     }
 
     #[tokio::test]
     async fn stands_under_the_names_of_the_contract() {
         let keyring = mock();
-        keyring.store(Secret::new("x")).await.unwrap();
-        let names = keyring
-            .place
-            .with_entry(|entry| Ok(entry.get_specifiers()))
-            .unwrap();
-        assert_eq!(names, Some(("khaya".to_owned(), "bob/session".to_owned())));
+        for (name, user) in [(Session, "bob/session"), (StoreKey, "bob/store-key")] {
+            keyring.store(name, Secret::new(user)).await.unwrap();
+            let names = keyring
+                .place
+                .with_entry(name, |entry| Ok(entry.get_specifiers()))
+                .unwrap();
+            assert_eq!(names, Some(("khaya".to_owned(), user.to_owned())));
+        }
+        assert_eq!(
+            exposed(keyring.load(Session).await.unwrap()).as_deref(),
+            Some("bob/session")
+        );
     }
 
     #[tokio::test]
@@ -251,11 +272,14 @@ mod tests {
                 other => panic!("opened out of turn: {other:?}"),
             }
         });
-        let absent = keyring.store(Secret::new("x")).await.unwrap_err();
+        let absent = keyring.store(Session, Secret::new("x")).await.unwrap_err();
         assert!(absent.message.starts_with("No keyring answers"), "{absent}");
-        let locked = keyring.load().await.unwrap_err();
+        let locked = keyring.load(Session).await.unwrap_err();
         assert!(locked.message.starts_with("The keyring is locked"), "{locked}");
-        keyring.store(Secret::new("x")).await.unwrap();
-        assert_eq!(exposed(keyring.load().await.unwrap()).as_deref(), Some("x"));
+        keyring.store(Session, Secret::new("x")).await.unwrap();
+        assert_eq!(
+            exposed(keyring.load(Session).await.unwrap()).as_deref(),
+            Some("x")
+        );
     }
 }

@@ -81,6 +81,7 @@ impl SignIn {
                         failure: Some(failure),
                         ..
                     } => break failure.clone(),
+                    Session::Locked { failure, .. } => break failure.clone(),
                     Session::SigningIn { .. } => {}
                 }
             },

@@ -65,7 +65,11 @@ async fn tokens_are_in_the_keyring_and_nowhere_else() {
             }
         }
         nowhere_below(desktop.home(), &secrets)?;
+        // What people write is on disk, and nobody reads it there.
+        let texts = ["Shall we, in secret?", "We shall, in secret."].map(str::to_owned);
+        nowhere_below(desktop.home(), &texts)?;
         pair.sign_out().await?;
+        nowhere_below(desktop.home(), &texts)?;
         for profile in ["ada", "bob"] {
             ensure!(
                 desktop.secret(&format!("{profile}/session")).await?.is_none(),

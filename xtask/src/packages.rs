@@ -39,6 +39,8 @@ const RUN: &[(&str, Probe)] = &[
     ("libwebkit2gtk-4.1-dev", Probe::Package),
     ("libgtk-3-dev", Probe::Package),
     ("libdbus-1-dev", Probe::Package),
+    // SQLCipher's ciphers.
+    ("libssl-dev", Probe::Package),
 ];
 
 /// For tests: a desktop without a screen, and a driver for the windows on it.
@@ -73,7 +75,7 @@ const INTEROP: &[(&str, Probe)] = &[
 ];
 
 /// Modules of pkg-config, for systems whose packages have other names.
-const MODULES: &[&str] = &["webkit2gtk-4.1", "gtk+-3.0", "dbus-1"];
+const MODULES: &[&str] = &["webkit2gtk-4.1", "gtk+-3.0", "dbus-1", "libcrypto"];
 
 /// Programs that the tests start.
 const TEST_PROGRAMS: &[&str] = &[
@@ -160,19 +162,19 @@ pub(crate) fn command_elsewhere(system: System, purpose: Purpose) -> String {
     let (install, run, test) = match system {
         System::Fedora => (
             "sudo dnf install",
-            "gcc gcc-c++ pkgconf webkit2gtk4.1-devel gtk3-devel dbus-devel",
+            "gcc gcc-c++ pkgconf webkit2gtk4.1-devel gtk3-devel dbus-devel openssl-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-daemon dunst gnome-keyring libsecret openbox xdotool xprop \
              ImageMagick google-noto-color-emoji-fonts nodejs npm python3",
         ),
         System::Arch => (
             "sudo pacman -S --needed",
-            "base-devel webkit2gtk-4.1 gtk3 dbus",
+            "base-devel webkit2gtk-4.1 gtk3 dbus openssl",
             "xorg-server-xvfb dbus dunst gnome-keyring libsecret openbox xdotool xorg-xprop imagemagick \
              noto-fonts-emoji nodejs npm python",
         ),
         System::Suse => (
             "sudo zypper install",
-            "gcc gcc-c++ pkgconf webkit2gtk3-devel gtk3-devel dbus-1-devel",
+            "gcc gcc-c++ pkgconf webkit2gtk3-devel gtk3-devel dbus-1-devel libopenssl-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-1 dunst gnome-keyring libsecret-tools openbox xdotool \
              xprop ImageMagick noto-coloremoji-fonts nodejs npm python3",
         ),

@@ -1,7 +1,8 @@
 //! The actor as a process without a window: it is told and asked on standard input, and answers on standard output,
 //! a line of JSON each. For scripts, and for tests that kill it.
 //!
-//! `headless FOLDER` keeps everything in FOLDER, the session too, in a plain file: not for a session that matters.
+//! `headless FOLDER` keeps everything in FOLDER, also the session and the store's key, in plain files: not for what
+//! matters.
 //!
 //! | line in | line out |
 //! |---|---|
@@ -16,7 +17,7 @@ use khaya_chat::{
     Intent,
     actor::{self, Config, Handle},
     intent::Secret,
-    shell::{Secrets, SecretsError, SecretsFuture},
+    shell::{SecretName, Secrets, SecretsError, SecretsFuture},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -28,10 +29,17 @@ struct Line {
     intent: Option<Intent>,
 }
 
-/// A file in place of the keyring.
-struct InFile(PathBuf);
+/// Files of a folder in place of the keyring.
+struct InFiles(PathBuf);
 
-impl InFile {
+impl InFiles {
+    fn path(&self, name: SecretName) -> PathBuf {
+        self.0.join(match name {
+            SecretName::Session => "session",
+            SecretName::StoreKey => "store-key",
+        })
+    }
+
     fn result<T>(done: io::Result<T>) -> Result<T, SecretsError> {
         done.map_err(|error| SecretsError {
             message: error.to_string(),
@@ -39,23 +47,24 @@ impl InFile {
     }
 }
 
-impl Secrets for InFile {
-    fn load(&self) -> SecretsFuture<'_, Option<Secret>> {
-        let read = match fs::read_to_string(&self.0) {
+impl Secrets for InFiles {
+    fn load(&self, name: SecretName) -> SecretsFuture<'_, Option<Secret>> {
+        let read = match fs::read_to_string(self.path(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(|text| Some(Secret::new(text))),
         };
         Box::pin(async { Self::result(read) })
     }
 
-    fn store(&self, session: Secret) -> SecretsFuture<'_, ()> {
-        let fresh = self.0.with_extension("new");
-        let done = fs::write(&fresh, session.expose()).and_then(|()| fs::rename(&fresh, &self.0));
+    fn store(&self, name: SecretName, secret: Secret) -> SecretsFuture<'_, ()> {
+        let path = self.path(name);
+        let fresh = path.with_extension("new");
+        let done = fs::write(&fresh, secret.expose()).and_then(|()| fs::rename(&fresh, &path));
         Box::pin(async { Self::result(done) })
     }
 
-    fn delete(&self) -> SecretsFuture<'_, ()> {
-        let done = match fs::remove_file(&self.0) {
+    fn delete(&self, name: SecretName) -> SecretsFuture<'_, ()> {
+        let done = match fs::remove_file(self.path(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         };
@@ -69,7 +78,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::create_dir_all(&folder)?;
     let config = Config {
         http: reqwest::Client::builder().no_proxy().build()?,
-        secrets: Arc::new(InFile(folder.join("session"))),
+        secrets: Arc::new(InFiles(folder.clone())),
         data_dir: folder,
     };
     let (handle, mut requests) = actor::start(config).await?;

@@ -114,6 +114,13 @@ pub enum Intent {
     Network { online: bool },
     /// When the person wants no notices. Told at the start and at each change; kept by who tells it.
     Quiet(Quiet),
+    /// The store is locked ([`crate::view::Session::Locked`]): open it with the recovery passphrase; without one, ask
+    /// the keyring once more.
+    UnlockStore { passphrase: Option<Secret> },
+    /// The store is locked: put it away, where it stays, and begin a new one.
+    BeginStoreAnew,
+    /// From now on this passphrase opens the store where the keyring cannot, or none does.
+    SetRecoveryPassphrase { passphrase: Option<Secret> },
     /// Take an alert away.
     Dismiss { alert_id: u64 },
 }

@@ -1,4 +1,4 @@
-//! What the machine asks of the shell: to show and withdraw notices, and to keep the session in the keyring.
+//! What the machine asks of the shell: to show and withdraw notices, and to keep secrets in the keyring.
 //!
 //! Never here: how a notice looks or which keyring there is. Text of a restricted message never gets into a
 //! [`Notice`].
@@ -49,16 +49,25 @@ impl fmt::Debug for Notice {
 /// What a [`Secrets`] call answers, later.
 pub type SecretsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SecretsError>> + Send + 'a>>;
 
-/// Where the session is kept between runs: the system's keyring, entry `PROFILE/session`.
+/// What is kept in the keyring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretName {
+    /// Of the one who is signed in: entry `PROFILE/session`.
+    Session,
+    /// The key of the store on disk: entry `PROFILE/store-key`.
+    StoreKey,
+}
+
+/// Where secrets are kept between runs: the system's keyring.
 ///
 /// A call may take long (a keyring that asks for its password); the caller waits for a bounded time.
 pub trait Secrets: Send + Sync + 'static {
-    /// What was stored, or `None`.
-    fn load(&self) -> SecretsFuture<'_, Option<Secret>>;
-    /// Stores `session` in place of what was there.
-    fn store(&self, session: Secret) -> SecretsFuture<'_, ()>;
+    /// What was stored under this name, or `None`.
+    fn load(&self, name: SecretName) -> SecretsFuture<'_, Option<Secret>>;
+    /// Stores `secret` in place of what was there.
+    fn store(&self, name: SecretName, secret: Secret) -> SecretsFuture<'_, ()>;
     /// Removes what was stored. Fine when there is nothing.
-    fn delete(&self) -> SecretsFuture<'_, ()>;
+    fn delete(&self, name: SecretName) -> SecretsFuture<'_, ()>;
 }
 
 /// Why the keyring did not do what was asked.

@@ -43,6 +43,13 @@ pub struct View {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Session {
+    /// What is stored on this computer cannot be read without a key that is not there (`unlockStore`,
+    /// `beginStoreAnew`). Nothing is lost.
+    Locked {
+        failure: Failure,
+        /// Whether there is a passphrase that opens it.
+        can_recover: bool,
+    },
     /// Nobody. `server` and `username` are what was used last.
     SignedOut {
         server: Option<String>,

@@ -7,11 +7,11 @@
     reason = "a test that is surprised fails"
 )]
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, fs};
 
 use khaya_chat::store::{
     self, Answer, ChatFacts, Edge, Op, OutboxEntry, Outgoing, Place, Profile, Put, SignedIn, Store,
-    StoreError, Window, Work,
+    StoreError, StoreKey, Window, Work,
 };
 use khaya_wire::{Chat, ChatId, ChatKind, ClientId, Message, MessageId, Timestamp, User, UserId};
 
@@ -294,7 +294,8 @@ fn what_was_read_here_is_not_unread_again() {
 #[test]
 fn what_is_known_is_not_written_again() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = store::open(folder.path()).unwrap().store;
+    let key = StoreKey::generate().unwrap();
+    let mut store = store::open(folder.path(), &key).unwrap().store;
     sign_in(&mut store, "me");
     let log = folder.path().join("chat.db-wal");
     let mut lengths = Vec::new();
@@ -335,7 +336,8 @@ fn a_message_takes_its_outbox_entry_with_it() {
 #[test]
 fn keeps_everything_over_a_restart_and_a_sign_out() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || store::open(folder.path()).unwrap().store;
+    let key = StoreKey::generate().unwrap();
+    let open = || store::open(folder.path(), &key).unwrap().store;
     {
         let mut store = open();
         sign_in(&mut store, "me");
@@ -411,41 +413,4 @@ fn a_retried_message_goes_behind_the_others() {
         .map(|entry| entry.client_id)
         .collect();
     assert_eq!(order, [2, 3, 1, 4].map(|number| entry(number).client_id));
-}
-
-#[test]
-fn a_damaged_file_is_set_aside_and_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    for _ in 0..2 {
-        fs::write(
-            folder.path().join("chat.db"),
-            b"this is no database, and it is long enough to be none",
-        )
-        .unwrap();
-        let opened = store::open(folder.path()).unwrap();
-        let aside = opened.set_aside.expect("it is told where it went");
-        assert!(fs::read(aside).unwrap().starts_with(b"this is no"));
-        drop(opened.store);
-    }
-    let kept = fs::read_dir(folder.path())
-        .unwrap()
-        .filter(|file| {
-            file.as_ref()
-                .unwrap()
-                .file_name()
-                .to_string_lossy()
-                .contains("damaged")
-        })
-        .count();
-    assert_eq!(kept, 2, "the second does not replace the first");
-}
-
-#[test]
-fn a_folder_that_cannot_be_made_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("file");
-    fs::write(&file, b"").unwrap();
-    let error = store::open(Path::new(&file)).unwrap_err();
-    assert!(matches!(error, StoreError::Unusable(_)), "{error:?}");
-    assert_eq!(error.failure().code, "store_failed");
 }

@@ -2,9 +2,10 @@
 
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
+use super::key::Keyholder;
 use crate::{
     machine::{SecretsAnswer, SecretsRequest},
-    shell::{Secrets, SecretsError},
+    shell::{SecretName, Secrets, SecretsError},
 };
 
 /// A keyring may ask its person for a password; for longer than this nobody waits.
@@ -12,14 +13,14 @@ const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// The errands that wait, and the one under way.
 pub(super) struct Errands {
-    secrets: Arc<dyn Secrets>,
+    secrets: Arc<Keyholder>,
     /// At most one of them stores something, and the others come once a start and once a sign-out.
     waiting: VecDeque<SecretsRequest>,
     under_way: Option<Pin<Box<dyn Future<Output = SecretsAnswer> + Send>>>,
 }
 
 impl Errands {
-    pub(super) fn new(secrets: Arc<dyn Secrets>) -> Self {
+    pub(super) fn new(secrets: Arc<Keyholder>) -> Self {
         Self {
             secrets,
             waiting: VecDeque::new(),
@@ -62,15 +63,24 @@ impl Errands {
         let secrets = Arc::clone(&self.secrets);
         self.under_way = Some(Box::pin(async move {
             match request {
-                SecretsRequest::Load => SecretsAnswer::Loaded(in_time(secrets.load()).await),
-                SecretsRequest::Save(session) => SecretsAnswer::Saved(in_time(secrets.store(session)).await),
-                SecretsRequest::Delete => SecretsAnswer::Deleted(in_time(secrets.delete()).await),
+                SecretsRequest::Load => {
+                    SecretsAnswer::Loaded(in_time(secrets.load(SecretName::Session)).await)
+                }
+                SecretsRequest::Save(session) => {
+                    SecretsAnswer::Saved(in_time(secrets.store(SecretName::Session, session)).await)
+                }
+                SecretsRequest::Delete => {
+                    SecretsAnswer::Deleted(in_time(secrets.delete(SecretName::Session)).await)
+                }
             }
         }));
     }
 }
 
-async fn in_time<T>(errand: impl Future<Output = Result<T, SecretsError>>) -> Result<T, SecretsError> {
+/// Waits for the keyring, but not for ever.
+pub(super) async fn in_time<T>(
+    errand: impl Future<Output = Result<T, SecretsError>>,
+) -> Result<T, SecretsError> {
     tokio::time::timeout(TIME_LIMIT, errand)
         .await
         .unwrap_or_else(|_| {

@@ -4,7 +4,9 @@
 //!
 //! Never does: decide anything. It carries inputs in and outputs out, in order.
 
+mod door;
 mod errands;
+mod key;
 mod link;
 mod run;
 
@@ -12,12 +14,12 @@ use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::door::Door;
 use crate::{
     Intent, View,
-    machine::Chat,
     shell::{Secrets, ShellRequest},
-    store::{self, StoreError, StoreThread},
-    view::Failure,
+    store::StoreError,
+    view::{Failure, Session},
 };
 
 /// How many intents may wait; who sends more waits.
@@ -32,7 +34,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Shared by all calls and, where it can be, by the socket.
     pub http: reqwest::Client,
-    /// Where the session is kept between runs.
+    /// Where the session and the store's key are kept between runs.
     pub secrets: Arc<dyn Secrets>,
 }
 
@@ -100,7 +102,7 @@ impl Handle {
 }
 
 /// Opens the store, and starts the actor on the tokio runtime of the caller. When this returns, the view is what
-/// the disk has.
+/// the disk has, or says why that cannot be read yet.
 ///
 /// # Errors
 /// See [`StartError`].
@@ -110,26 +112,40 @@ pub async fn start(config: Config) -> Result<(Handle, mpsc::Receiver<ShellReques
         http,
         secrets,
     } = config;
-    let opened = tokio::task::spawn_blocking(move || store::open(&data_dir))
-        .await
-        .map_err(io::Error::other)??;
-    let mut machine = Chat::new(run::seed());
-    if let Some(aside) = opened.set_aside {
-        machine.alert(Failure::new(
-            "store_damaged",
-            format!(
-                "The stored chats on this computer were damaged. They have been set aside as {} and are fetched \
-                 anew.",
-                aside.display()
-            ),
-        ));
-    }
-    let (thread, queue) = StoreThread::start(opened.store)?;
-    let (to_actor, inbox) = mpsc::channel(INTENTS);
+    let (to_actor, mut inbox) = mpsc::channel(INTENTS);
     let (shell, shell_requests) = mpsc::channel(SHELL_REQUESTS);
-    let (show, view) = watch::channel(Arc::new(View::default()));
-    let mut actor = run::Actor::new(machine, thread, queue, http, secrets, inbox, shell, show);
-    actor.read_store().await;
-    tokio::spawn(actor.run());
-    Ok((Handle { to_actor, view }, shell_requests))
+    let (show, mut view) = watch::channel(Arc::new(View::default()));
+    let (ready, is_ready) = oneshot::channel();
+    let handle = Handle {
+        to_actor,
+        view: view.clone(),
+    };
+    let door = Door {
+        folder: data_dir,
+        secrets,
+    };
+    tokio::spawn(async move {
+        let result = match door.open(&mut inbox, &show).await {
+            Ok(Some(open)) => run::Actor::start(open, http, inbox, shell, show).await,
+            Ok(None) => return,
+            Err(error) => Err(StartError::from(error)),
+        };
+        match result {
+            Ok(actor) => {
+                // Nobody waits any more where the person was asked for the key.
+                let _ = ready.send(Ok(()));
+                actor.run().await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the chats cannot be started");
+                let _ = ready.send(Err(error));
+            }
+        }
+    });
+    tokio::select! {
+        biased;
+        result = is_ready => result.map_err(io::Error::other)??,
+        _ = view.wait_for(|view| matches!(view.session, Session::Locked { .. })) => {}
+    }
+    Ok((handle, shell_requests))
 }

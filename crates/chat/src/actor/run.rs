@@ -14,12 +14,12 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Message, errands::Errands, link::Link};
+use super::{Message, StartError, door::Open, errands::Errands, key::Keyholder, link::Link};
 use crate::{
-    View,
+    Intent, View,
     api::{self, ApiError, Response},
     machine::{Chat, Input, Now, Output},
-    shell::{Secrets, ShellRequest},
+    shell::ShellRequest,
     store::{Op, StoreQueue, StoreThread},
     view::Failure,
 };
@@ -44,6 +44,7 @@ pub(super) struct Actor {
     tokens: HashMap<task::Id, u64>,
     link: Link,
     errands: Errands,
+    keyholder: Arc<Keyholder>,
     inbox: mpsc::Receiver<Message>,
     next_intent: u64,
     answers: HashMap<u64, oneshot::Sender<Result<(), Failure>>>,
@@ -62,21 +63,27 @@ enum Next {
 }
 
 impl Actor {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the ends of its channels, each used once"
-    )]
-    pub(super) fn new(
-        machine: Chat,
-        thread: StoreThread,
-        store: StoreQueue,
+    /// Puts the actor together, starts its machine and gives it what is on disk.
+    pub(super) async fn start(
+        open: Open,
         http: reqwest::Client,
-        secrets: Arc<dyn Secrets>,
         inbox: mpsc::Receiver<Message>,
         shell: mpsc::Sender<ShellRequest>,
         show: watch::Sender<Arc<View>>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, StartError> {
+        let Open {
+            store,
+            keyholder,
+            told,
+            heard,
+        } = open;
+        let mut machine = Chat::new(seed());
+        for failure in told {
+            machine.alert(failure);
+        }
+        let (thread, store) = StoreThread::start(store)?;
+        let keyholder = Arc::new(keyholder);
+        let mut actor = Self {
             machine,
             began: Instant::now(),
             thread,
@@ -86,7 +93,8 @@ impl Actor {
             http,
             calls: JoinSet::new(),
             tokens: HashMap::new(),
-            errands: Errands::new(secrets),
+            errands: Errands::new(Arc::clone(&keyholder)),
+            keyholder,
             inbox,
             next_intent: 0,
             answers: HashMap::new(),
@@ -95,16 +103,19 @@ impl Actor {
             shown_at: None,
             has_changed: false,
             wake_at: None,
+        };
+        actor.take(Input::Start);
+        if let Some((token, result)) = actor.store.answer().await {
+            actor.take(Input::Store { token, result });
         }
-    }
-
-    /// Starts the machine and gives it what is on disk.
-    pub(super) async fn read_store(&mut self) {
-        self.take(Input::Start);
-        if let Some((token, result)) = self.store.answer().await {
-            self.take(Input::Store { token, result });
+        for intent in heard {
+            // Who told it has its answer already.
+            let id = actor.next_intent;
+            actor.next_intent += 1;
+            actor.take(Input::Intent { id, intent });
         }
-        self.publish();
+        actor.publish();
+        Ok(actor)
     }
 
     pub(super) async fn run(mut self) {
@@ -140,6 +151,14 @@ impl Actor {
                 Next::Input(Input::Wake)
             }
             message = self.inbox.recv(), if has_room => match message {
+                Some(Message::Intent(Intent::SetRecoveryPassphrase { passphrase }, answer)) => {
+                    let keyholder = Arc::clone(&self.keyholder);
+                    tokio::spawn(async move {
+                        // Who asked may have gone away.
+                        let _ = answer.send(keyholder.set_passphrase(passphrase).await);
+                    });
+                    Next::Show
+                }
                 Some(Message::Intent(intent, answer)) => {
                     let id = self.next_intent;
                     self.next_intent += 1;
@@ -266,7 +285,7 @@ impl Actor {
 }
 
 /// Different in each run: the standard library's hash keys are.
-pub(super) fn seed() -> u64 {
+fn seed() -> u64 {
     RandomState::new().hash_one(SystemTime::now())
 }
 

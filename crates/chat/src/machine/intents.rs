@@ -23,6 +23,9 @@ impl Chat {
                 | Intent::Focus { .. }
                 | Intent::Network { .. }
                 | Intent::Quiet(_)
+                | Intent::UnlockStore { .. }
+                | Intent::BeginStoreAnew
+                | Intent::SetRecoveryPassphrase { .. }
                 | Intent::Dismiss { .. }
         );
         if needs_session && self.signed_in().is_none() {
@@ -129,6 +132,8 @@ impl Chat {
             Intent::Focus { focused } => self.focus(focused),
             Intent::Network { online } => self.set_network(online),
             Intent::Quiet(quiet) => self.quiet = quiet,
+            // The actor takes these; what there is to open is open by now.
+            Intent::UnlockStore { .. } | Intent::BeginStoreAnew | Intent::SetRecoveryPassphrase { .. } => {}
             Intent::Dismiss { alert_id } => self.alerts.retain(|alert| alert.id != alert_id),
         }
         self.answer(id, Ok(()));

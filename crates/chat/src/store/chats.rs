@@ -48,7 +48,8 @@ pub(super) fn put(
         absent = ids(db, account)?;
         absent.retain(|chat| !all.contains(chat));
         db.execute(
-            "UPDATE accounts SET has_synced = 1 WHERE number = ?1",
+            "INSERT INTO synced (account, has_chats) VALUES (?1, 1)
+             ON CONFLICT (account) DO UPDATE SET has_chats = 1 WHERE NOT has_chats",
             [account.number],
         )?;
     }

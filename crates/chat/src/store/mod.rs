@@ -1,9 +1,10 @@
 //! What is kept on disk: chats, messages, the outbox, drafts, read markers, and who was signed in.
 //!
-//! Owns: the database file of a profile, one transaction a [`Op`], and the rule which stored messages are known
+//! Owns: the database files of a profile, encrypted with one key, one transaction a [`Op`], and the rule which stored messages are known
 //! to follow each other without a gap.
 //!
-//! Never does: keep a token, decide what to fetch, or delete a file that it cannot read.
+//! Never does: keep a token, decide what to fetch, choose where its key is kept, or delete a file that it cannot
+//! read.
 //!
 //! A message carries a mark when there may be messages before it that are not stored. A run of messages without
 //! such a mark is shown as one; where a run ends, the server is asked.
@@ -11,9 +12,13 @@
 pub(crate) mod apply;
 mod chats;
 mod counts;
+mod files;
+mod key;
 mod messages;
+mod open;
 mod outbox;
 mod profile;
+mod salvage;
 mod schema;
 mod sync;
 mod windows;
@@ -24,7 +29,8 @@ use std::{collections::HashSet, sync::Arc};
 
 use khaya_wire::{Chat, ChatId, ClientId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery};
 
-pub use schema::{Opened, open, open_in_memory};
+pub use key::{KeyFile, StoreKey, WrongPassphrase};
+pub use open::{Found, Opened, look, open, open_in_memory, remove_unkept, set_aside_locked};
 pub use sync::Told;
 pub use work::{Change, OutboxEntry, Outgoing, Target, Work};
 pub use worker::{StoreQueue, StoreThread};
@@ -334,6 +340,12 @@ pub enum StoreError {
     /// The file is not a database, or not one of ours.
     #[error("the store is damaged")]
     Damaged,
+    /// The files were written with another key.
+    #[error("the store has another key")]
+    WrongKey,
+    /// A later version of the app wrote the file.
+    #[error("the store is of a later version")]
+    TooNew,
     /// The file or the folder cannot be read or written.
     #[error("the store cannot be read or written: {0}")]
     Unusable(String),
@@ -359,6 +371,14 @@ impl StoreError {
                 "The stored chats on this computer are damaged. Restart Khaya: it sets them aside and fetches them \
                  anew.",
             ),
+            Self::WrongKey => Failure::new(
+                "store_locked",
+                "The stored chats on this computer are locked with another key than the one in the keyring.",
+            ),
+            Self::TooNew => Failure::new(
+                "store_too_new",
+                "The stored chats on this computer were written by a later version of Khaya. Install that one.",
+            ),
             Self::Unusable(why) => Failure::new(
                 "store_failed",
                 format!(
@@ -377,7 +397,10 @@ impl From<rusqlite::Error> for StoreError {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
+            // SQLCipher tells a page that is not what was written as a lack of memory.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::OutOfMemory) => {
+                Self::Damaged
+            }
             _ => Self::Unusable(error.to_string()),
         }
     }
@@ -389,6 +412,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]; then nothing has changed.
     pub fn run(&mut self, op: Op) -> Result<Answer, StoreError> {
+        let result = self.run_alone(op);
+        if matches!(result, Err(StoreError::Damaged)) {
+            open::mark_as_damaged(&self.connection);
+        }
+        result
+    }
+
+    fn run_alone(&mut self, op: Op) -> Result<Answer, StoreError> {
         let transaction = self.connection.transaction()?;
         let mut account = self.account.clone();
         let answer = execute(&transaction, &mut account, op)?;

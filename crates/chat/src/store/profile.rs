@@ -3,6 +3,7 @@
 use khaya_wire::{ChatId, User, discovery::Discovery};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use super::{Account, LastSession, Profile, SignedIn, StoreError, chats, outbox};
 
@@ -56,7 +57,7 @@ pub(super) fn sign_in(
     session: &SignedIn,
 ) -> Result<Profile, StoreError> {
     let number = db.query_row(
-        "INSERT INTO accounts (server, user_id, user, discovery) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO accounts (number, server, user_id, user, discovery) VALUES (?5, ?1, ?2, ?3, ?4)
          ON CONFLICT (server, user_id) DO UPDATE SET user = excluded.user, discovery = excluded.discovery
          RETURNING number",
         params![
@@ -64,6 +65,7 @@ pub(super) fn sign_in(
             session.user.id.as_str(),
             to_json(&session.user)?,
             session.discovery.as_ref().map(to_json).transpose()?,
+            number_of(session),
         ],
         |row| row.get(0),
     )?;
@@ -116,11 +118,38 @@ pub(super) fn put_open_chat(
     Ok(())
 }
 
+/// The same number for the same person at the same server, whatever became of the files.
+fn number_of(session: &SignedIn) -> i64 {
+    let hash = Sha256::new()
+        .chain_update(session.server.as_bytes())
+        .chain_update([0])
+        .chain_update(session.user.id.as_str().as_bytes())
+        .finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    i64::from_be_bytes(first) & i64::MAX
+}
+
 fn contents(db: &Connection, account: &Account, last: LastSession) -> Result<Profile, StoreError> {
-    let (has_synced, cursor, open_chat): (bool, _, Option<String>) = db.query_row(
-        "SELECT has_synced, cursor, open_chat FROM accounts WHERE number = ?1",
+    // Of a commit to both files, a crash may have left the half in which the message came in.
+    db.execute(
+        "DELETE FROM outbox WHERE account = ?1 AND EXISTS (
+             SELECT 1 FROM chats c JOIN messages m ON m.chat = c.number
+             WHERE c.account = outbox.account AND c.id = outbox.chat AND m.client_id = outbox.client_id)",
         [account.number],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    let (has_synced, cursor) = db
+        .query_row(
+            "SELECT has_chats, cursor FROM synced WHERE account = ?1",
+            [account.number],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?
+        .unwrap_or_default();
+    let open_chat: Option<String> = db.query_row(
+        "SELECT open_chat FROM accounts WHERE number = ?1",
+        [account.number],
+        |row| row.get(0),
     )?;
     Ok(Profile {
         last: Some(last),

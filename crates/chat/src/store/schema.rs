@@ -1,135 +1,100 @@
-//! The file: where it is, how it is opened, what its tables are, and what happens to one that cannot be read.
+//! What tables the files have, and how files of earlier versions come to have them.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use rusqlite::{Connection, TransactionBehavior};
 
-use rusqlite::Connection;
+use super::StoreError;
 
-use super::{Store, StoreError};
-
-/// The name of the file in the profile's folder.
-const FILE: &str = "chat.db";
-
-/// Each brings a file from the version of its index to the next. Never changed once released; only added to.
-const MIGRATIONS: &[&str] = &[
+/// Each brings the file of the chats from the version of its index to the next. Never changed once released; only
+/// added to.
+const CHATS: &[&str] = &[
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
 ];
 
-/// A store that was opened.
-#[derive(Debug)]
-pub struct Opened {
-    pub store: Store,
-    /// Where the file went that was there and could not be read.
-    pub set_aside: Option<PathBuf>,
+/// The same for the file of what was typed.
+const UNSENT: &[&str] = &[include_str!("schema/unsent-1.sql")];
+
+/// The last version in which what was typed was in the file of the chats.
+const LAST_WITH_TYPED: usize = 3;
+
+/// One of the two files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum File {
+    Chats,
+    Unsent,
 }
 
-/// Opens the store in `folder`, or begins one. A file that is damaged, or that a newer version wrote, is renamed,
-/// never removed.
-///
-/// # Errors
-/// [`StoreError`] when not even a new file can be begun.
-pub fn open(folder: &Path) -> Result<Opened, StoreError> {
-    fs::create_dir_all(folder).map_err(|error| unusable(&error))?;
-    let path = folder.join(FILE);
-    match open_file(&path) {
-        Ok(store) => Ok(Opened {
-            store,
-            set_aside: None,
-        }),
-        Err(StoreError::Damaged) => {
-            let aside = set_aside(&path).map_err(|error| unusable(&error))?;
-            tracing::error!(file = %aside.display(), "the store was damaged and has been set aside");
-            Ok(Opened {
-                store: open_file(&path)?,
-                set_aside: Some(aside),
-            })
+impl File {
+    /// What it is called in statements.
+    pub(super) fn schema(self) -> &'static str {
+        match self {
+            Self::Chats => "main",
+            Self::Unsent => "unsent",
         }
-        Err(error) => Err(error),
+    }
+
+    fn migrations(self) -> &'static [&'static str] {
+        match self {
+            Self::Chats => CHATS,
+            Self::Unsent => UNSENT,
+        }
     }
 }
 
-/// A store that is gone when it is dropped.
+/// The version of a file that there is something in and that a migration will change.
 ///
 /// # Errors
-/// [`StoreError`] when there is no memory for it.
-pub fn open_in_memory() -> Result<Store, StoreError> {
-    prepare(Connection::open_in_memory()?)
-}
-
-fn open_file(path: &Path) -> Result<Store, StoreError> {
-    keep_private(path).map_err(|error| unusable(&error))?;
-    let connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    prepare(connection)
-}
-
-/// Makes a file that only its owner can read. SQLite gives the files beside it the same permissions.
-fn keep_private(path: &Path) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-        let file = options.mode(0o600).open(path)?;
-        file.set_permissions(fs::Permissions::from_mode(0o600))
+/// [`StoreError::TooNew`] for a file of a later version of the app.
+pub(super) fn outdated(connection: &Connection, file: File) -> Result<Option<usize>, StoreError> {
+    let version = version(connection, file)?;
+    match file.migrations().len() {
+        newest if version > newest => Err(StoreError::TooNew),
+        newest => Ok((1..newest).contains(&version).then_some(version)),
     }
-    #[cfg(not(unix))]
-    options.open(path).map(drop)
 }
 
-fn prepare(mut connection: Connection) -> Result<Store, StoreError> {
-    connection.busy_timeout(Duration::from_secs(5))?;
-    // What was typed is never lost: a commit is on the disk when it returns.
-    connection.pragma_update(None, "synchronous", "full")?;
+/// Gives both files the tables of this version.
+///
+/// # Errors
+/// See [`StoreError`]; each step is done whole or not at all, and the next start goes on where this one ended.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    // Tables are taken apart and put together; what refers to them stays as it is.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    migrate_unsent(connection)?;
+    migrate_file(connection, File::Chats, LAST_WITH_TYPED)?;
+    if version(connection, File::Chats)? == LAST_WITH_TYPED {
+        // In a transaction of its own: of one over two files, a crash may leave one half.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(include_str!("schema/unsent-from-3.sql"))?;
+        transaction.commit()?;
+    }
+    migrate_file(connection, File::Chats, CHATS.len())?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    migrate(&mut connection)?;
-    Ok(Store {
-        connection,
-        account: None,
-    })
+    Ok(())
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let Some(missing) = MIGRATIONS.get(version..) else {
-        // A newer version of the app wrote it; what its tables mean is not known here.
-        return Err(StoreError::Damaged);
-    };
+/// Gives the file of what was typed its tables.
+///
+/// # Errors
+/// See [`StoreError`].
+pub(super) fn migrate_unsent(connection: &mut Connection) -> Result<(), StoreError> {
+    migrate_file(connection, File::Unsent, UNSENT.len())
+}
+
+fn migrate_file(connection: &mut Connection, file: File, to: usize) -> Result<(), StoreError> {
+    let version = version(connection, file)?;
+    let missing = file.migrations()[..to].get(version..).unwrap_or_default();
     for (migration, to) in missing.iter().zip(version + 1..) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "user_version", to)?;
+        transaction.pragma_update(Some(file.schema()), "user_version", to)?;
         transaction.commit()?;
     }
     Ok(())
 }
 
-/// Renames the file, and its log with it, to the first free name.
-fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let named = |number: u32, end: &str| path.with_file_name(format!("chat.damaged-{number}.db{end}"));
-    let number = (1..)
-        .find(|number| !named(*number, "").exists())
-        .unwrap_or_default();
-    for end in ["-wal", "-shm"] {
-        let log = path.with_file_name(format!("{FILE}{end}"));
-        if log.exists() {
-            fs::rename(log, named(number, end))?;
-        }
-    }
-    fs::rename(path, named(number, ""))?;
-    Ok(named(number, ""))
-}
-
-fn unusable(error: &io::Error) -> StoreError {
-    if error.kind() == io::ErrorKind::StorageFull {
-        StoreError::DiskFull
-    } else {
-        StoreError::Unusable(error.to_string())
-    }
+fn version(connection: &Connection, file: File) -> Result<usize, StoreError> {
+    Ok(connection.pragma_query_value(Some(file.schema()), "user_version", |row| row.get(0))?)
 }

@@ -121,8 +121,11 @@ pub(super) fn start_afresh(db: &Connection, account: &Account, cursor: &str) -> 
 }
 
 fn put_cursor(db: &Connection, account: &Account, cursor: &str) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE accounts SET cursor = ?2 WHERE number = ?1 AND cursor IS NOT ?2")?
-        .execute(params![account.number, cursor])?;
+    db.prepare_cached(
+        "INSERT INTO synced (account, cursor) VALUES (?1, ?2)
+         ON CONFLICT (account) DO UPDATE SET cursor = excluded.cursor WHERE cursor IS NOT excluded.cursor",
+    )?
+    .execute(params![account.number, cursor])?;
     Ok(())
 }
 

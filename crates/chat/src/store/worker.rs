@@ -11,7 +11,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::{Account, Answer, Op, Store, StoreError, execute};
+use super::{Account, Answer, Op, Store, StoreError, execute, open};
 
 /// How many operations may wait. The actor holds the rest back, and with them its own inputs.
 const WAITING: usize = 256;
@@ -151,6 +151,12 @@ fn run_together(
                 }
             }
         }
+    }
+    if replies
+        .iter()
+        .any(|(_, result)| matches!(result, Err(StoreError::Damaged)))
+    {
+        open::mark_as_damaged(&store.connection);
     }
     replies
 }

@@ -15,7 +15,7 @@ use crate::desk::{Desk, WALL, chat, discovery, is_list, is_refresh, is_send, mes
 fn failure(desk: &Desk) -> Option<String> {
     match desk.view().session {
         Session::SignedOut { failure, .. } => Some(failure.map_or_else(String::new, |failure| failure.code)),
-        Session::SigningIn { .. } | Session::SignedIn { .. } => None,
+        Session::Locked { .. } | Session::SigningIn { .. } | Session::SignedIn { .. } => None,
     }
 }
 

@@ -1,0 +1,320 @@
+//! How the store's files are opened with their key, and what happens to those that cannot be.
+//!
+//! There are two, both encrypted by SQLCipher with the same key: what can be fetched again (`chat.db`), and what
+//! cannot: who was signed in and what they typed (`unsent.db`). One that is damaged goes aside and leaves the
+//! other as it is.
+//!
+//! Never does: remove a file that was written with a key that may still be somewhere.
+
+use std::{fs, path::Path, path::PathBuf, time::Duration};
+
+use rusqlite::Connection;
+
+use super::{
+    Store, StoreError,
+    files::{self, Aside},
+    key::{KeyFile, StoreKey},
+    salvage,
+    schema::{self, File},
+};
+
+/// How much of the files may be in memory, in KiB: pages of a few chats, never the history.
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// A store that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    pub store: Store,
+    /// Where files went that were there and could not be read.
+    pub set_aside: Vec<PathBuf>,
+}
+
+/// What there is in a profile's folder before it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    Nothing,
+    /// A store of before there was encryption.
+    Plain,
+    Encrypted,
+}
+
+/// Looks what there is in `folder`, which need not be there.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn look(folder: &Path) -> Result<Found, StoreError> {
+    let chats = folder.join(files::CHATS);
+    if files::is_plain(&chats)? {
+        Ok(Found::Plain)
+    } else if files::is_there(&chats) || files::is_there(&folder.join(files::UNSENT)) {
+        Ok(Found::Encrypted)
+    } else {
+        Ok(Found::Nothing)
+    }
+}
+
+/// Opens the store in `folder`, or begins one. One of before there was encryption is encrypted. A file that is
+/// damaged, or that a newer version wrote, is renamed, never removed.
+///
+/// # Errors
+/// [`StoreError::WrongKey`] where the store has another key: then nothing was touched. Others when not even new
+/// files can be begun.
+pub fn open(folder: &Path, key: &StoreKey) -> Result<Opened, StoreError> {
+    fs::create_dir_all(folder).map_err(|error| StoreError::from(&error))?;
+    let chats = folder.join(files::CHATS);
+    if look(folder)? == Found::Encrypted && KeyFile::read(folder)?.is_some_and(|file| !file.is_of(key)) {
+        return Err(StoreError::WrongKey);
+    }
+    let mut set_aside = Vec::new();
+    let mut aside = |path: &Path, why| -> Result<PathBuf, StoreError> {
+        let to = files::set_aside(path, why)?;
+        tracing::error!(file = %to.display(), ?why, "a file of the store has been set aside");
+        set_aside.push(to.clone());
+        Ok(to)
+    };
+    if files::is_plain(&chats)? {
+        match encrypt(&chats, key) {
+            Err(StoreError::Damaged) => drop(aside(&chats, Aside::Damaged)?),
+            result => result?,
+        }
+    }
+    if mark(folder).exists() {
+        if chats.exists()
+            && connect(&chats, key)
+                .and_then(|chats| check(&chats, "main"))
+                .is_err()
+        {
+            aside(&chats, Aside::Damaged)?;
+        }
+        fs::remove_file(mark(folder)).map_err(|error| StoreError::from(&error))?;
+    }
+    let connection = match open_files(folder, key) {
+        Ok(connection) => connection,
+        Err((error, at)) => {
+            // Each of the two may be what is damaged.
+            let Some(why) = reason(&error) else {
+                return Err(error);
+            };
+            let path = folder.join(name(at));
+            let from = aside(&path, why)?;
+            let other = match at {
+                File::Chats => open_files(folder, key),
+                File::Unsent => {
+                    salvage::restore(&from, &path, key)?;
+                    open_files(folder, key)
+                }
+            };
+            match other {
+                Ok(connection) => connection,
+                Err((error, at)) => {
+                    let Some(why) = reason(&error) else {
+                        return Err(error);
+                    };
+                    aside(&folder.join(name(at)), why)?;
+                    open_files(folder, key).map_err(|(error, _)| error)?
+                }
+            }
+        }
+    };
+    Ok(Opened {
+        store: Store {
+            connection,
+            account: None,
+        },
+        set_aside,
+    })
+}
+
+/// Puts away a store whose key is not there, with its sealed key if it has one. Answers where it went.
+///
+/// # Errors
+/// When the files cannot be renamed.
+pub fn set_aside_locked(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    [files::CHATS, files::UNSENT]
+        .into_iter()
+        .map(|name| folder.join(name))
+        .filter(|path| files::is_there(path))
+        .map(|path| files::set_aside(&path, Aside::Locked))
+        .collect()
+}
+
+/// Removes a store whose key was in the memory of a process that has ended, and nowhere else.
+///
+/// # Errors
+/// When the files cannot be removed.
+pub fn remove_unkept(folder: &Path) -> Result<(), StoreError> {
+    for name in [files::CHATS, files::UNSENT] {
+        files::remove_database(&folder.join(name))?;
+    }
+    Ok(())
+}
+
+/// A store that is gone when it is dropped, and is not encrypted.
+///
+/// # Errors
+/// [`StoreError`] when there is no memory for it.
+pub fn open_in_memory() -> Result<Store, StoreError> {
+    let mut connection = Connection::open_in_memory()?;
+    connection.execute_batch("ATTACH DATABASE ':memory:' AS unsent")?;
+    prepare(&connection)?;
+    schema::migrate(&mut connection)?;
+    Ok(Store {
+        connection,
+        account: None,
+    })
+}
+
+/// Begins the small file by itself, beside an empty one in memory.
+pub(super) fn begin_unsent(path: &Path, key: &StoreKey) -> Result<Connection, StoreError> {
+    let connection = Connection::open_in_memory()?;
+    attach(&connection, path, key)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+/// Notes that a page could not be read, so that the next start reads all of them, and sets the file aside if one is
+/// damaged.
+pub(super) fn mark_as_damaged(connection: &Connection) {
+    let Some(folder) = connection.path().map(Path::new).and_then(Path::parent) else {
+        return;
+    };
+    if let Err(error) = files::keep_private(&mark(folder)) {
+        tracing::error!(%error, "a damaged store cannot be marked as such");
+    }
+}
+
+fn mark(folder: &Path) -> PathBuf {
+    folder.join("chat.to-check")
+}
+
+fn name(file: File) -> &'static str {
+    match file {
+        File::Chats => files::CHATS,
+        File::Unsent => files::UNSENT,
+    }
+}
+
+/// Whether a file that fails so goes aside.
+fn reason(error: &StoreError) -> Option<Aside> {
+    match error {
+        StoreError::Damaged => Some(Aside::Damaged),
+        StoreError::TooNew => Some(Aside::Newer),
+        StoreError::DiskFull
+        | StoreError::WrongKey
+        | StoreError::Unusable(_)
+        | StoreError::NoAccount
+        | StoreError::Closed => None,
+    }
+}
+
+/// Opens both files and brings them up to date; or tells which of them was in the way.
+fn open_files(folder: &Path, key: &StoreKey) -> Result<Connection, (StoreError, File)> {
+    let (chats, unsent) = (folder.join(files::CHATS), folder.join(files::UNSENT));
+    let of_chats = |error| (error, File::Chats);
+    let of_unsent = |error| (error, File::Unsent);
+    let mut connection = connect(&chats, key).map_err(of_chats)?;
+    attach(&connection, &unsent, key).map_err(of_unsent)?;
+    prepare(&connection).map_err(of_chats)?;
+    for (file, path) in [(File::Unsent, &unsent), (File::Chats, &chats)] {
+        if let Some(version) = schema::outdated(&connection, file).map_err(|error| (error, file))? {
+            back_up(&connection, file, path, version).map_err(|error| (error, file))?;
+        }
+    }
+    schema::migrate(&mut connection).map_err(of_chats)?;
+    Ok(connection)
+}
+
+/// Opens an encrypted file, or begins one.
+pub(super) fn connect(path: &Path, key: &StoreKey) -> Result<Connection, StoreError> {
+    files::keep_private(path)?;
+    let connection = Connection::open(path)?;
+    quiet(&connection)?;
+    without_text(connection.execute_batch(&format!("PRAGMA key = {}", *key.literal())))?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    read_schema(&connection, "main")?;
+    Ok(connection)
+}
+
+/// The same for the small file. That one is read as a whole, as what it has is nowhere else.
+fn attach(connection: &Connection, path: &Path, key: &StoreKey) -> Result<(), StoreError> {
+    files::keep_private(path)?;
+    let statement = format!("ATTACH DATABASE ?1 AS unsent KEY {}", *key.literal());
+    let path = path.to_string_lossy();
+    without_text(connection.execute(&statement, [path]).map(drop))?;
+    connection.pragma_update(Some("unsent"), "journal_mode", "wal")?;
+    read_schema(connection, "unsent")?;
+    check(connection, "unsent")
+}
+
+/// Reads a file as a whole.
+fn check(connection: &Connection, schema: &str) -> Result<(), StoreError> {
+    let verdict: String = connection.pragma_query_value(Some(schema), "quick_check", |row| row.get(0))?;
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged)
+    }
+}
+
+/// SQLCipher writes to standard error what comes back as an error anyway.
+fn quiet(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.pragma_update_and_check(None, "cipher_log_level", "none", |_| Ok(()))?)
+}
+
+/// Reads what shows whether the key is right and the file whole enough.
+fn read_schema(connection: &Connection, schema: &str) -> Result<(), StoreError> {
+    let statement = format!("SELECT count(*) FROM {schema}.sqlite_schema");
+    connection.query_row(&statement, [], |row| row.get::<_, u64>(0))?;
+    Ok(())
+}
+
+fn prepare(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    // What was typed is never lost: a commit is on the disk when it returns.
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(Some("unsent"), "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn back_up(connection: &Connection, file: File, path: &Path, version: usize) -> Result<(), StoreError> {
+    connection.pragma_query(Some(file.schema()), "wal_checkpoint", |_| Ok(()))?;
+    files::back_up(path, version)
+}
+
+/// Encrypts a file in place: what there was is replaced by what it became, and no copy of it stays.
+fn encrypt(path: &Path, key: &StoreKey) -> Result<(), StoreError> {
+    let new = path.with_extension("encrypting");
+    files::remove_database(&new)?;
+    files::keep_private(&new)?;
+    let plain = Connection::open(path)?;
+    quiet(&plain)?;
+    plain.busy_timeout(Duration::from_secs(5))?;
+    let version: i64 = plain.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let statement = format!("ATTACH DATABASE ?1 AS encrypted KEY {}", *key.literal());
+    without_text(plain.execute(&statement, [new.to_string_lossy()]).map(drop))?;
+    plain.query_row("SELECT sqlcipher_export('encrypted')", [], |_| Ok(()))?;
+    plain.pragma_update(Some("encrypted"), "user_version", version)?;
+    plain.execute_batch("DETACH DATABASE encrypted")?;
+    // The log is taken in when the last connection is closed.
+    plain.close().map_err(|(_, error)| error)?;
+    files::remove_beside(path)?;
+    fs::rename(&new, path).map_err(|error| StoreError::from(&error))?;
+    tracing::info!("the store has been encrypted");
+    Ok(())
+}
+
+/// An error of a statement that holds the key: some quote the statement.
+fn without_text(result: rusqlite::Result<()>) -> Result<(), StoreError> {
+    result.map_err(|error| {
+        let code = error.sqlite_error_code();
+        let error = StoreError::from(error);
+        if matches!(error, StoreError::Unusable(_)) {
+            StoreError::Unusable(format!("the key was not taken: {code:?}"))
+        } else {
+            error
+        }
+    })
+}
