@@ -10,6 +10,9 @@ use crate::{
     system::prepare,
 };
 
+/// Measurements of one of the product's own programs, as it is released.
+const OF_PROGRAMS: &[(&str, &str)] = &[("server", "khaya-server")];
+
 /// Builds `benches/NAME` for release and runs it.
 pub(crate) fn run(name: &str, arguments: &[&str]) -> Outcome {
     let manifest = root().join("benches").join(name).join("Cargo.toml");
@@ -22,7 +25,11 @@ pub(crate) fn run(name: &str, arguments: &[&str]) -> Outcome {
     prepare(Purpose::Run)?;
     prepare(Purpose::Interop)?;
     interop::install()?;
+    interop::install_node_packages(&format!("benches/{name}/node"))?;
     say(&format!("Building the measurement {name}"));
+    for (_, program) in OF_PROGRAMS.iter().filter(|(bench, _)| *bench == name) {
+        step(cargo().args(["build", "--release", "--package", program]))?;
+    }
     let folder = target().join("benches");
     let mut build = cargo();
     build

@@ -1,4 +1,4 @@
-//! The official packages of other languages: Node's in `tests/interop/node`, Python's in the target folder.
+//! The official packages of other languages: Node's beside the programs that use them, Python's in the target folder.
 
 use std::{
     fs,
@@ -14,12 +14,16 @@ use crate::{
 
 /// Installs what is missing or out of date, in the exact versions that the repository names.
 pub(crate) fn install() -> Outcome {
-    install_node_packages()?;
+    install_node_packages("tests/interop/node")?;
     install_python_packages()
 }
 
-fn install_node_packages() -> Outcome {
-    let folder = root().join("tests/interop/node");
+/// Installs the Node packages that a folder of the repository names, if it names any.
+pub(crate) fn install_node_packages(folder: &str) -> Outcome {
+    let folder = root().join(folder);
+    if !folder.join("package-lock.json").exists() {
+        return Ok(());
+    }
     // npm writes this file last.
     if is_newer(
         &folder.join("node_modules/.package-lock.json"),
@@ -27,7 +31,7 @@ fn install_node_packages() -> Outcome {
     ) {
         return Ok(());
     }
-    say("Installing the official Node packages in tests/interop/node");
+    say(&format!("Installing Node packages in {}", folder.display()));
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(["ci", "--no-audit", "--no-fund", "--cache"])
         .arg(target().join("npm-cache"));
