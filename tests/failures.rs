@@ -2,15 +2,10 @@
 //! lost.
 #![cfg(target_os = "linux")]
 
-use std::{
-    fs::File,
-    io::{self, Write as _},
-    path::Path,
-};
-
 use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
     app::{App, Options},
+    disk::fill,
     flow::{composer, sent, shown_once},
     locator::{Role, named},
     page::messages,
@@ -136,21 +131,5 @@ fn ensure_clear(sentence: &str) -> Result<()> {
         is_sentence && sentence.len() >= 15 && found.is_empty(),
         "not a clear sentence: {sentence:?} {found:?}"
     );
-    Ok(())
-}
-
-/// Writes until there is no room.
-fn fill(file: &Path) -> Result<()> {
-    let mut file = File::create(file)?;
-    // Ever smaller pieces, so that not even a page of memory is left.
-    for size in [1024 * 1024, 4096, 1] {
-        let piece = vec![0; size];
-        let stopped = loop {
-            if let Err(error) = file.write_all(&piece) {
-                break error;
-            }
-        };
-        ensure!(stopped.kind() == io::ErrorKind::StorageFull, "{stopped}");
-    }
     Ok(())
 }

@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     fs,
     path::{Path, PathBuf},
-    process::Command,
     rc::Rc,
 };
 
@@ -15,6 +14,7 @@ use tokio::net::TcpListener;
 use crate::{
     artifacts::{built_program, tail},
     desktop::Desktop,
+    disk::{on_own_disk, seen_by},
     page::Page,
     process::Process,
     wait::eventually,
@@ -59,7 +59,13 @@ impl App {
         fs::create_dir_all(&data)?;
         let port = free_port().await?;
         let mut command = match options.disk {
-            Some(bytes) => on_own_disk(desktop, &data, bytes),
+            // The driver, and the app below it.
+            Some(bytes) => on_own_disk(
+                desktop.command("unshare"),
+                &data,
+                bytes,
+                Path::new("WebKitWebDriver"),
+            ),
             None => desktop.command("WebKitWebDriver"),
         };
         command.args(["--host=127.0.0.1", &format!("--port={port}")]);
@@ -130,8 +136,7 @@ impl App {
     /// The profile's folder as the app sees it, also when that is a disk of its own.
     #[must_use]
     pub fn data_seen_by_app(&self) -> PathBuf {
-        let root = PathBuf::from(format!("/proc/{}/root", self.0.process));
-        root.join(self.0.data.strip_prefix("/").unwrap_or(&self.0.data))
+        seen_by(self.0.process, &self.0.data)
     }
 
     /// What it wrote to standard output and standard error.
@@ -206,21 +211,6 @@ fn arguments(options: &Options<'_>, data: &Path) -> Result<Vec<String>> {
         arguments.extend(["--server", server]);
     }
     Ok(arguments.into_iter().map(str::to_owned).collect())
-}
-
-/// Runs the driver, and the app below it, where `folder` is a file system of its own that holds `bytes`. It is
-/// gone with them.
-fn on_own_disk(desktop: &Desktop, folder: &Path, bytes: u64) -> Command {
-    let mut command = desktop.command("unshare");
-    command.arg("--mount");
-    if !rustix::process::geteuid().is_root() {
-        // Who is not root may mount in a user namespace of their own.
-        command.args(["--map-current-user", "--keep-caps"]);
-    }
-    let script = r#"mount -t tmpfs -o "size=$1" khaya-test "$2" && shift 2 && exec "$@""#;
-    command.args(["--", "sh", "-c", script, "sh", &bytes.to_string()]);
-    command.arg(folder).arg("WebKitWebDriver");
-    command
 }
 
 /// A port that was free a moment ago. The driver cannot choose one by itself.

@@ -13,6 +13,8 @@ pub mod base;
 #[cfg(target_os = "linux")]
 pub mod desktop;
 #[cfg(target_os = "linux")]
+pub mod disk;
+#[cfg(target_os = "linux")]
 pub mod flow;
 pub mod headless;
 #[cfg(target_os = "linux")]

@@ -1,10 +1,14 @@
 //! A `khaya-server` of a test's own: started on a free port, killed and started again at will.
 
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+use crate::disk::{on_own_disk, seen_by};
 use crate::{
     artifacts::{Artifacts, built_program},
     process::{Process, command, output},
@@ -45,9 +49,37 @@ impl Server {
         Self::start_in(data, artifacts, &[]).await
     }
 
+    /// Starts a server whose data lies on a disk of its own that holds `bytes`. [`Server::add`] and
+    /// [`Server::restart`] do not reach it.
+    ///
+    /// # Errors
+    /// When it does not say that it listens.
+    #[cfg(target_os = "linux")]
+    pub async fn start_on_disk(artifacts: &Artifacts, bytes: u64, options: &[&str]) -> Result<Self> {
+        let data = tempfile::tempdir()?;
+        let server = built_program("khaya-server")?;
+        let command = on_own_disk(without_settings(command("unshare")), data.path(), bytes, &server);
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let (process, address) = serve(command, &data, "127.0.0.1:0", &options, artifacts).await?;
+        Ok(Self {
+            process,
+            data,
+            address,
+            options,
+            artifacts: artifacts.clone(),
+        })
+    }
+
+    /// The folder of its data as it sees it.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn data_seen_by_server(&self) -> PathBuf {
+        seen_by(self.process.id(), self.data.path())
+    }
+
     async fn start_in(data: TempDir, artifacts: &Artifacts, options: &[&str]) -> Result<Self> {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let (process, address) = serve(&data, "127.0.0.1:0", &options, artifacts).await?;
+        let (process, address) = serve(program()?, &data, "127.0.0.1:0", &options, artifacts).await?;
         Ok(Self {
             process,
             data,
@@ -104,7 +136,7 @@ impl Server {
     pub async fn restart(&mut self) -> Result<()> {
         self.process.kill();
         let listen = self.address.trim_start_matches("http://");
-        (self.process, _) = serve(&self.data, listen, &self.options, &self.artifacts).await?;
+        (self.process, _) = serve(program()?, &self.data, listen, &self.options, &self.artifacts).await?;
         Ok(())
     }
 
@@ -118,12 +150,12 @@ impl Server {
 }
 
 async fn serve(
+    mut serve: Command,
     data: &TempDir,
     listen: &str,
     options: &[String],
     artifacts: &Artifacts,
 ) -> Result<(Process, String)> {
-    let mut serve = program()?;
     serve.args(["serve", "--listen", listen]).args(options);
     serve.arg("--data").arg(data.path());
     let mut process = Process::spawn("khaya-server", &mut serve, artifacts)?;
@@ -135,13 +167,17 @@ async fn serve(
     Ok((process, address))
 }
 
-/// The server's program, with nothing of this process's settings.
+/// The server's program.
 fn program() -> Result<Command> {
-    let mut program = command(built_program("khaya-server")?);
+    Ok(without_settings(command(built_program("khaya-server")?)))
+}
+
+/// With nothing of this process's settings.
+fn without_settings(mut program: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("KHAYA_") {
             program.env_remove(name);
         }
     }
-    Ok(program)
+    program
 }
