@@ -26,6 +26,7 @@ use crate::{
     },
     throttle::Throttle,
     token::Keys,
+    verified::Verified,
 };
 
 /// What every request and every connection can reach. Cheap to clone.
@@ -39,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) files: Files,
     pub(crate) keys: Keys,
+    pub(crate) verified: Verified,
     pub(crate) passwords: Passwords,
     pub(crate) hub: Hub,
     pub(crate) throttle: Throttle,
@@ -72,6 +74,7 @@ impl App {
         Ok(Self {
             parts: Arc::new(Parts {
                 keys: Keys::new(&secret, config.token_ttl),
+                verified: Verified::default(),
                 passwords: Passwords::new(),
                 counters: Counters::default(),
                 throttle: Throttle::default(),

@@ -5,7 +5,7 @@ use http::{HeaderMap, header, request::Parts};
 use khaya_wire::{SessionId, UserId};
 
 use crate::{
-    App, Error,
+    App, Error, clock,
     store::{Conn, Viewer, sessions},
     token::Access,
 };
@@ -30,9 +30,30 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
+/// The token of a request, for what looks by itself whether its session still counts, by [`still`].
+#[derive(Debug, Clone)]
+pub(crate) struct Signed(pub(crate) Access);
+
+impl FromRequestParts<App> for Signed {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let token = bearer_of(&parts.headers).ok_or(Error::Unauthorized)?;
+        match app.verified.get(token, clock::now()) {
+            Some(access) => Ok(Self(access)),
+            None => check(app, token).await.map(|(access, _viewer)| Self(access)),
+        }
+    }
+}
+
 /// Checks a token and that its session still counts. The first use of the newest token is remembered before
 /// anything is answered, as it ends the grace of the refresh token before it.
 pub(crate) async fn check(app: &App, token: &str) -> Result<(Access, Viewer), Error> {
+    if let Some(access) = app.verified.get(token, clock::now()) {
+        let (session, user) = (access.session.clone(), access.user.clone());
+        let viewer = app.store.read(move |conn| still(conn, &session, &user)).await?;
+        return Ok((access, viewer));
+    }
     let access = app.keys.check(token)?;
     let asked = access.clone();
     let found = app.store.read(move |conn| sessions::viewer(conn, &asked)).await?;
@@ -41,6 +62,7 @@ pub(crate) async fn check(app: &App, token: &str) -> Result<(Access, Viewer), Er
         let used = access.clone();
         app.store.write(move |tx| sessions::confirm(tx, &used)).await?;
     }
+    app.verified.add(token, access.clone(), clock::now());
     Ok((access, viewer))
 }
 

@@ -21,6 +21,7 @@ mod realtime;
 mod store;
 mod throttle;
 mod token;
+mod verified;
 
 pub(crate) use self::app::App;
 pub use self::{app::Server, config::Config, error::Error};

@@ -19,7 +19,7 @@ use crate::{
 /// How long somebody may be without a socket before they are said to be gone.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The first socket of somebody has come.
+/// Somebody has come who was not there a moment ago.
 pub(crate) async fn came(app: &App, user: &UserId) {
     let changed = PresenceChanged {
         user_id: user.clone(),
@@ -35,7 +35,7 @@ pub(crate) async fn came(app: &App, user: &UserId) {
 pub(crate) fn went(app: App, user: UserId) {
     tokio::spawn(async move {
         tokio::time::sleep(GRACE).await;
-        if app.hub.is_online(&user) {
+        if !app.hub.gone(&user) {
             return;
         }
         let last_seen = clock::now();

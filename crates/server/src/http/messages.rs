@@ -10,13 +10,14 @@ use serde::Deserialize;
 use super::body::{Asked, Json, Named, limit};
 use crate::{
     App, Error,
-    identity::Caller,
+    identity::{self, Caller, Signed},
     store::{
         members,
         messages::{self, Window},
         sending::{self, Draft, Sent},
         users,
     },
+    token::Access,
 };
 
 /// The most UTF-8 bytes of a message's content.
@@ -68,7 +69,7 @@ pub(super) async fn list(
 
 pub(super) async fn send(
     State(app): State<App>,
-    caller: Caller,
+    Signed(access): Signed,
     Named(chat): Named<ChatId>,
     headers: HeaderMap,
     Json(asked): Json<SendMessage>,
@@ -76,12 +77,14 @@ pub(super) async fn send(
     let client_id = client_id(asked.client_id.clone(), &headers)?;
     let draft = match check(&chat, asked, client_id.clone()) {
         Ok(draft) => draft,
-        Err(error) => return Err(refusal(&app, &caller, &chat, client_id.as_ref(), error).await?),
+        Err(error) => return Err(refusal(&app, access, chat, client_id, error).await?),
     };
-    let viewer = caller.viewer;
     let sent = app
         .store
-        .write(move |tx| sending::send(tx, &viewer, draft))
+        .write(move |tx| {
+            let viewer = identity::still(tx.read(), &access.session, &access.user)?;
+            sending::send(tx, &viewer, draft)
+        })
         .await?;
     Ok(match sent {
         Sent::Fresh(message) => (StatusCode::CREATED, Answer(message)),
@@ -93,15 +96,15 @@ pub(super) async fn send(
 /// another, as it was stored.
 async fn refusal(
     app: &App,
-    caller: &Caller,
-    chat: &ChatId,
-    client_id: Option<&ClientId>,
+    access: Access,
+    chat: ChatId,
+    client_id: Option<ClientId>,
     error: Error,
 ) -> Result<Error, Error> {
-    let (viewer, chat, client_id) = (caller.viewer.clone(), chat.clone(), client_id.cloned());
     let known = app
         .store
         .snapshot(move |conn| {
+            let viewer = identity::still(conn, &access.session, &access.user)?;
             let _role = members::role_of(conn, &chat, &viewer)?;
             match &client_id {
                 Some(id) => Ok(messages::by_client_id(conn, &viewer.user, id)?.is_some()),

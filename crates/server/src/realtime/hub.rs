@@ -4,7 +4,7 @@
 //! missed, instead of missing it without knowing.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
@@ -60,6 +60,8 @@ pub(crate) struct Hub {
 struct State {
     people: HashMap<UserId, Vec<Arc<Peer>>>,
     rooms: HashMap<ChatId, Vec<Arc<Peer>>>,
+    /// Who is said to be there: everyone with a socket, and who had one a moment ago.
+    here: HashSet<UserId>,
     /// What came by polling, authenticated or not, by its id.
     sockets: HashMap<String, Weak<Socket<Slot>>>,
     /// How many came as a WebSocket, authenticated or not.
@@ -141,12 +143,18 @@ impl Hub {
         self.read().people.contains_key(user)
     }
 
-    /// Takes a socket in. Whether it is the first of its person.
+    /// Takes a socket in. Whether it has to be told that its person is there.
     pub(super) fn add(&self, peer: &Arc<Peer>) -> bool {
         let mut state = self.write();
         let peers = state.people.entry(peer.user.clone()).or_default();
         peers.push(Arc::clone(peer));
-        peers.len() == 1
+        state.here.insert(peer.user.clone())
+    }
+
+    /// Whether it has to be told that somebody is gone: they are, and it has not been told.
+    pub(crate) fn gone(&self, user: &UserId) -> bool {
+        let mut state = self.write();
+        !state.people.contains_key(user) && state.here.remove(user)
     }
 
     /// Takes a socket out.
@@ -223,5 +231,34 @@ fn take<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vec<Arc<Peer>>>, key: &K, 
         if peers.is_empty() {
             map.remove(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_back_before_it_was_told_was_never_gone() {
+        let hub = Hub::default();
+        let peer = || {
+            Arc::new(Peer {
+                user: "u".parse().unwrap(),
+                session: "s".parse().unwrap(),
+                line: Line::WebSocket(Arc::default()),
+            })
+        };
+        let (first, second) = (peer(), peer());
+        let user = first.user.clone();
+        assert!(hub.add(&first));
+        assert!(!hub.add(&second));
+        hub.remove(&first, std::iter::empty());
+        assert!(!hub.gone(&user));
+        hub.remove(&second, std::iter::empty());
+        assert!(!hub.add(&first));
+        hub.remove(&first, std::iter::empty());
+        assert!(hub.gone(&user));
+        assert!(!hub.gone(&user));
+        assert!(hub.add(&first));
     }
 }

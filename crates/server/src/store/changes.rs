@@ -35,7 +35,7 @@ pub(crate) fn edit(
     if !message.is_restricted() {
         search::index(tx, row.try_get("number")?, &content)?;
     }
-    tell(tx, chat, id, Kind::MessageUpdated)?;
+    tell(tx, id, Kind::MessageUpdated)?;
     messages::find(tx.read(), viewer, chat, id)?.ok_or(Error::NotFound("thing"))
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn delete(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId, id: &Messa
     if message.attachments.is_some() {
         files::detach(tx, id)?;
     }
-    tell(tx, chat, id, Kind::MessageDeleted)
+    tell(tx, id, Kind::MessageDeleted)
 }
 
 /// Adds or takes back one's reaction.
@@ -101,7 +101,7 @@ pub(crate) fn react(
         .bind(viewer.user.as_str())
         .bind(now)
         .execute(tx.write())?;
-    tell(tx, chat, id, Kind::MessageUpdated)
+    tell(tx, id, Kind::MessageUpdated)
 }
 
 /// Pins a message or takes it off: in a group by moderators, in a direct chat by both.
@@ -127,7 +127,7 @@ pub(crate) fn pin(
         .bind(id.as_str())
         .bind(i64::from(pinned))
         .execute(tx.write())?;
-    tell(tx, chat, id, Kind::MessageUpdated)
+    tell(tx, id, Kind::MessageUpdated)
 }
 
 /// A message that the viewer can see and that has not been deleted, and the viewer's role.
@@ -145,8 +145,7 @@ fn living(
     Ok((message, role))
 }
 
-fn tell(tx: &mut Tx<'_>, chat: &ChatId, id: &MessageId, kind: Kind) -> Result<(), Error> {
+fn tell(tx: &mut Tx<'_>, id: &MessageId, kind: Kind) -> Result<(), Error> {
     let message = messages::as_sent(tx.read(), id)?;
-    let members = members::of_chat(tx.read(), chat)?;
-    telling::message(tx, &message, &members, kind)
+    telling::message(tx, &message, kind)
 }

@@ -31,6 +31,16 @@ pub(crate) fn of_chat(conn: &mut Conn, chat: &ChatId) -> Result<Vec<Member>, Err
     .collect()
 }
 
+/// Everybody in a chat, by id, where nothing depends on their roles.
+pub(crate) fn people_of(conn: &mut Conn, chat: &ChatId) -> Result<Vec<UserId>, Error> {
+    query("SELECT user_id FROM members WHERE chat_id = $1 ORDER BY user_id")
+        .bind(chat.as_str())
+        .fetch_all(conn)?
+        .iter()
+        .map(|row| read_id(row, "user_id"))
+        .collect()
+}
+
 /// Everybody else who is in a chat with somebody.
 pub(crate) fn who_share_a_chat(conn: &mut Conn, user: &UserId) -> Result<Vec<UserId>, Error> {
     query(

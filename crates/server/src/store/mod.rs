@@ -156,13 +156,13 @@ fn fresh<T: FromStr>() -> Result<T, Error> {
 }
 
 fn read_id<T: FromStr>(row: &Row, column: &str) -> Result<T, Error> {
-    row.try_get::<String>(column)?
+    row.try_get::<&str>(column)?
         .parse()
         .map_err(|_| bad_column(column))
 }
 
 fn optional_id<T: FromStr>(row: &Row, column: &str) -> Result<Option<T>, Error> {
-    row.try_get::<Option<String>>(column)?
+    row.try_get::<Option<&str>>(column)?
         .map(|text| text.parse().map_err(|_| bad_column(column)))
         .transpose()
 }

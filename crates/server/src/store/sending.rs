@@ -5,13 +5,7 @@ use std::collections::BTreeSet;
 use khaya_wire::{ChatId, ClientId, File, FileId, Message, MessageId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Tx, Viewer,
-    events::Kind,
-    files, fresh,
-    members::{self, Member},
-    messages, query, read_time, search, telling,
-};
+use super::{Tx, Viewer, events::Kind, files, fresh, members, messages, query, read_time, search, telling};
 use crate::Error;
 
 /// A message as its sender means it.
@@ -36,10 +30,7 @@ pub(crate) enum Sent {
 
 /// Stores the message and tells everyone who can see it.
 pub(crate) fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sent, Error> {
-    let members = members::of_chat(tx.read(), &draft.chat)?;
-    if !members.iter().any(|member| member.user == viewer.user) {
-        return Err(Error::NotFound("thing"));
-    }
+    members::role_of(tx.read(), &draft.chat, viewer)?;
     let fingerprint = draft.client_id.as_ref().map(|_| fingerprint(&draft));
     if let (Some(client_id), Some(fingerprint)) = (&draft.client_id, &fingerprint)
         && let Some((message, first)) = messages::by_client_id(tx.read(), &viewer.user, client_id)?
@@ -50,11 +41,11 @@ pub(crate) fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sen
             Err(other_message())
         };
     }
-    check_audience(&draft, &members)?;
-    check_reply(tx, viewer, &draft, &members)?;
+    check_audience(tx, &draft)?;
+    check_reply(tx, viewer, &draft)?;
     let attached = files::own(tx, &viewer.user, &draft.attachments)?;
     let message = store(tx, &viewer.user, draft, attached, fingerprint)?;
-    telling::message(tx, &message, &members, Kind::NewMessage)?;
+    telling::message(tx, &message, Kind::NewMessage)?;
     Ok(Sent::Fresh(message))
 }
 
@@ -63,9 +54,12 @@ pub(crate) fn other_message() -> Error {
     Error::Conflict("this clientId was used for another message")
 }
 
-fn check_audience(draft: &Draft, members: &[Member]) -> Result<(), Error> {
-    let inside = |user: &UserId| members.iter().any(|member| member.user == *user);
-    if draft.visible_to.iter().all(inside) {
+fn check_audience(tx: &mut Tx<'_>, draft: &Draft) -> Result<(), Error> {
+    if draft.visible_to.is_empty() {
+        return Ok(());
+    }
+    let people = members::people_of(tx.read(), &draft.chat)?;
+    if draft.visible_to.iter().all(|user| people.contains(user)) {
         Ok(())
     } else {
         Err(Error::invalid(
@@ -76,7 +70,7 @@ fn check_audience(draft: &Draft, members: &[Member]) -> Result<(), Error> {
 }
 
 /// A reply answers a message of the same chat that the sender can see, and reaches no further than it.
-fn check_reply(tx: &mut Tx<'_>, viewer: &Viewer, draft: &Draft, members: &[Member]) -> Result<(), Error> {
+fn check_reply(tx: &mut Tx<'_>, viewer: &Viewer, draft: &Draft) -> Result<(), Error> {
     let Some(reply_to) = &draft.reply_to else {
         return Ok(());
     };
@@ -85,7 +79,8 @@ fn check_reply(tx: &mut Tx<'_>, viewer: &Viewer, draft: &Draft, members: &[Membe
     if !answered.is_restricted() {
         return Ok(());
     }
-    let reached: BTreeSet<&UserId> = telling::audience(&answered, members)
+    let members = members::of_chat(tx.read(), &draft.chat)?;
+    let reached: BTreeSet<&UserId> = telling::audience(&answered, &members)
         .map(|member| &member.user)
         .collect();
     let roles = answered.visible_to_roles.as_deref().unwrap_or_default();

@@ -15,6 +15,9 @@ use crate::Error;
 
 /// How long a change waits for one of another process, such as `khaya-server user add` beside a server.
 const BUSY: Duration = Duration::from_secs(5);
+/// How many pages of 4 KB the log has before they are moved into the database. A page that was changed often
+/// meanwhile is moved once.
+const LOG_PAGES: i64 = 4000;
 /// How many statements stay prepared.
 const STATEMENTS: usize = 256;
 
@@ -40,6 +43,9 @@ impl Sqlite {
         sqlite.connection.pragma_update(None, "journal_mode", "WAL")?;
         // What was answered 201 is on the disk.
         sqlite.connection.pragma_update(None, "synchronous", "FULL")?;
+        sqlite
+            .connection
+            .pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         Ok(sqlite)
     }
 

@@ -7,7 +7,9 @@ use khaya_wire::{
 };
 use serde_json::Value;
 
-use super::{Conn, Row, Viewer, chats, events::Kind, messages, optional_id, query, read_count, read_id};
+use super::{
+    Conn, Row, Viewer, chats, events::Kind, members, messages, optional_id, query, read_count, read_id,
+};
 use crate::Error;
 
 /// How long events are kept for those who come back, in milliseconds.
@@ -107,16 +109,17 @@ fn tell(conn: &mut Conn, viewer: &Viewer, row: &Row) -> Result<Missed, Error> {
     });
     let kind = Kind::read(row.try_get("kind")?).ok_or_else(|| super::bad_column("kind"))?;
     let message_id: Option<MessageId> = optional_id(row, "message_id")?;
-    let chat = match chats::view(conn, viewer, &chat_id) {
-        Ok(chat) => Some(chat),
-        Err(Error::NotFound(_)) => None,
+    let inside = match members::role_of(conn, &chat_id, viewer) {
+        Ok(_role) => true,
+        Err(Error::NotFound(_)) => false,
         Err(error) => return Err(error),
     };
     // Of a chat that one is not in any more nothing else is told, whatever it was then.
-    let Some(chat) = chat.filter(|_| kind != Kind::ChatRemoved) else {
+    if !inside || kind == Kind::ChatRemoved {
         return missed(name::CHAT_REMOVED, &ChatRemoved { chat_id, number });
-    };
+    }
     let Some(message_id) = message_id else {
+        let chat = chats::view(conn, viewer, &chat_id)?;
         return missed(name::CHAT_UPDATED, &ChatUpdated { chat, number });
     };
     let message = match kind {

@@ -11,7 +11,7 @@ use khaya_wire::{
 use super::{
     Tx,
     events::{self, Kind},
-    members::Member,
+    members::{self, Member},
 };
 use crate::{
     Error,
@@ -19,16 +19,12 @@ use crate::{
 };
 
 /// Tells everyone who can see `message`, which is given as its sender sees it.
-pub(crate) fn message(
-    tx: &mut Tx<'_>,
-    message: &Message,
-    members: &[Member],
-    kind: Kind,
-) -> Result<(), Error> {
+pub(crate) fn message(tx: &mut Tx<'_>, message: &Message, kind: Kind) -> Result<(), Error> {
     let mut for_others = message.clone();
     for_others.client_id = None;
     if message.is_restricted() {
-        for member in audience(message, members) {
+        let members = members::of_chat(tx.read(), &message.chat_id)?;
+        for member in audience(message, &members) {
             let number = events::in_private(tx, &member.user, &message.chat_id, kind, Some(&message.id))?;
             let seen = if member.user == message.sender_id {
                 message
@@ -44,21 +40,18 @@ pub(crate) fn message(
         return Ok(());
     }
     let number = events::in_chat(tx, &message.chat_id, kind, Some(&message.id))?;
-    let is_sender = |user: &UserId| *user == message.sender_id;
-    let others = members
-        .iter()
-        .map(|member| member.user.clone())
-        .filter(|user| !is_sender(user))
-        .collect();
+    let mut others = members::people_of(tx.read(), &message.chat_id)?;
+    let sender = others.iter().position(|user| *user == message.sender_id);
+    let sender = sender.map(|at| others.swap_remove(at));
     let for_others = frame(kind, &for_others, number)?;
     tx.tell(Outgoing::Event {
         to: others,
         frame: for_others,
     });
-    if members.iter().any(|member| is_sender(&member.user)) {
+    if let Some(sender) = sender {
         let frame = frame(kind, message, number)?;
         tx.tell(Outgoing::Event {
-            to: vec![message.sender_id.clone()],
+            to: vec![sender],
             frame,
         });
     }

@@ -7,6 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
 use khaya_wire::Timestamp;
@@ -25,6 +26,11 @@ use crate::{
 const QUEUE: usize = 1024;
 /// How many changes one transaction takes.
 const BATCH: usize = 256;
+/// How long a transaction waits at most for those who were answered together before: they ask again together, and
+/// what one of them waits is less than what the disk takes for one more transaction.
+const GATHER: Duration = Duration::from_micros(200);
+/// How long it waits between two looks.
+const LOOK: Duration = Duration::from_micros(20);
 
 /// Where changes are handed in.
 #[derive(Debug, Clone)]
@@ -174,11 +180,27 @@ enum Next {
 
 fn run(conn: &mut Conn, queue: &mut mpsc::Receiver<Box<dyn Job>>, hub: &Hub) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut before = 1;
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        gather(queue, &mut batch, before);
+        before = batch.len();
         match store(conn, &mut batch, hub) {
             Ok(Next::Batch) => {}
             Ok(Next::End) => return,
             Err(error) => tracing::error!(%error, "a batch of changes was not stored"),
+        }
+    }
+}
+
+/// Waits a moment for as many changes as the batch before had. Nobody waits who is alone.
+fn gather(queue: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>, wanted: usize) {
+    let begin = Instant::now();
+    while batch.len() < wanted && begin.elapsed() < GATHER {
+        thread::sleep(LOOK);
+        while batch.len() < BATCH
+            && let Ok(job) = queue.try_recv()
+        {
+            batch.push(job);
         }
     }
 }
