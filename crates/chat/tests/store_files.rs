@@ -16,8 +16,8 @@ use std::{
 use khaya_chat::{
     intent::Secret,
     store::{
-        self, Answer, ChatFacts, Found, KeyFile, Op, OutboxEntry, Outgoing, Place, Profile, SignedIn, Store,
-        StoreError, StoreKey, Work,
+        self, Answer, ChatFacts, KeyFile, Op, OutboxEntry, Outgoing, Place, Profile, SignedIn, Store,
+        StoreError, StoreKey, There, Work,
     },
     view::Failure,
 };
@@ -349,7 +349,7 @@ fn without_the_key_nothing_opens_and_nothing_is_lost() {
         .iter()
         .map(|file| (file.clone(), fs::read(file).unwrap()))
         .collect();
-    assert_eq!(store::look(folder.path()), Ok(Found::Encrypted));
+    assert_eq!(store::look(folder.path()), Ok(There::Encrypted));
     let other = StoreKey::generate().unwrap();
     let error = store::open(folder.path(), &other).unwrap_err();
     assert_eq!(error, StoreError::WrongKey);
@@ -379,7 +379,7 @@ fn a_store_of_before_encryption_is_encrypted_and_complete() {
     let folder = scratch();
     write_plain(folder.path());
     assert!(readable(folder.path()).is_some());
-    assert_eq!(store::look(folder.path()), Ok(Found::Plain));
+    assert_eq!(store::look(folder.path()), Ok(There::Plain));
     let key = StoreKey::generate().unwrap();
     let opened = store::open(folder.path(), &key).unwrap();
     assert!(opened.set_aside.is_empty());

@@ -16,7 +16,7 @@ use crate::{
     Intent, View,
     intent::Secret,
     shell::{SecretName, Secrets},
-    store::{self, Found, KeyFile, Store, StoreError, StoreKey},
+    store::{self, KeyFile, Store, StoreError, StoreKey, There},
     view::{Failure, Session},
 };
 
@@ -153,7 +153,7 @@ impl Door {
             blocking(move || Ok((store::look(&folder)?, KeyFile::read(&folder)?))).await?;
         let can_recover = file.as_ref().is_some_and(KeyFile::can_recover);
         let loaded = in_time(self.secrets.load(SecretName::StoreKey)).await;
-        let is_gone = found == Found::Encrypted
+        let is_gone = found == There::Encrypted
             && file.as_ref().is_some_and(|file| !file.is_kept())
             && !can_recover
             && match &loaded {
@@ -164,11 +164,11 @@ impl Door {
             // Its key was in the memory of a run that has ended, and the person knew. Nobody can ever read it.
             let folder = self.folder.clone();
             blocking(move || store::remove_unkept(&folder)).await?;
-            (found, file) = (Found::Nothing, None);
+            (found, file) = (There::Nothing, None);
         }
         let loaded = match loaded {
             Ok(text) => text,
-            Err(error) if found == Found::Nothing => {
+            Err(error) if found == There::Nothing => {
                 tracing::warn!(%error, "the store's key is in memory only");
                 return self.open_with(StoreKey::generate()?, false, told).await;
             }
@@ -176,9 +176,9 @@ impl Door {
         };
         let key = loaded.as_ref().and_then(StoreKey::from_text);
         let is_lost = match (&key, found) {
-            (Some(key), Found::Encrypted) => file.as_ref().is_some_and(|file| !file.is_of(key)),
-            (None, Found::Encrypted) => true,
-            (_, Found::Nothing | Found::Plain) => false,
+            (Some(key), There::Encrypted) => file.as_ref().is_some_and(|file| !file.is_of(key)),
+            (None, There::Encrypted) => true,
+            (_, There::Nothing | There::Plain) => false,
         };
         if is_lost && can_recover {
             let sentence = "The key of the stored chats is not in this computer's keyring any more. The recovery passphrase \
@@ -189,7 +189,7 @@ impl Door {
             let folder = self.folder.clone();
             let aside = blocking(move || store::set_aside_locked(&folder)).await?;
             told.push(told_locked(&aside));
-            found = Found::Nothing;
+            found = There::Nothing;
         }
         match key {
             Some(key) => self.open_with(key, true, told).await,
@@ -198,9 +198,9 @@ impl Door {
                 let kept = in_time(self.secrets.store(SecretName::StoreKey, key.to_text())).await;
                 match (kept, found) {
                     (Ok(()), _) => self.open_with(key, true, told).await,
-                    (Err(_), Found::Nothing | Found::Encrypted) => self.open_with(key, false, told).await,
+                    (Err(_), There::Nothing | There::Encrypted) => self.open_with(key, false, told).await,
                     // What can be read without a key is not closed up with one that may be lost.
-                    (Err(error), Found::Plain) => Err(closed("store_locked", error.message, false)),
+                    (Err(error), There::Plain) => Err(closed("store_locked", error.message, false)),
                 }
             }
         }

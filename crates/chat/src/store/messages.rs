@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     Account, Answer, Edge, Place, Position, Put, StoreError, apply, chats, counts,
     profile::{from_json, id, to_json},
+    search,
 };
 use crate::mention;
 
@@ -303,9 +304,10 @@ fn put_one(
         super::outbox::take(db, account, client_id)?;
         release(db, number, client_id)?;
     }
+    let place = search::number_for(db, &message)?;
     db.prepare_cached(
-        "INSERT INTO messages (chat, at, id, gap, sender, client_id, body, seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO messages (chat, at, id, gap, sender, client_id, body, seq, number)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         number,
@@ -316,7 +318,9 @@ fn put_one(
         message.client_id.as_ref().map(AsRef::as_ref),
         to_json(&message)?,
         seq,
+        place,
     ])?;
+    search::put(db, number, place, &message)?;
     Ok((Arc::new(message), is_new))
 }
 

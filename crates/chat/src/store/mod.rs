@@ -20,6 +20,7 @@ mod outbox;
 mod profile;
 mod salvage;
 mod schema;
+mod search;
 mod sync;
 mod windows;
 mod work;
@@ -30,7 +31,8 @@ use std::{collections::HashSet, sync::Arc};
 use khaya_wire::{Chat, ChatId, ClientId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery};
 
 pub use key::{KeyFile, StoreKey, WrongPassphrase};
-pub use open::{Found, Opened, look, open, open_in_memory, remove_unkept, set_aside_locked};
+pub use open::{Opened, There, look, open, open_in_memory, remove_unkept, set_aside_locked};
+pub use search::{Excerpt, Found, Has, Hit, Query};
 pub use sync::Told;
 pub use work::{Change, OutboxEntry, Outgoing, Target, Work};
 pub use worker::{StoreQueue, StoreThread};
@@ -144,6 +146,12 @@ pub enum Op {
     PutOpenChat { chat: Option<ChatId> },
     /// What is typed and not sent; empty for nothing. → [`Answer::Done`]
     SaveDraft { chat: ChatId, text: String },
+    /// Stored messages that match, before the place where the page before ended. → [`Answer::Found`]
+    Search {
+        query: Query,
+        from: Option<i64>,
+        limit: usize,
+    },
     /// The person has read up to here. → [`Answer::Unread`]
     MarkRead { chat: ChatId, position: Position },
     /// The server knows that they have. → [`Answer::Done`]
@@ -226,6 +234,7 @@ pub enum Answer {
         chat: ChatId,
         reads: Vec<Read>,
     },
+    Found(Found),
 }
 
 /// Who was signed in last, and everything of theirs that is kept in memory.
@@ -486,6 +495,9 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
         Op::Pins { chat } => Answer::Window(windows::pins(db, &of(account)?, &chat)?),
         Op::Around { chat, message, limit } => {
             Answer::Around(windows::around(db, &of(account)?, &chat, &message, limit)?)
+        }
+        Op::Search { query, from, limit } => {
+            Answer::Found(search::find(db, &of(account)?, &query, from, limit)?)
         }
         Op::Enqueue(entry) => {
             outbox::enqueue(db, &of(account)?, &entry)?;

@@ -31,7 +31,7 @@ pub struct Opened {
 
 /// What there is in a profile's folder before it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum There {
     Nothing,
     /// A store of before there was encryption.
     Plain,
@@ -42,14 +42,14 @@ pub enum Found {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn look(folder: &Path) -> Result<Found, StoreError> {
+pub fn look(folder: &Path) -> Result<There, StoreError> {
     let chats = folder.join(files::CHATS);
     if files::is_plain(&chats)? {
-        Ok(Found::Plain)
+        Ok(There::Plain)
     } else if files::is_there(&chats) || files::is_there(&folder.join(files::UNSENT)) {
-        Ok(Found::Encrypted)
+        Ok(There::Encrypted)
     } else {
-        Ok(Found::Nothing)
+        Ok(There::Nothing)
     }
 }
 
@@ -62,7 +62,7 @@ pub fn look(folder: &Path) -> Result<Found, StoreError> {
 pub fn open(folder: &Path, key: &StoreKey) -> Result<Opened, StoreError> {
     fs::create_dir_all(folder).map_err(|error| StoreError::from(&error))?;
     let chats = folder.join(files::CHATS);
-    if look(folder)? == Found::Encrypted && KeyFile::read(folder)?.is_some_and(|file| !file.is_of(key)) {
+    if look(folder)? == There::Encrypted && KeyFile::read(folder)?.is_some_and(|file| !file.is_of(key)) {
         return Err(StoreError::WrongKey);
     }
     let mut set_aside = Vec::new();

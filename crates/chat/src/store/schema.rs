@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::StoreError;
+use super::{StoreError, search};
 
 /// Each brings the file of the chats from the version of its index to the next. Never changed once released; only
 /// added to.
@@ -11,6 +11,7 @@ const CHATS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 
 /// The same for the file of what was typed.
@@ -18,6 +19,9 @@ const UNSENT: &[&str] = &[include_str!("schema/unsent-1.sql")];
 
 /// The last version in which what was typed was in the file of the chats.
 const LAST_WITH_TYPED: usize = 3;
+
+/// The first version with an index of words.
+const FIRST_WITH_SEARCH: usize = 5;
 
 /// One of the two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +93,9 @@ fn migrate_file(connection: &mut Connection, file: File, to: usize) -> Result<()
     for (migration, to) in missing.iter().zip(version + 1..) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
+        if file == File::Chats && to == FIRST_WITH_SEARCH {
+            search::put_all(&transaction)?;
+        }
         transaction.pragma_update(Some(file.schema()), "user_version", to)?;
         transaction.commit()?;
     }
