@@ -7,7 +7,6 @@
 
 mod crowd;
 mod fanout;
-#[path = "../../socketio/src/figures.rs"]
 mod figures;
 mod http;
 mod idle;

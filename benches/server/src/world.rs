@@ -2,7 +2,10 @@
 //! into the databases as the servers themselves would have, because hashing ten thousand passwords is not what is
 //! measured.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
@@ -11,8 +14,8 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-/// The beginning of the day on which everything here is said, in milliseconds since 1970.
-const DAY: i64 = 1_767_225_600_000;
+/// How long ago everything here begins: what is older than a month, servers forget in part.
+const AGO: Duration = Duration::from_hours(24);
 /// When tokens end, in seconds since 1970: in the year 2100.
 const END: i64 = 4_102_444_800;
 
@@ -23,6 +26,8 @@ pub(crate) struct World {
     /// Each with its members.
     chats: Vec<(String, Vec<usize>)>,
     token_key: Vec<u8>,
+    /// When everything begins, in milliseconds since 1970.
+    begin: i64,
 }
 
 #[derive(Debug)]
@@ -34,6 +39,7 @@ struct Person {
 impl World {
     /// `people` in chats of `size`; the last chat may be smaller.
     pub(crate) fn new(people: usize, size: usize) -> Self {
+        let begin = (SystemTime::now() - AGO).duration_since(SystemTime::UNIX_EPOCH);
         let people: Vec<Person> = (0..people)
             .map(|_| Person {
                 id: id(),
@@ -45,6 +51,7 @@ impl World {
             people,
             chats: all.chunks(size).map(|members| (id(), members.to_vec())).collect(),
             token_key: b"a secret of the measurement".to_vec(),
+            begin: begin.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0)),
         }
     }
 
@@ -67,7 +74,7 @@ impl World {
         let person = &self.people[person];
         let body = json!({
             "iss": "khaya-server", "aud": "khaya", "typ": "at+jwt", "sub": person.id, "sid": person.session,
-            "gen": 1, "iat": DAY / 1000, "exp": END,
+            "gen": 1, "iat": self.begin / 1000, "exp": END,
         })
         .to_string();
         let signed = format!("{}.{}", BASE64.encode(head), BASE64.encode(body));
@@ -99,14 +106,14 @@ impl World {
         self.add_people(&db, "INSERT INTO users (id, username, name, search_text, role, password_hash, created_at) VALUES (?1, ?2, ?2, ?2, 'member', '', ?3)")?;
         for person in &self.people {
             db.prepare_cached("INSERT INTO sessions (id, user_id, created_at, last_seen_at, generation, confirmed) VALUES (?1, ?2, ?3, ?3, 1, 1)")?
-                .execute(params![person.session, person.id, DAY])?;
+                .execute(params![person.session, person.id, self.begin])?;
         }
         for (at, (chat, members)) in self.chats.iter().enumerate() {
             db.prepare_cached("INSERT INTO chats (id, kind, name, created_at, changed_at, last_at) VALUES (?1, 'group', ?2, ?3, ?3, ?3)")?
-                .execute(params![chat, format!("Chat {at}"), DAY])?;
+                .execute(params![chat, format!("Chat {at}"), self.begin])?;
             for member in members {
                 db.prepare_cached("INSERT INTO members (chat_id, user_id, role, joined_at, read_at) VALUES (?1, ?2, 'member', ?3, ?3)")?
-                    .execute(params![chat, self.people[*member].id, DAY])?;
+                    .execute(params![chat, self.people[*member].id, self.begin])?;
             }
         }
         db.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")?;
@@ -124,11 +131,11 @@ impl World {
         )?;
         for person in &self.people {
             db.prepare_cached("INSERT INTO sessions (id, user_id, created_at) VALUES (?1, ?2, ?3)")?
-                .execute(params![person.session, person.id, DAY])?;
+                .execute(params![person.session, person.id, self.begin])?;
         }
         for (chat, members) in &self.chats {
             db.prepare_cached("INSERT INTO chats (id, last_at) VALUES (?1, ?2)")?
-                .execute(params![chat, DAY])?;
+                .execute(params![chat, self.begin])?;
             for member in members {
                 db.prepare_cached("INSERT INTO members (chat_id, user_id) VALUES (?1, ?2)")?
                     .execute(params![chat, self.people[*member].id])?;
@@ -141,7 +148,7 @@ impl World {
     fn add_people(&self, db: &Connection, sql: &str) -> Result<()> {
         for (at, person) in self.people.iter().enumerate() {
             db.prepare_cached(sql)?
-                .execute(params![person.id, format!("person{at}"), DAY])?;
+                .execute(params![person.id, format!("person{at}"), self.begin])?;
         }
         Ok(())
     }
@@ -159,7 +166,7 @@ impl World {
         for number in 0..messages {
             let (chat, members) = &self.chats[number % self.chats.len()];
             let sender = &self.people[members[number % members.len()]].id;
-            let at = DAY + i64::try_from(number)?;
+            let at = self.begin + i64::try_from(number)?;
             let (id, text) = (id(), said(number));
             db.prepare_cached("INSERT INTO messages (id, chat_id, sender_id, content, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
                 .execute(params![id, chat, sender, text, at])?;
