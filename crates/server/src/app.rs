@@ -17,13 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Config, Error,
     files::{self, Files},
-    http, listen,
+    http, listen, operator,
     password::Passwords,
     realtime::Hub,
-    store::{
-        Store, settings, sync,
-        users::{self, NewUser},
-    },
+    store::{Store, settings, sync, users::NewUser},
     throttle::Throttle,
     token::Keys,
     verified::Verified,
@@ -179,7 +176,7 @@ impl Server {
             role: role.to_owned(),
             password_hash: self.app.passwords.hash(password.to_owned()).await?,
         };
-        self.app.store.write(move |tx| users::add(tx, new)).await
+        operator::add_user(&self.app, new).await
     }
 
     /// Gives somebody another role, which counts from their next request and event on.
@@ -187,11 +184,9 @@ impl Server {
     /// # Errors
     /// When there is nobody of that username, or the role is none.
     pub async fn set_role(&self, username: &str, role: &str) -> Result<(), Error> {
-        let (username, role) = (username.to_owned(), role.to_owned());
-        self.app
-            .store
-            .write(move |tx| users::set_role_of(tx, &username, &role).map(|_user| ()))
+        operator::set_role(&self.app, username, role)
             .await
+            .map(|_user| ())
     }
 
     /// Takes no new requests, finishes those that run, stores what waits, and closes the database.

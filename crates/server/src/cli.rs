@@ -1,4 +1,4 @@
-//! The command line: `serve`, `user add`, `user role`, `invite`, `demo`.
+//! The command line: `serve`, `user add`, `user role`, `invite`, `audit`, `demo`.
 //!
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 refused or failed,
 //! 2 a command line that makes no sense.
@@ -15,18 +15,29 @@ use tracing_subscriber::{
     EnvFilter, Layer as _, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use khaya_wire::{Timestamp, model::role};
-
 use crate::{
-    App, Config, Error, Server, clock,
+    App, Config, Error, Server,
     config::Options,
     demo,
-    store::{self, invites, users},
+    operator::{self, AuditArgs},
+    store::{self, users},
 };
+
+const FIRST_STEPS: &str = "\
+First steps:
+  echo PASSPHRASE | khaya-server user add NAME --name 'Full Name' --role admin --password-stdin
+  khaya-server serve
+  khaya-server invite --uses 20 --expires 7
+
+Every option is also an environment variable (--token-ttl is KHAYA_TOKEN_TTL) and a key in the TOML file that
+--config names (token-ttl = 900). Flags go before the environment, and that before the file.
+Without --data and --database everything lies in one folder of the user who runs it; name it with --data.
+KHAYA_LOG says how much is logged to standard error: info, debug, or by part.
+Exit codes: 0 done, 1 refused or failed, 2 a command line that makes no sense.";
 
 /// The chat server that a team hosts for itself.
 #[derive(Debug, Parser)]
-#[command(name = "khaya-server", version)]
+#[command(name = "khaya-server", version, after_help = FIRST_STEPS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -47,6 +58,13 @@ enum Command {
         /// After how many days it ends; never when nothing is said
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(1..=3650))]
         expires: Option<i64>,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Print who did what: sign-ins, sessions, roles, invites, members, what moderators deleted.
+    Audit {
+        #[command(flatten)]
+        wanted: AuditArgs,
         #[command(flatten)]
         data: DataArgs,
     },
@@ -114,6 +132,7 @@ pub async fn run() -> ExitCode {
         }) => add_user(username, name, role, data).await,
         Command::User(UserCommand::Role { username, role, data }) => set_role(username, role, data).await,
         Command::Invite { uses, expires, data } => invite(uses, expires, data).await,
+        Command::Audit { wanted, data } => audit(wanted, data).await,
         Command::Demo(data) => fill_demo(data).await,
     };
     match done {
@@ -162,7 +181,7 @@ async fn add_user(username: String, name: String, role: String, data: DataArgs) 
         role,
         password_hash,
     };
-    let added = app.store.write(move |tx| users::add(tx, new)).await;
+    let added = operator::add_user(&app, new).await;
     app.store.close().await;
     let user = added?;
     print(&format!("added {} ({})", user.username, user.role))
@@ -170,24 +189,23 @@ async fn add_user(username: String, name: String, role: String, data: DataArgs) 
 
 async fn set_role(username: String, role: String, data: DataArgs) -> Result<(), Error> {
     let app = open_existing(data).await?;
-    let new_role = role.clone();
-    let changed = app
-        .store
-        .write(move |tx| users::set_role_of(tx, &username, &new_role))
-        .await;
+    let changed = operator::set_role(&app, &username, &role).await;
     app.store.close().await;
     print(&format!("{} is now {role}", changed?.username))
 }
 
 async fn invite(uses: i64, days: Option<i64>, data: DataArgs) -> Result<(), Error> {
     let app = open_existing(data).await?;
-    let expires_at = days.map(|days| Timestamp::from_millis(clock::now().as_millis() + days * 86_400_000));
-    let made = app
-        .store
-        .write(move |tx| invites::make(tx, uses, expires_at, role::MEMBER))
-        .await;
+    let made = operator::invite(&app, uses, days).await;
     app.store.close().await;
     print(&format!("khaya://invite/{}", made?.code))
+}
+
+async fn audit(wanted: AuditArgs, data: DataArgs) -> Result<(), Error> {
+    let app = open_existing(data).await?;
+    let read = operator::audit(&app, wanted, print).await;
+    app.store.close().await;
+    read
 }
 
 async fn fill_demo(data: DataArgs) -> Result<(), Error> {

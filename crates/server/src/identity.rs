@@ -1,12 +1,19 @@
 //! Who is asking: from a token to a person whose session still counts, with the role they have now.
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
 use khaya_wire::{SessionId, UserId};
 
 use crate::{
     App, Error, clock,
-    store::{Conn, Viewer, sessions},
+    listen::Address,
+    store::{
+        Conn, Viewer,
+        audit::{Act, Action},
+        sessions,
+    },
     token::Access,
 };
 
@@ -15,6 +22,14 @@ use crate::{
 pub(crate) struct Caller {
     pub(crate) viewer: Viewer,
     pub(crate) session: SessionId,
+    pub(crate) address: IpAddr,
+}
+
+impl Caller {
+    /// Something that the caller does, for the audit log.
+    pub(crate) fn act(&self, action: Action) -> Act {
+        Act::new(action).by(&self.viewer.user).from(self.address)
+    }
 }
 
 impl FromRequestParts<App> for Caller {
@@ -23,9 +38,14 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let token = bearer_of(&parts.headers).ok_or(Error::Unauthorized)?;
         let (access, viewer) = check(app, token).await?;
+        let Address(address) = *parts
+            .extensions
+            .get::<Address>()
+            .ok_or_else(|| Error::Internal("a request from nowhere".to_owned()))?;
         Ok(Self {
             viewer,
             session: access.session,
+            address,
         })
     }
 }

@@ -12,9 +12,14 @@ pub mod config;
 mod demo;
 mod error;
 mod files;
+#[expect(
+    unused_qualifications,
+    reason = "so is the code that utoipa writes for parameters"
+)]
 mod http;
 mod identity;
 mod listen;
+mod operator;
 mod password;
 mod presence;
 mod realtime;
@@ -25,3 +30,9 @@ mod verified;
 
 pub(crate) use self::app::App;
 pub use self::{app::Server, config::Config, error::Error};
+
+/// What the server's calls are, as OpenAPI 3.1 in JSON.
+#[must_use]
+pub fn openapi() -> &'static str {
+    http::document()
+}

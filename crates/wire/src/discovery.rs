@@ -15,6 +15,7 @@ pub const DEFAULT_MESSAGE_BYTES: u64 = 16_384;
 
 /// What a server says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Discovery {
     pub contract: u32,
@@ -28,6 +29,7 @@ pub struct Discovery {
 
 /// Something that a server of level Full has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Feature {
     Refresh,
@@ -54,6 +56,7 @@ pub enum Feature {
 
 /// Limits that a client should keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// UTF-8 bytes of a message's `content`.

@@ -10,6 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// The longest id, in characters (which are bytes here).
 pub const MAX_LEN: usize = 64;
 
+/// What an id looks like to a validator.
+#[cfg(feature = "openapi")]
+const PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
+
 /// Why a string is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an id has 1 to {MAX_LEN} characters from A-Z, a-z, 0-9, '_' and '-'")]
@@ -64,6 +68,11 @@ macro_rules! id {
                 Self::new(text)
             }
         }
+
+        #[cfg(feature = "openapi")]
+        crate::openapi::text!($name, stringify!($name), |schema| schema
+            .pattern(Some(PATTERN))
+            .max_length(Some(MAX_LEN)));
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

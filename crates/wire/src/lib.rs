@@ -13,6 +13,8 @@ pub mod discovery;
 pub mod event;
 pub mod id;
 pub mod model;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod problem;
 pub mod rest;
 pub mod time;

@@ -8,6 +8,7 @@ use crate::{ChatId, ChatKind, ClientId, FileId, MessageId, Timestamp, User, User
 
 /// `POST /auth/login`
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Login {
     pub username: String,
@@ -25,6 +26,7 @@ impl std::fmt::Debug for Login {
 
 /// What `POST /auth/login` and `POST /auth/register` answer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SignedIn {
     /// The access token (a JWT).
@@ -50,6 +52,7 @@ impl std::fmt::Debug for SignedIn {
 
 /// `POST /auth/refresh`
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Refresh {
     pub refresh_token: String,
@@ -64,6 +67,7 @@ impl std::fmt::Debug for Refresh {
 
 /// What `POST /auth/refresh` answers.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Refreshed {
     pub token: String,
@@ -82,6 +86,7 @@ impl std::fmt::Debug for Refreshed {
 
 /// `POST /chat/{chatId}/messages`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SendMessage {
     pub content: Arc<str>,
@@ -99,6 +104,7 @@ pub struct SendMessage {
 
 /// `POST /chat`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CreateChat {
     pub kind: ChatKind,
@@ -110,6 +116,7 @@ pub struct CreateChat {
 
 /// `PUT /chat/{chatId}/read`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct MarkRead {
     pub message_id: MessageId,
@@ -173,6 +180,7 @@ pub struct Missed<D> {
 
 /// What `GET /auth/me` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Me {
     #[serde(flatten)]

@@ -51,6 +51,13 @@ impl FromStr for Timestamp {
     }
 }
 
+#[cfg(feature = "openapi")]
+crate::openapi::text!(Timestamp, "Timestamp", |schema| schema
+    .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(
+        utoipa::openapi::KnownFormat::DateTime
+    )))
+    .description(Some("RFC 3339, UTC, with milliseconds")));
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

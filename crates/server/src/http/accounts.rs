@@ -1,14 +1,14 @@
 //! Accounts: making one, one's sessions, password and name; and what admins do with people and invites.
 
-use axum::{Json as Answer, extract::State};
+use axum::{Extension, Json as Answer, extract::State};
 use http::{HeaderMap, StatusCode, header};
 use khaya_wire::{
     FileId, Page, SessionId, Timestamp, User, UserId,
     model::{Session, role},
     rest::SignedIn,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     auth::{client, signed_in},
@@ -18,7 +18,9 @@ use crate::{
     App, Error, clock,
     config::Registration,
     identity::Caller,
+    listen::Address,
     store::{
+        audit::{Act, Action},
         files,
         invites::{self, Invite},
         sessions,
@@ -29,7 +31,7 @@ use crate::{
 /// The shortest password that people may choose, in characters (NIST SP 800-63B, section 5.1.1.2).
 const MIN_PASSWORD: usize = 8;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Register {
     username: String,
     password: String,
@@ -37,8 +39,12 @@ pub(super) struct Register {
     invite: Option<String>,
 }
 
+/// Make an account
+#[utoipa::path(post, path = "/auth/register", operation_id = "register", tag = "session",
+    request_body = Register, security(()), responses((status = 201, body = SignedIn)))]
 pub(super) async fn register(
     State(app): State<App>,
+    Extension(Address(address)): Extension<Address>,
     headers: HeaderMap,
     Json(asked): Json<Register>,
 ) -> Result<(StatusCode, Answer<SignedIn>), Error> {
@@ -74,12 +80,17 @@ pub(super) async fn register(
                 invites::spend(tx, code)?;
             }
             let session = sessions::begin(tx, &user.id, client)?;
+            let act = Act::new(Action::Registered).by(&user.id).from(address);
+            act.session(&session).detail(&user.role).note(tx)?;
             Ok((user, session))
         })
         .await?;
     Ok((StatusCode::CREATED, Answer(signed_in(&app, user, &session)?)))
 }
 
+/// Where one is signed in
+#[utoipa::path(get, path = "/auth/sessions", operation_id = "listSessions", tag = "session",
+    responses((status = 200, body = Page<Session>)))]
 pub(super) async fn sessions(State(app): State<App>, caller: Caller) -> Result<Answer<Page<Session>>, Error> {
     let items = app
         .store
@@ -91,24 +102,33 @@ pub(super) async fn sessions(State(app): State<App>, caller: Caller) -> Result<A
     }))
 }
 
+/// End one of one's sessions
+#[utoipa::path(delete, path = "/auth/sessions/{sessionId}", operation_id = "endSession", tag = "session",
+    responses((status = 204)))]
 pub(super) async fn end_session(
     State(app): State<App>,
     caller: Caller,
     Named(session): Named<SessionId>,
 ) -> Result<StatusCode, Error> {
     app.store
-        .write(move |tx| sessions::revoke_own(tx, &caller.viewer.user, &session))
+        .write(move |tx| {
+            sessions::revoke_own(tx, &caller.viewer.user, &session)?;
+            caller.act(Action::SessionEnded).session(&session).note(tx)
+        })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewPassword {
     current_password: String,
     new_password: String,
 }
 
+/// Change one's password, which ends the other sessions
+#[utoipa::path(put, path = "/auth/password", operation_id = "changePassword", tag = "session",
+    request_body = NewPassword, responses((status = 204)))]
 pub(super) async fn change_password(
     State(app): State<App>,
     caller: Caller,
@@ -120,6 +140,8 @@ pub(super) async fn change_password(
         .read(move |conn| users::password_hash(conn, &user))
         .await?;
     if !app.passwords.verify(asked.current_password, Some(hash)).await? {
+        let failed = caller.act(Action::PasswordCheckFailed);
+        app.store.write(move |tx| failed.note(tx)).await?;
         return Err(Error::InvalidCredentials);
     }
     check_password("newPassword", &asked.new_password)?;
@@ -127,13 +149,14 @@ pub(super) async fn change_password(
     app.store
         .write(move |tx| {
             users::set_password(tx, &caller.viewer.user, password_hash)?;
-            sessions::revoke_others(tx, &caller.viewer.user, &caller.session)
+            sessions::revoke_others(tx, &caller.viewer.user, &caller.session)?;
+            caller.act(Action::PasswordChanged).note(tx)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChangeMe {
     name: Option<String>,
@@ -142,6 +165,9 @@ pub(super) struct ChangeMe {
     avatar_file_id: Option<Option<FileId>>,
 }
 
+/// Change one's name or picture
+#[utoipa::path(patch, path = "/auth/me", operation_id = "changeMe", tag = "session",
+    request_body = ChangeMe, responses((status = 200, body = User)))]
 pub(super) async fn change_me(
     State(app): State<App>,
     caller: Caller,
@@ -169,11 +195,14 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(value: D) -> R
     T::deserialize(value).map(Some)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct NewRole {
     role: String,
 }
 
+/// Give somebody another role (admins)
+#[utoipa::path(patch, path = "/users/{userId}", operation_id = "setRole", tag = "people",
+    request_body = NewRole, responses((status = 200, body = User)))]
 pub(super) async fn set_role(
     State(app): State<App>,
     caller: Caller,
@@ -185,6 +214,8 @@ pub(super) async fn set_role(
         .write(move |tx| {
             let mut found = users::by_id(tx.read(), &user)?.ok_or(Error::NotFound("user"))?;
             users::set_role(tx, &user, &asked.role)?;
+            let act = caller.act(Action::RoleSet).user(&user);
+            act.detail(&asked.role).note(tx)?;
             found.role = asked.role;
             Ok(found)
         })
@@ -192,7 +223,7 @@ pub(super) async fn set_role(
         .map(Answer)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewInvite {
     uses: Option<i64>,
@@ -200,26 +231,51 @@ pub(super) struct NewInvite {
     role: Option<String>,
 }
 
+/// An invite, and the link that opens the app with it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InviteLink {
+    code: String,
+    link: String,
+    /// How many more accounts it makes.
+    uses: i64,
+    /// `null`: never.
+    expires_at: Option<Timestamp>,
+    role: String,
+}
+
+/// Invite people (admins)
+#[utoipa::path(post, path = "/invites", operation_id = "makeInvite", tag = "people",
+    request_body = NewInvite, responses((status = 201, body = InviteLink)))]
 pub(super) async fn invite(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
     Json(asked): Json<NewInvite>,
-) -> Result<(StatusCode, Answer<Value>), Error> {
+) -> Result<(StatusCode, Answer<InviteLink>), Error> {
     admin(&caller)?;
     let given = asked.role.unwrap_or_else(|| role::MEMBER.to_owned());
     let made = app
         .store
-        .write(move |tx| invites::make(tx, asked.uses.unwrap_or(1), asked.expires_at, &given))
+        .write(move |tx| {
+            let made = invites::make(tx, asked.uses.unwrap_or(1), asked.expires_at, &given)?;
+            let act = caller.act(Action::InviteMade);
+            act.detail(format_args!("{} × {}", made.uses, made.role))
+                .note(tx)?;
+            Ok(made)
+        })
         .await?;
     Ok((StatusCode::CREATED, Answer(shown(&made, &headers))))
 }
 
+/// The invites that still let somebody in (admins)
+#[utoipa::path(get, path = "/invites", operation_id = "listInvites", tag = "people",
+    responses((status = 200, body = Page<InviteLink>)))]
 pub(super) async fn invites(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
-) -> Result<Answer<Page<Value>>, Error> {
+) -> Result<Answer<Page<InviteLink>>, Error> {
     admin(&caller)?;
     let found = app.store.read(|conn| invites::list(conn, clock::now())).await?;
     Ok(Answer(Page {
@@ -228,13 +284,25 @@ pub(super) async fn invites(
     }))
 }
 
+/// Withdraw an invite (admins)
+#[utoipa::path(delete, path = "/invites/{code}", operation_id = "withdrawInvite", tag = "people",
+    responses((status = 204)))]
 pub(super) async fn withdraw(
     State(app): State<App>,
     caller: Caller,
     Named(code): Named<String>,
 ) -> Result<StatusCode, Error> {
     admin(&caller)?;
-    let withdrawn = app.store.write(move |tx| invites::withdraw(tx, &code)).await?;
+    let withdrawn = app
+        .store
+        .write(move |tx| {
+            let withdrawn = invites::withdraw(tx, &code)?;
+            if withdrawn {
+                caller.act(Action::InviteWithdrawn).note(tx)?;
+            }
+            Ok(withdrawn)
+        })
+        .await?;
     if withdrawn {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -243,19 +311,19 @@ pub(super) async fn withdraw(
 }
 
 /// An invite with the link that opens the app with it.
-fn shown(invite: &Invite, headers: &HeaderMap) -> Value {
+fn shown(invite: &Invite, headers: &HeaderMap) -> InviteLink {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or_default();
     let server: String = url::form_urlencoded::byte_serialize(host.as_bytes()).collect();
-    json!({
-        "code": invite.code,
-        "link": format!("khaya://invite/{}?server={server}", invite.code),
-        "uses": invite.uses,
-        "expiresAt": invite.expires_at,
-        "role": invite.role,
-    })
+    InviteLink {
+        code: invite.code.clone(),
+        link: format!("khaya://invite/{}?server={server}", invite.code),
+        uses: invite.uses,
+        expires_at: invite.expires_at,
+        role: invite.role.clone(),
+    }
 }
 
 fn admin(caller: &Caller) -> Result<(), Error> {

@@ -15,6 +15,7 @@ use crate::{
     identity::Caller,
     listen::Address,
     store::{
+        audit::{Act, Action},
         sessions::{self, FIRST_GENERATION},
         users,
     },
@@ -23,6 +24,9 @@ use crate::{
 /// How much of a client's name is kept, in characters.
 const MAX_CLIENT: usize = 200;
 
+/// Sign in
+#[utoipa::path(post, path = "/auth/login", operation_id = "login", tag = "session",
+    request_body = Login, security(()), responses((status = 200, body = SignedIn)))]
 pub(super) async fn login(
     State(app): State<App>,
     Extension(Address(address)): Extension<Address>,
@@ -38,6 +42,11 @@ pub(super) async fn login(
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
     if !app.passwords.verify(login.password, hash).await? {
         app.throttle.failed(&login.username, address, Instant::now());
+        let mut failed = Act::new(Action::SignInFailed).from(address);
+        if let Some((user, _hash)) = &found {
+            failed = failed.user(&user.id);
+        }
+        app.store.write(move |tx| failed.note(tx)).await?;
         return Err(Error::InvalidCredentials);
     }
     let (user, _hash) = found.ok_or(Error::InvalidCredentials)?;
@@ -45,7 +54,12 @@ pub(super) async fn login(
     let client = client(&headers);
     let session: SessionId = app
         .store
-        .write(move |tx| sessions::begin(tx, &id, client))
+        .write(move |tx| {
+            let session = sessions::begin(tx, &id, client)?;
+            let act = Act::new(Action::SignedIn).by(&id).from(address);
+            act.session(&session).note(tx)?;
+            Ok(session)
+        })
         .await?;
     Ok(Answer(signed_in(&app, user, &session)?))
 }
@@ -63,8 +77,12 @@ pub(super) fn signed_in(app: &App, user: User, session: &SessionId) -> Result<Si
     })
 }
 
+/// A fresh token for a refresh token, which is used once
+#[utoipa::path(post, path = "/auth/refresh", operation_id = "refresh", tag = "session",
+    request_body = Refresh, security(()), responses((status = 200, body = Refreshed)))]
 pub(super) async fn refresh(
     State(app): State<App>,
+    Extension(Address(address)): Extension<Address>,
     Json(asked): Json<Refresh>,
 ) -> Result<Answer<Refreshed>, Error> {
     let token = app
@@ -74,7 +92,14 @@ pub(super) async fn refresh(
     let session = token.session.clone();
     let done = app
         .store
-        .write(move |tx| sessions::refresh(tx, &token.session, token.generation))
+        .write(move |tx| {
+            let done = sessions::refresh(tx, &token.session, token.generation)?;
+            if matches!(done, Some(sessions::Refreshed::Revoked)) {
+                let act = Act::new(Action::RefreshReused).from(address);
+                act.session(&token.session).note(tx)?;
+            }
+            Ok(done)
+        })
         .await?;
     match done {
         Some(sessions::Refreshed::Rotated { user, generation }) => {
@@ -89,13 +114,22 @@ pub(super) async fn refresh(
     }
 }
 
+/// End this session
+#[utoipa::path(post, path = "/auth/logout", operation_id = "logout", tag = "session",
+    responses((status = 204)))]
 pub(super) async fn logout(State(app): State<App>, caller: Caller) -> Result<StatusCode, Error> {
     app.store
-        .write(move |tx| sessions::revoke(tx, &caller.session))
+        .write(move |tx| {
+            sessions::revoke(tx, &caller.session)?;
+            caller.act(Action::SignedOut).session(&caller.session).note(tx)
+        })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Who one is
+#[utoipa::path(get, path = "/auth/me", operation_id = "getMe", tag = "session",
+    responses((status = 200, body = Me)))]
 pub(super) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer<Me>, Error> {
     app.store
         .snapshot(move |conn| {

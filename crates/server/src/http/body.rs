@@ -64,7 +64,8 @@ fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         let detail = error.into_inner().to_string();
         match missing_field(&detail) {
             Some(field) => Error::invalid(field, "is missing"),
-            None if path == "." => Error::invalid("body", detail),
+            // What is no JSON at all has no path.
+            None if matches!(path.as_str(), "." | "?") => Error::invalid("body", detail),
             None => Error::invalid(path, detail),
         }
     })?;
@@ -130,16 +131,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
                 let text = text
                     .strip_prefix("Failed to deserialize query string: ")
                     .unwrap_or(&text);
-                match text.split_once(": ") {
-                    Some((field, detail)) => Error::invalid(field, detail),
-                    None => Error::invalid("query", text),
+                match (missing_field(text), text.split_once(": ")) {
+                    (Some(field), _) => Error::invalid(field, "is missing"),
+                    (None, Some((field, detail))) => Error::invalid(field, detail),
+                    (None, None) => Error::invalid("query", text),
                 }
             })
     }
 }
 
 /// `?cursor=&limit=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Paging {
     pub(super) cursor: Option<String>,
     pub(super) limit: Option<i64>,

@@ -9,6 +9,7 @@ use axum::{
 use http::{StatusCode, request::Parts};
 use khaya_wire::{ChatId, Message, MessageId};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{
     body::{Json, NOWHERE, NamedIn},
@@ -19,11 +20,14 @@ use crate::{App, Error, identity::Caller, store::changes};
 /// The longest emoji, in bytes: families with skin tones are long.
 const MAX_EMOJI: usize = 64;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct Edit {
     content: Arc<str>,
 }
 
+/// Give a message of one's own another content
+#[utoipa::path(patch, path = "/chat/{chatId}/messages/{messageId}", operation_id = "editMessage", tag = "messages",
+    request_body = Edit, responses((status = 200, body = Message)))]
 pub(super) async fn edit(
     State(app): State<App>,
     caller: Caller,
@@ -38,6 +42,9 @@ pub(super) async fn edit(
         .map(Answer)
 }
 
+/// Leave a tombstone where a message was
+#[utoipa::path(delete, path = "/chat/{chatId}/messages/{messageId}", operation_id = "deleteMessage", tag = "messages",
+    responses((status = 204)))]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,
@@ -49,6 +56,9 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Pin a message
+#[utoipa::path(put, path = "/chat/{chatId}/messages/{messageId}/pin", operation_id = "pinMessage", tag = "messages",
+    responses((status = 204)))]
 pub(super) async fn pin(
     app: State<App>,
     caller: Caller,
@@ -57,6 +67,9 @@ pub(super) async fn pin(
     set_pin(&app, caller, place, true).await
 }
 
+/// Take a pin off
+#[utoipa::path(delete, path = "/chat/{chatId}/messages/{messageId}/pin", operation_id = "unpinMessage", tag = "messages",
+    responses((status = 204)))]
 pub(super) async fn unpin(
     app: State<App>,
     caller: Caller,
@@ -65,10 +78,16 @@ pub(super) async fn unpin(
     set_pin(&app, caller, place, false).await
 }
 
+/// React with an emoji
+#[utoipa::path(put, path = "/chat/{chatId}/messages/{messageId}/reactions/{emoji}", operation_id = "react", tag = "messages",
+    responses((status = 204)))]
 pub(super) async fn react(app: State<App>, caller: Caller, place: Reacted) -> Result<StatusCode, Error> {
     set_reaction(&app, caller, place, true).await
 }
 
+/// Take a reaction back
+#[utoipa::path(delete, path = "/chat/{chatId}/messages/{messageId}/reactions/{emoji}", operation_id = "unreact", tag = "messages",
+    responses((status = 204)))]
 pub(super) async fn unreact(app: State<App>, caller: Caller, place: Reacted) -> Result<StatusCode, Error> {
     set_reaction(&app, caller, place, false).await
 }

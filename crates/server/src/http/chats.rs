@@ -25,6 +25,9 @@ use crate::{
 /// The longest name of a chat, in characters.
 const MAX_NAME: usize = 128;
 
+/// One's chats, the latest activity first
+#[utoipa::path(get, path = "/chat", operation_id = "listChats", tag = "chats",
+    params(Paging), responses((status = 200, body = Page<Chat>)))]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -55,6 +58,9 @@ pub(super) async fn list(
         .map(Answer)
 }
 
+/// One chat
+#[utoipa::path(get, path = "/chat/{chatId}", operation_id = "getChat", tag = "chats",
+    responses((status = 200, body = Chat)))]
 pub(super) async fn view(
     State(app): State<App>,
     caller: Caller,
@@ -71,6 +77,20 @@ pub(super) async fn view(
         .map(Answer)
 }
 
+/// Asked when a chat is opened; may be repeated
+#[utoipa::path(post, path = "/chat/{chatId}/join", operation_id = "joinChat", tag = "chats",
+    responses((status = 200, body = Chat)))]
+pub(super) async fn join(
+    app: State<App>,
+    caller: Caller,
+    chat: Named<ChatId>,
+) -> Result<Answer<Chat>, Error> {
+    view(app, caller, chat).await
+}
+
+/// Begin a chat
+#[utoipa::path(post, path = "/chat", operation_id = "makeChat", tag = "chats",
+    request_body = CreateChat, responses((status = 201, body = Chat), (status = 200, description = "The direct chat that these two have already", body = Chat)))]
 pub(super) async fn make(
     State(app): State<App>,
     caller: Caller,
@@ -88,6 +108,9 @@ pub(super) async fn make(
     })
 }
 
+/// Note how far one has read
+#[utoipa::path(put, path = "/chat/{chatId}/read", operation_id = "markRead", tag = "chats",
+    request_body = MarkRead, responses((status = 204)))]
 pub(super) async fn mark_read(
     State(app): State<App>,
     caller: Caller,

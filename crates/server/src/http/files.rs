@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use khaya_wire::FileId;
+use khaya_wire::{FileId, Problem};
 
 use super::body::{NOWHERE, Named};
 use crate::{
@@ -24,7 +24,9 @@ use crate::{
     store::files::{self, Stored},
 };
 
-/// The headers of a request for a file that count.
+/// A file, or the part that `Range` asks for
+#[utoipa::path(get, path = "/files/{fileId}", operation_id = "getFile", tag = "files",
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 206, description = "A part", body = Vec<u8>, content_type = "application/octet-stream"), (status = 304, description = "`If-None-Match` names it"), (status = 416, description = "It has no such part", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn download(
     State(app): State<App>,
     caller: Caller,
@@ -74,6 +76,9 @@ pub(super) async fn download(
     Ok(response)
 }
 
+/// A small copy of a picture
+#[utoipa::path(get, path = "/files/{fileId}/thumbnail", operation_id = "getThumbnail", tag = "files",
+    responses((status = 200, body = Vec<u8>, content_type = "image/*"), (status = 304, description = "`If-None-Match` names it")))]
 pub(super) async fn thumbnail(
     State(app): State<App>,
     caller: Caller,

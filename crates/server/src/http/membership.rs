@@ -8,6 +8,7 @@ use axum::{
 use http::{Request, StatusCode, header};
 use khaya_wire::{Chat, ChatId, UserId, model::ChatRole};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{
     body::{Json, Named, NamedIn},
@@ -22,12 +23,15 @@ use crate::{
 /// The longest topic, in characters.
 const MAX_TOPIC: usize = 512;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct Change {
     name: Option<String>,
     topic: Option<String>,
 }
 
+/// Rename a group (moderators)
+#[utoipa::path(patch, path = "/chat/{chatId}", operation_id = "changeChat", tag = "chats",
+    request_body = Change, responses((status = 200, body = Chat)))]
 pub(super) async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -51,6 +55,9 @@ pub(super) async fn change(
         .map(Answer)
 }
 
+/// Delete a group (owners)
+#[utoipa::path(delete, path = "/chat/{chatId}", operation_id = "deleteChat", tag = "chats",
+    responses((status = 204)))]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,
@@ -62,12 +69,16 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 struct Put {
     role: Option<ChatRole>,
 }
 
+/// Add a member (moderators), or set a role (owners)
+///
 /// The body, which says a role, may be left out.
+#[utoipa::path(put, path = "/chat/{chatId}/members/{userId}", operation_id = "putMember", tag = "chats",
+    request_body = Option<Put>, responses((status = 200, body = Chat)))]
 pub(super) async fn put(
     State(app): State<App>,
     caller: Caller,
@@ -86,6 +97,9 @@ pub(super) async fn put(
         .map(Answer)
 }
 
+/// Remove a member (moderators), or leave
+#[utoipa::path(delete, path = "/chat/{chatId}/members/{userId}", operation_id = "removeMember", tag = "chats",
+    responses((status = 204)))]
 pub(super) async fn remove(
     State(app): State<App>,
     caller: Caller,
@@ -97,12 +111,15 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct Preferences {
     muted: Option<bool>,
     pinned: Option<bool>,
 }
 
+/// What one wants of a chat for oneself
+#[utoipa::path(put, path = "/chat/{chatId}/preferences", operation_id = "setPreferences", tag = "chats",
+    request_body = Preferences, responses((status = 204)))]
 pub(super) async fn prefer(
     State(app): State<App>,
     caller: Caller,

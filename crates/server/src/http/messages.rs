@@ -6,6 +6,7 @@ use khaya_wire::{
     ChatId, ClientId, Message, MessageId, Page, discovery::DEFAULT_MESSAGE_BYTES, rest::SendMessage,
 };
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::body::{Asked, Json, Named, limit};
 use crate::{
@@ -27,13 +28,17 @@ const MAX_ATTACHMENTS: usize = 20;
 /// The most people and roles that a message is for.
 const MAX_AUDIENCE: usize = 1000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Part {
     before: Option<MessageId>,
     after: Option<MessageId>,
     limit: Option<i64>,
 }
 
+/// A part of the history, oldest first
+#[utoipa::path(get, path = "/chat/{chatId}/messages", operation_id = "listMessages", tag = "messages",
+    params(Part), responses((status = 200, body = Page<Message>)))]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -67,6 +72,9 @@ pub(super) async fn list(
     }))
 }
 
+/// Send a message, exactly once for a `clientId`
+#[utoipa::path(post, path = "/chat/{chatId}/messages", operation_id = "sendMessage", tag = "messages",
+    request_body = SendMessage, responses((status = 201, body = Message), (status = 200, description = "It had been sent before", body = Message)))]
 pub(super) async fn send(
     State(app): State<App>,
     Signed(access): Signed,

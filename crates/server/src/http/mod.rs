@@ -8,6 +8,7 @@ mod chats;
 mod files;
 mod membership;
 mod messages;
+mod openapi;
 mod origin;
 mod people;
 mod search;
@@ -15,66 +16,19 @@ mod sync;
 mod system;
 mod upload;
 
-use axum::{
-    Router,
-    middleware::from_fn_with_state,
-    routing::{delete, get, patch, post, put},
-};
+use axum::{Router, middleware::from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::routes;
 
+use self::openapi::Routes;
+pub(crate) use self::openapi::document;
 use crate::{App, Error, realtime};
 
 /// Everything that the server answers.
 pub(crate) fn router(app: App) -> Router {
-    Router::new()
-        .route("/.well-known/khaya", get(system::discovery))
-        .route("/healthz", get(system::alive))
-        .route("/readyz", get(system::ready))
-        .route("/metrics", get(system::metrics))
-        .route("/auth/login", post(auth::login))
-        .route("/auth/refresh", post(auth::refresh))
-        .route("/auth/logout", post(auth::logout))
-        .route("/auth/me", get(auth::me).patch(accounts::change_me))
-        .route("/auth/register", post(accounts::register))
-        .route("/auth/sessions", get(accounts::sessions))
-        .route("/auth/sessions/{session}", delete(accounts::end_session))
-        .route("/auth/password", put(accounts::change_password))
-        .route("/invites", get(accounts::invites).post(accounts::invite))
-        .route("/invites/{code}", delete(accounts::withdraw))
-        .route("/users", get(people::find))
-        .route("/users/{user}", patch(accounts::set_role))
-        .route("/sync", get(sync::sync))
-        .route("/search", get(search::search))
-        .route("/files", post(upload::upload))
-        .route("/files/{file}", get(files::download))
-        .route("/files/{file}/thumbnail", get(files::thumbnail))
-        .route("/chat", get(chats::list).post(chats::make))
-        .route(
-            "/chat/{chat}",
-            get(chats::view)
-                .patch(membership::change)
-                .delete(membership::delete),
-        )
-        .route(
-            "/chat/{chat}/members/{user}",
-            put(membership::put).delete(membership::remove),
-        )
-        .route("/chat/{chat}/preferences", put(membership::prefer))
-        .route("/chat/{chat}/join", post(chats::view))
-        .route("/chat/{chat}/read", put(chats::mark_read))
-        .route("/chat/{chat}/messages", get(messages::list).post(messages::send))
-        .route(
-            "/chat/{chat}/messages/{message}",
-            patch(changes::edit).delete(changes::delete),
-        )
-        .route(
-            "/chat/{chat}/messages/{message}/pin",
-            put(changes::pin).delete(changes::unpin),
-        )
-        .route(
-            "/chat/{chat}/messages/{message}/reactions/{emoji}",
-            put(changes::react).delete(changes::unreact),
-        )
+    let (router, _document) = routes().split_for_parts();
+    router
         .fallback(async || Error::NotFound("path"))
         .method_not_allowed_fallback(async || Error::Method)
         .with_state(app.clone())
@@ -84,4 +38,41 @@ pub(crate) fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_panic| {
             axum::response::IntoResponse::into_response(Error::Internal("a handler panicked".to_owned()))
         }))
+}
+
+/// All calls, each with what it says of itself.
+fn routes() -> Routes {
+    Routes::with_openapi(openapi::Head::openapi())
+        .routes(routes!(system::discovery))
+        .routes(routes!(system::alive))
+        .routes(routes!(system::ready))
+        .routes(routes!(system::metrics))
+        .routes(routes!(openapi::openapi))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::me, accounts::change_me))
+        .routes(routes!(accounts::register))
+        .routes(routes!(accounts::sessions))
+        .routes(routes!(accounts::end_session))
+        .routes(routes!(accounts::change_password))
+        .routes(routes!(accounts::invites, accounts::invite))
+        .routes(routes!(accounts::withdraw))
+        .routes(routes!(people::find))
+        .routes(routes!(accounts::set_role))
+        .routes(routes!(sync::sync))
+        .routes(routes!(search::search))
+        .routes(routes!(upload::upload))
+        .routes(routes!(files::download))
+        .routes(routes!(files::thumbnail))
+        .routes(routes!(chats::list, chats::make))
+        .routes(routes!(chats::view, membership::change, membership::delete))
+        .routes(routes!(membership::put, membership::remove))
+        .routes(routes!(membership::prefer))
+        .routes(routes!(chats::join))
+        .routes(routes!(chats::mark_read))
+        .routes(routes!(messages::list, messages::send))
+        .routes(routes!(changes::edit, changes::delete))
+        .routes(routes!(changes::pin, changes::unpin))
+        .routes(routes!(changes::react, changes::unreact))
 }

@@ -3,6 +3,7 @@
 use axum::{Json as Answer, extract::State};
 use khaya_wire::{Page, User};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::body::{Asked, limit, read_cursor, write_cursor};
 use crate::{App, Error, identity::Caller, presence, store::users};
@@ -10,13 +11,17 @@ use crate::{App, Error, identity::Caller, presence, store::users};
 /// The longest text that is looked for, in characters.
 const MAX_QUERY: usize = 200;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Find {
     query: Option<String>,
     cursor: Option<String>,
     limit: Option<i64>,
 }
 
+/// Find people
+#[utoipa::path(get, path = "/users", operation_id = "findUsers", tag = "people",
+    params(Find), responses((status = 200, body = Page<User>)))]
 pub(super) async fn find(
     State(app): State<App>,
     caller: Caller,

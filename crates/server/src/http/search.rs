@@ -3,6 +3,7 @@
 use axum::{Json as Answer, extract::State};
 use khaya_wire::{ChatId, Message, Page, UserId};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::body::{Asked, limit};
 use crate::{
@@ -14,7 +15,8 @@ use crate::{
 /// The longest text that is looked for, in characters.
 const MAX_QUERY: usize = 200;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Search {
     q: String,
@@ -24,6 +26,9 @@ pub(super) struct Search {
     limit: Option<i64>,
 }
 
+/// Find messages, the newest first
+#[utoipa::path(get, path = "/search", operation_id = "search", tag = "messages",
+    params(Search), responses((status = 200, body = Page<Message>)))]
 pub(super) async fn search(
     State(app): State<App>,
     caller: Caller,

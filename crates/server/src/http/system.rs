@@ -10,7 +10,8 @@ use khaya_wire::{
     discovery::{CONTRACT, Discovery, Feature, Limits},
     model::role,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::messages::MAX_CONTENT;
 use crate::{
@@ -39,6 +40,18 @@ const FEATURES: &[Feature] = &[
     Feature::Everywhere,
 ];
 
+/// That there is nothing to complain of; else there is a problem.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`
+    status: &'static str,
+}
+
+const HEALTHY: Health = Health { status: "ok" };
+
+/// What this server can do
+#[utoipa::path(get, path = "/.well-known/khaya", operation_id = "discover", tag = "server",
+    security(()), responses((status = 200, body = Discovery)))]
 pub(super) async fn discovery(State(app): State<App>) -> Json<Discovery> {
     let register = match app.config.registration {
         Registration::Invite | Registration::Open => Some(Feature::Register),
@@ -55,17 +68,24 @@ pub(super) async fn discovery(State(app): State<App>) -> Json<Discovery> {
     })
 }
 
-pub(super) async fn alive() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// Whether the process lives
+#[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "server",
+    security(()), responses((status = 200, body = Health)))]
+pub(super) async fn alive() -> Json<Health> {
+    Json(HEALTHY)
 }
 
-/// Whether the database answers.
-pub(super) async fn ready(State(app): State<App>) -> Result<Json<Value>, Error> {
+/// Whether it can serve
+#[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "server",
+    security(()), responses((status = 200, body = Health)))]
+pub(super) async fn ready(State(app): State<App>) -> Result<Json<Health>, Error> {
     app.store.check().await?;
-    Ok(Json(json!({ "status": "ok" })))
+    Ok(Json(HEALTHY))
 }
 
-/// What is counted, for Prometheus (text format 0.0.4): for the metrics token, or for an admin.
+/// What is counted, for Prometheus: for the metrics token, or for an admin
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server",
+    responses((status = 200, body = String, content_type = "text/plain; version=0.0.4; charset=utf-8")))]
 pub(super) async fn metrics(State(app): State<App>, request: Request) -> Result<impl IntoResponse, Error> {
     let (mut parts, _body) = request.into_parts();
     let allowed = match (&app.config.metrics_token, identity::bearer_of(&parts.headers)) {

@@ -28,6 +28,9 @@ const HEAD: usize = 64;
 /// The type of which nothing is known (RFC 2046, section 4.5.1).
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
+/// Upload a file: the body is the file itself
+#[utoipa::path(post, path = "/files", operation_id = "uploadFile", tag = "files",
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"), params(("X-File-Name" = Option<String>, Header, description = "Percent-encoded UTF-8")), responses((status = 201, body = File)))]
 pub(super) async fn upload(
     State(app): State<App>,
     caller: Caller,

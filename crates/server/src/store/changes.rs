@@ -2,7 +2,13 @@
 
 use khaya_wire::{ChatId, ChatKind, Message, MessageId, model::ChatRole};
 
-use super::{Tx, Viewer, chats, events::Kind, files, members, messages, query, search, telling};
+use super::{
+    Tx, Viewer,
+    audit::{Act, Action},
+    chats,
+    events::Kind,
+    files, members, messages, query, search, telling,
+};
 use crate::Error;
 
 /// How many different emoji one message takes.
@@ -64,6 +70,10 @@ pub(crate) fn delete(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId, id: &Messa
         .execute(tx.write())?;
     if message.attachments.is_some() {
         files::detach(tx, id)?;
+    }
+    if message.sender_id != viewer.user {
+        let act = Act::new(Action::MessageDeleted).by(&viewer.user);
+        act.chat(chat).message(id).user(&message.sender_id).note(tx)?;
     }
     tell(tx, id, Kind::MessageDeleted)
 }

@@ -64,6 +64,12 @@ pub(crate) fn finish(
     rules: Rules,
 ) -> Result<File, Error> {
     check_quota(tx, owner, uploaded.size, rules.quota)?;
+    // One that took very long was given up.
+    query("SELECT 1 AS one FROM files WHERE id = $1 AND owner_id = $2 AND state = 'uploading'")
+        .bind(uploaded.id.as_str())
+        .bind(owner.as_str())
+        .fetch_optional(tx.read())?
+        .ok_or(Error::Unavailable)?;
     let expires_at = tx.now().as_millis().saturating_add(rules.wait_ms);
     let Uploaded {
         id,
@@ -82,10 +88,10 @@ pub(crate) fn finish(
         height: picture.as_ref().map(|picture| picture.height),
         blurhash: picture.map(|picture| picture.blurhash),
     };
-    let row = query(
+    query(
         "UPDATE files SET state = 'stored', name = $3, mime_type = $4, size = $5, width = $6, height = $7,
                           blurhash = $8, thumbnail_type = $9, expires_at = $10
-         WHERE id = $1 AND owner_id = $2 AND state = 'uploading' RETURNING id",
+         WHERE id = $1 AND owner_id = $2",
     )
     .bind(file.id.as_str())
     .bind(owner.as_str())
@@ -97,9 +103,8 @@ pub(crate) fn finish(
     .bind(file.blurhash.as_deref())
     .bind(thumbnail_type)
     .bind(expires_at)
-    .fetch_optional(tx.write())?;
-    // It took so long that it was given up.
-    row.map(|_| file).ok_or(Error::Unavailable)
+    .execute(tx.write())?;
+    Ok(file)
 }
 
 fn check_quota(tx: &mut Tx<'_>, owner: &UserId, size: u64, quota: u64) -> Result<(), Error> {

@@ -7,7 +7,9 @@ use khaya_wire::{
 };
 
 use super::{
-    Tx, Viewer, chats,
+    Tx, Viewer,
+    audit::{Act, Action},
+    chats,
     events::{self, Kind},
     files, members, query, read_id, users,
 };
@@ -48,12 +50,14 @@ pub(crate) fn put(
                 return Err(Error::Conflict("this chat has all the members that it takes"));
             }
             chats::add_member(tx, chat, user, wanted)?;
+            note(tx, Action::MemberAdded, viewer, chat, user, Some(wanted))?;
         }
         Some(current) => {
             if current == ChatRole::Owner && owners(tx, chat)? == 1 {
                 return Err(Error::Conflict("a chat has at least one owner"));
             }
             set_role(tx, chat, user, wanted)?;
+            note(tx, Action::MemberRoleSet, viewer, chat, user, Some(wanted))?;
         }
     }
     chats::touch(tx, chat)?;
@@ -76,6 +80,7 @@ pub(crate) fn remove(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId, user: &Use
         .bind(chat.as_str())
         .bind(user.as_str())
         .execute(tx.write())?;
+    note(tx, Action::MemberRemoved, viewer, chat, user, None)?;
     tell_removed(tx, chat, user)?;
     if owners(tx, chat)? == 0 {
         let heir = query(
@@ -102,7 +107,24 @@ pub(crate) fn delete_chat(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId) -> Re
     for member in members::of_chat(tx.read(), chat)? {
         tell_removed(tx, chat, &member.user)?;
     }
+    let act = Act::new(Action::ChatDeleted).by(&viewer.user);
+    act.chat(chat).note(tx)?;
     erase(tx, chat)
+}
+
+fn note(
+    tx: &mut Tx<'_>,
+    action: Action,
+    viewer: &Viewer,
+    chat: &ChatId,
+    user: &UserId,
+    role: Option<ChatRole>,
+) -> Result<(), Error> {
+    let mut act = Act::new(action).by(&viewer.user).chat(chat).user(user);
+    if let Some(role) = role {
+        act = act.detail(members::role_text(role));
+    }
+    act.note(tx)
 }
 
 /// The viewer's role in a group. A direct chat stays as it is.

@@ -6,6 +6,7 @@
 //! Never decides who may do what beyond what it is told, except for one thing that must hold everywhere:
 //! every read of messages takes the reader and gives only what that reader can see.
 
+pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod chats;
 mod conn;

@@ -20,7 +20,11 @@ macro_rules! migration {
     };
 }
 
-const MIGRATIONS: &[Migration] = &[migration!(1, "0001_start.sql"), migration!(3, "0003_files.sql")];
+const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_start.sql"),
+    migration!(3, "0003_files.sql"),
+    migration!(4, "0004_audit.sql"),
+];
 
 const JOURNAL: &str = "CREATE TABLE IF NOT EXISTS migrations (
     version    BIGINT PRIMARY KEY NOT NULL,

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::client::answer;
 
-fn program(data: &Path) -> Command {
+pub(crate) fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_khaya-server"));
     command
         .env("KHAYA_DATA", data)
@@ -21,21 +21,27 @@ fn program(data: &Path) -> Command {
     command
 }
 
-fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
+pub(crate) fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
     let mut child = program(data).args(arguments).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }
 
 /// A server in a process of its own, killed with this value.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Serving {
-    fn start(data: &Path, arguments: &[&str]) -> Self {
-        let mut child = program(data).arg("serve").args(arguments).spawn().unwrap();
+    pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
+        let mut command = program(data);
+        command.arg("serve").args(arguments);
+        Self::begin(command)
+    }
+
+    pub(crate) fn begin(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -56,7 +62,7 @@ impl Drop for Serving {
     }
 }
 
-async fn login(url: &str, username: &str, password: &str) -> (u16, serde_json::Value) {
+pub(crate) async fn login(url: &str, username: &str, password: &str) -> (u16, serde_json::Value) {
     let body = json!({"username": username, "password": password});
     let (status, answer) = answer(Client::new().post(format!("{url}/auth/login")).json(&body)).await;
     (status.as_u16(), answer)

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
+use crate::schema;
+
 pub(crate) const PASSWORD: &str = "correct horse";
 /// How long anything that must happen may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -148,8 +150,12 @@ impl Person {
     }
 }
 
+/// Sends a request; what is answered has to be what the server says of itself.
 pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-    let response = tokio::time::timeout(PATIENCE, request.send())
+    let (http, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = tokio::time::timeout(PATIENCE, http.execute(request))
         .await
         .unwrap()
         .unwrap();
@@ -160,6 +166,7 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     } else {
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     };
+    schema::check(&method, &path, status, &value);
     (status, value)
 }
 

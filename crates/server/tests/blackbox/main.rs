@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+mod schema;
 
 mod accounts;
+mod audit;
 mod auth;
+mod bucket;
 mod changes;
 mod chats;
 mod cli;
