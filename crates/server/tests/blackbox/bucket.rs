@@ -181,7 +181,13 @@ async fn files_lie_in_a_bucket() {
     assert_eq!(thumbnail.send().await.unwrap().status(), 200);
 
     // What is refused once it has come goes from there too.
-    let damaged = upload(&ann, "image/png", "a", &picture(30, 20, ImageFormat::Png)[..99]).await;
+    let damaged = upload(
+        &ann,
+        "image/png",
+        "a",
+        picture(30, 20, ImageFormat::Png)[..99].to_vec(),
+    )
+    .await;
     assert_eq!(code(&damaged), (415, "unsupported_media_type"));
     assert_eq!(bucket.keys(), expected);
 
