@@ -1,9 +1,12 @@
 //! Chats, their counts and their read markers.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use khaya_wire::{Chat, ChatId, Message, MessageId, Timestamp, UserId, model::ReadMarker};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -14,16 +17,33 @@ use super::{
 };
 use crate::mention;
 
+/// What the list shows of a chat: its facts, its counts and its newest message.
+macro_rules! list {
+    ($which:literal) => {
+        concat!(
+            "SELECT facts, reads,
+                 (SELECT body FROM messages WHERE chat = chats.number ORDER BY at DESC, id DESC LIMIT 1),
+                 unread, marker_is_confirmed, marker_at, marker_id, mentioned_at, mentioned_id
+             FROM chats WHERE ",
+            $which
+        )
+    };
+}
+
+/// All chats of an account, with all counts.
+pub(super) const LIST: &str = list!("account = ?1");
+
+/// One of them, by its number.
+const ONE: &str = list!("number = ?1");
+
 /// All chats of an account, in no order.
 pub(super) fn load(db: &Connection, account: &Account) -> Result<Vec<StoredChat>, StoreError> {
     let mut drafts = drafts(db, account)?;
-    let numbers: Vec<i64> = db
-        .prepare_cached("SELECT number FROM chats WHERE account = ?1")?
-        .query_map([account.number], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    let mut chats = Vec::with_capacity(numbers.len());
-    for number in numbers {
-        let mut stored = read(db, number)?;
+    let mut statement = db.prepare_cached(LIST)?;
+    let mut rows = statement.query([account.number])?;
+    let mut chats = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut stored = stored(row)?;
         stored.draft = drafts.remove(&stored.chat.id).unwrap_or_default();
         chats.push(stored);
     }
@@ -369,20 +389,30 @@ pub(super) fn mention_again(
     Ok(())
 }
 
-/// A chat as it is stored, without what is only in memory.
+/// A chat as it is stored, without its draft.
 pub(super) fn read(db: &Connection, number: i64) -> Result<StoredChat, StoreError> {
-    let counts = counts(db, number)?;
+    let mut statement = db.prepare_cached(ONE)?;
+    let mut rows = statement.query([number])?;
+    match rows.next()? {
+        Some(row) => stored(row),
+        None => Err(StoreError::Unusable("a chat is not where it was put".to_owned())),
+    }
+}
+
+/// A row of [`LIST`].
+fn stored(row: &Row<'_>) -> Result<StoredChat, StoreError> {
+    let newest: Option<String> = row.get(2)?;
     Ok(StoredChat {
-        chat: facts_of(db, number)?,
-        newest: messages::newest_of(db, number)?,
+        chat: from_json(row.get_ref(0)?.as_str().unwrap_or_default())?,
+        reads: parse_reads(row.get_ref(1)?.as_str().unwrap_or_default())?,
+        newest: newest.map(|body| from_json(&body).map(Arc::new)).transpose()?,
         told: None,
         newest_is_new: false,
-        unread: counts.unread,
-        marker: counts.marker,
-        marker_is_confirmed: counts.marker_is_confirmed,
-        reads: reads(db, number)?,
+        unread: row.get(3)?,
+        marker_is_confirmed: row.get(4)?,
+        marker: position((row.get(5)?, row.get(6)?))?,
+        mentioned: position((row.get(7)?, row.get(8)?))?,
         draft: String::new(),
-        mentioned: mentioned(db, number)?,
     })
 }
 
@@ -440,7 +470,11 @@ fn reads(db: &Connection, number: i64) -> Result<Vec<Read>, StoreError> {
     let text: String = db
         .prepare_cached("SELECT reads FROM chats WHERE number = ?1")?
         .query_row([number], |row| row.get(0))?;
-    Ok(from_json::<Vec<StoredRead>>(&text)?
+    parse_reads(&text)
+}
+
+fn parse_reads(text: &str) -> Result<Vec<Read>, StoreError> {
+    Ok(from_json::<Vec<StoredRead>>(text)?
         .into_iter()
         .map(|read| Read {
             user: read.user,

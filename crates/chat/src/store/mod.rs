@@ -537,3 +537,47 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
         Op::PutRead { chat, user, message } => chats::put_read(db, &of(account)?, &chat, user, message)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{chats, open_in_memory, windows};
+
+    /// How SQLite runs a statement, a line a step.
+    fn plan(sql: &str) -> Vec<String> {
+        let store = open_in_memory().unwrap();
+        let mut statement = store
+            .connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let parameters = vec![1; statement.parameter_count()];
+        statement
+            .query_map(rusqlite::params_from_iter(parameters), |row| row.get("detail"))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_page_and_the_list_with_its_counts_are_one_indexed_query_each() {
+        for (sql, by) in [
+            (
+                windows::BEFORE,
+                "SEARCH messages USING PRIMARY KEY (chat=? AND (at,id)<(?,?))",
+            ),
+            (
+                windows::AFTER,
+                "SEARCH messages USING PRIMARY KEY (chat=? AND (at,id)>(?,?))",
+            ),
+            (chats::LIST, "SEARCH chats USING INDEX"),
+            (chats::LIST, "SEARCH messages USING PRIMARY KEY (chat=?)"),
+        ] {
+            let plan = plan(sql);
+            assert!(plan.iter().any(|step| step.starts_with(by)), "{plan:?}");
+            let looks_at_all = |step: &String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
+            assert!(!plan.iter().any(looks_at_all), "{plan:?}");
+        }
+        // The plan of one that does look at all is told apart.
+        let sorted = plan("SELECT body FROM messages ORDER BY sender");
+        assert!(sorted.iter().any(|step| step.starts_with("SCAN")), "{sorted:?}");
+    }
+}

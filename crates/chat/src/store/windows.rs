@@ -11,6 +11,12 @@ use super::{
     profile::from_json,
 };
 
+/// A page of a chat's messages before a place, and after one.
+pub(super) const BEFORE: &str = "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) < (?2, ?3)
+     ORDER BY at DESC, id DESC LIMIT ?4";
+pub(super) const AFTER: &str = "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) > (?2, ?3)
+     ORDER BY at, id LIMIT ?4";
+
 pub(super) fn newest(
     db: &Connection,
     account: &Account,
@@ -47,9 +53,7 @@ pub(super) fn after(
 ) -> Result<Window, StoreError> {
     let mut window = empty(chat);
     if let Some(number) = chats::number_of(db, account, chat)? {
-        let mut statement = db.prepare_cached(
-            "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT ?4",
-        )?;
+        let mut statement = db.prepare_cached(AFTER)?;
         // One more than asked for tells whether there is more.
         let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
         let mut rows = statement.query(params![
@@ -122,10 +126,7 @@ fn backward(
 ) -> Result<Window, StoreError> {
     let mut window = empty(chat);
     if let Some(number) = chats::number_of(db, account, chat)? {
-        let mut statement = db.prepare_cached(
-            "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) < (?2, ?3)
-             ORDER BY at DESC, id DESC LIMIT ?4",
-        )?;
+        let mut statement = db.prepare_cached(BEFORE)?;
         let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
         let mut rows = statement.query(params![number, at, id, limit_and_one])?;
         while let Some(row) = rows.next()? {
