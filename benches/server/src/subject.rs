@@ -26,6 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether a server rests.
 const LOOK: Duration = Duration::from_millis(300);
 
+/// Everyone here comes from one address, and does more than a person does: 0 is no limit.
+const LIMITS: &[(&str, &str)] = &[
+    ("KHAYA_BACKLOG", "4096"),
+    ("KHAYA_MAX_CONNECTIONS", "20000"),
+    ("KHAYA_MAX_CONNECTIONS_PER_ADDRESS", "0"),
+    ("KHAYA_MAX_REQUESTS_PER_ADDRESS", "0"),
+    ("KHAYA_MAX_REQUESTS_PER_USER", "0"),
+    ("KHAYA_MAX_UNCONNECTED", "0"),
+    ("KHAYA_MAX_UNCONNECTED_PER_ADDRESS", "0"),
+];
+
 /// A server under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
@@ -152,18 +163,10 @@ impl Place {
             Subject::Khaya => {
                 command
                     .arg(&self.khaya)
-                    .args([
-                        "serve",
-                        "--listen",
-                        "127.0.0.1:0",
-                        "--backlog",
-                        "4096",
-                        "--max-connections",
-                        "20000",
-                    ])
+                    .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+                    .arg(folder)
                     .env("KHAYA_LOG", "warn")
-                    .arg("--data")
-                    .arg(folder);
+                    .envs(LIMITS.iter().copied());
             }
         }
         let begin = Instant::now();

@@ -215,7 +215,7 @@ fn said(number: usize) -> String {
         })
         .collect();
     for (word, every) in [COMMON, RARE] {
-        if number % every == 0 {
+        if number.is_multiple_of(every) {
             words.push(word.to_owned());
         }
     }
