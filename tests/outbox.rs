@@ -100,6 +100,47 @@ async fn what_was_missed_while_asleep_is_there_whole_and_in_order() -> Result<()
     Ok(())
 }
 
+#[tokio::test]
+async fn a_file_arrives_whole_though_the_app_is_killed_on_its_way() -> Result<()> {
+    let artifacts = Artifacts::new("outbox_file")?;
+    let team = Team::start(&artifacts, &[]).await?;
+    let proxy = Proxy::start(team.address()).await?;
+    let mut app = Headless::start(&artifacts)?;
+    app.sign_in(proxy.address(), "ada").await?;
+    app.want(json!({ "type": "openChat", "chatId": team.direct }))
+        .await?;
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|place| (place % 251) as u8).collect();
+    let source = artifacts.path("Fotos für Zoë.bin");
+    std::fs::write(&source, &bytes)?;
+    let file = app.attach(&source).await?;
+    // From here on there is the copy only.
+    std::fs::remove_file(&source)?;
+    proxy.set(Network::BlackHole);
+    let intent = json!({
+        "type": "send", "chatId": team.direct, "text": "see", "attachments": [file]
+    });
+    app.want(intent).await?;
+    app.restart()?;
+    proxy.set(Network::Open);
+    app.want(json!({ "type": "refresh" })).await?;
+    let view = app
+        .view_with("the message with its file", |view| {
+            view["timeline"][0]["state"]["state"] == "sent"
+        })
+        .await?;
+    let attachment = &view["timeline"][0]["attachments"][0];
+    ensure!(attachment["name"] == "Fotos für Zoë.bin", "{attachment}");
+    let saved = artifacts.path("saved.bin");
+    app.save(attachment["id"].as_str().context("an id")?, &saved)
+        .await?;
+    ensure!(std::fs::read(&saved)? == bytes, "it is the same");
+    within(ARRIVAL, "the copy to go", async || {
+        let left = std::fs::read_dir(app.folder().join("outgoing"))?.count();
+        Ok((left == 0).then_some(()))
+    })
+    .await
+}
+
 /// What is done to one of the parts.
 #[derive(Debug, Clone, Copy)]
 enum Fault {

@@ -146,6 +146,7 @@ export interface MayInChat {
     leave: boolean;
     delete: boolean;
     restrict: boolean;
+    attach: boolean;
 }
 
 /** What the person may do with a message; what the server does not have is false. */
@@ -183,13 +184,24 @@ export interface Reaction {
 }
 
 export interface Attachment {
-    id: string;
+    /** Absent while the server has not got it. */
+    id: string | null;
     name: string;
     mimeType: string;
     size: number;
     width: number | null;
     height: number | null;
     blurhash: string | null;
+    /** How much of it has been sent, in bytes, while it is being sent. */
+    sent: number | null;
+}
+
+/** A file that was made ready to be sent. */
+export interface StagedFile {
+    id: string;
+    name: string;
+    mimeType: string;
+    size: number;
 }
 
 export interface TimelineItem {
@@ -298,6 +310,8 @@ export type Intent =
           replyTo?: string | null;
           visibleTo?: string[];
           visibleToRoles?: string[];
+          /** With files the text may be empty. */
+          attachments?: StagedFile[];
       }
     | { type: "retry"; key: string }
     | { type: "deleteUnsent"; key: string }

@@ -1,6 +1,6 @@
 //! The app without its window, as a process that can be killed: the example `headless` of the chat crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -38,6 +38,12 @@ impl Headless {
         };
         headless.restart()?;
         Ok(headless)
+    }
+
+    /// Where it keeps everything.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Kills it as a power cut would.
@@ -82,6 +88,26 @@ impl Headless {
     pub async fn want(&mut self, intent: Value) -> Result<()> {
         let answer = self.ask(json!({ "intent": intent })).await?;
         ensure!(answer["failure"].is_null(), "{intent}: {}", answer["failure"]);
+        Ok(())
+    }
+
+    /// Makes a file ready to be sent; what it gives is one of the `attachments` of a message.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn attach(&mut self, path: &Path) -> Result<Value> {
+        let answer = self.ask(json!({ "attach": path })).await?;
+        ensure!(!answer["file"].is_null(), "{} cannot be attached", path.display());
+        Ok(answer["file"].clone())
+    }
+
+    /// Keeps a file of a message at a place.
+    ///
+    /// # Errors
+    /// When it cannot be fetched or written.
+    pub async fn save(&mut self, file: &str, to: &Path) -> Result<()> {
+        let answer = self.ask(json!({ "save": [file, to] })).await?;
+        ensure!(answer["failure"].is_null(), "{}", answer["failure"]);
         Ok(())
     }
 

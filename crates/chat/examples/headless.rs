@@ -7,6 +7,8 @@
 //! | line in | line out |
 //! |---|---|
 //! | `{"number": 1, "intent": {"type": "openChat", …}}` | `{"number": 1, "failure": null}` when it has been taken |
+//! | `{"number": 3, "attach": "PATH"}` | `{"number": 3, "file": {…}}`, for `attachments` of `send` |
+//! | `{"number": 4, "save": ["FILE ID", "PATH"]}` | `{"number": 4, "failure": null}` |
 //! | `{"number": 2}` | `{"number": 2, "view": {…}}` |
 
 #![expect(clippy::print_stdout, reason = "that is how it answers")]
@@ -19,6 +21,7 @@ use khaya_chat::{
     intent::Secret,
     shell::{SecretName, Secrets, SecretsError, SecretsFuture},
 };
+use khaya_wire::FileId;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -27,6 +30,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 struct Line {
     number: u64,
     intent: Option<Intent>,
+    attach: Option<PathBuf>,
+    save: Option<(FileId, PathBuf)>,
 }
 
 /// Files of a folder in place of the keyring.
@@ -93,6 +98,25 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn answer(handle: &Handle, line: Line) -> Result<(), serde_json::Error> {
     let number = line.number;
+    if let Some(path) = line.attach {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let staged = handle
+            .attach(&path, name, "application/octet-stream".to_owned())
+            .await;
+        println!("{}", json!({ "number": number, "file": staged.ok() }));
+        return Ok(());
+    }
+    if let Some((file, to)) = line.save {
+        println!(
+            "{}",
+            json!({ "number": number, "failure": handle.save(file, to).await.err() })
+        );
+        return Ok(());
+    }
     let answer = match line.intent {
         Some(intent) => json!({ "number": number, "failure": handle.dispatch(intent).await.err() }),
         None => {

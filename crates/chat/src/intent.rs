@@ -8,6 +8,8 @@ use std::fmt;
 use khaya_wire::{ChatId, ChatKind, MessageId, UserId, model::ChatRole};
 use serde::Deserialize;
 
+use crate::files::StagedFile;
+
 /// One wish. On the page's side an object whose `type` is the variant's name in camel case.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(
@@ -45,10 +47,14 @@ pub enum Intent {
         visible_to: Vec<UserId>,
         #[serde(default)]
         visible_to_roles: Vec<String>,
+        /// Files that were made ready ([`crate::actor::Handle::attach`]). With them the text may be empty.
+        #[serde(default)]
+        attachments: Vec<StagedFile>,
     },
     /// Send a failed message, or a failed edit, again.
     Retry { key: String },
-    /// Forget a message, or an edit, that the server would not take.
+    /// Forget a message that has not been sent, also while its files are being sent; or an edit that the server would
+    /// not take.
     DeleteUnsent { key: String },
     /// Change the text of an item of the timeline. One that failed to be sent is sent with the new text.
     Edit { key: String, text: String },

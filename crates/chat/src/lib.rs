@@ -11,6 +11,7 @@
 
 pub mod actor;
 pub mod api;
+pub mod files;
 pub mod intent;
 pub mod machine;
 pub mod mention;

@@ -329,7 +329,8 @@ pub struct Reaction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attachment {
-    pub id: FileId,
+    /// Absent while the server has not got it.
+    pub id: Option<FileId>,
     pub name: String,
     pub mime_type: String,
     /// In bytes.
@@ -339,6 +340,8 @@ pub struct Attachment {
     /// In pixels.
     pub height: Option<u32>,
     pub blurhash: Option<String>,
+    /// How much of it has been sent, in bytes, while it is being sent.
+    pub sent: Option<u64>,
 }
 
 /// An edit that the server would not take: its text is not lost.
@@ -377,6 +380,8 @@ pub struct MayInChat {
     pub delete: bool,
     /// Send a message to some members only.
     pub restrict: bool,
+    /// Send files.
+    pub attach: bool,
 }
 
 /// How far one's own message has come.

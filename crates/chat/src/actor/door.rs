@@ -14,6 +14,7 @@ use tokio::{
 use super::{Message, errands::in_time, key::Keyholder};
 use crate::{
     Intent, View,
+    api::{ApiError, Response},
     intent::Secret,
     shell::{SecretName, Secrets},
     store::{self, KeyFile, Store, StoreError, StoreKey, There},
@@ -85,6 +86,7 @@ impl Door {
                         result = &mut attempt => break result,
                         message = inbox.recv() => match message {
                             Some(Message::Intent(intent, answer)) => hear(&mut heard, intent, answer),
+                            Some(Message::File(_, answer)) => refuse(answer),
                             Some(Message::ShutDown(done)) => return Ok(end(done)),
                             None => return Ok(None),
                         },
@@ -122,6 +124,7 @@ impl Door {
                     }
                     Some(Message::Intent(Intent::BeginStoreAnew, answer)) => break (Way::Anew, Some(answer)),
                     Some(Message::Intent(intent, answer)) => hear(&mut heard, intent, answer),
+                    Some(Message::File(_, answer)) => refuse(answer),
                     Some(Message::ShutDown(done)) => return Ok(end(done)),
                     None => return Ok(None),
                 }
@@ -318,6 +321,12 @@ fn hear(heard: &mut Vec<Intent>, intent: Intent, asked: oneshot::Sender<Result<(
         ))
     };
     answer(Some(asked), result);
+}
+
+/// Nobody is signed in yet who could fetch a file.
+fn refuse(answer: oneshot::Sender<Result<Response, ApiError>>) {
+    // Who asked may have gone away.
+    let _ = answer.send(Err(ApiError::Unreachable));
 }
 
 fn end<T>(done: oneshot::Sender<()>) -> Option<T> {

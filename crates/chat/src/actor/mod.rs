@@ -10,13 +10,22 @@ mod key;
 mod link;
 mod run;
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use khaya_wire::FileId;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::door::Door;
 use crate::{
     Intent, View,
+    api::{ApiError, Content, Response},
+    files::{Outgoing, StagedFile},
+    machine::FileRequest,
     shell::{Secrets, ShellRequest},
     store::StoreError,
     view::{Failure, Session},
@@ -62,11 +71,13 @@ pub enum StartError {
 pub struct Handle {
     to_actor: mpsc::Sender<Message>,
     view: watch::Receiver<Arc<View>>,
+    outgoing: Outgoing,
 }
 
 /// What a [`Handle`] sends.
 enum Message {
     Intent(Intent, oneshot::Sender<Result<(), Failure>>),
+    File(FileRequest, oneshot::Sender<Result<Response, ApiError>>),
     ShutDown(oneshot::Sender<()>),
 }
 
@@ -83,6 +94,56 @@ impl Handle {
             .await
             .map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
+    }
+
+    /// Makes a file ready to be sent: copies it. The copy is kept until the server has it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or there is no room for the copy.
+    pub async fn attach(
+        &self,
+        source: &Path,
+        name: String,
+        mime_type: String,
+    ) -> Result<StagedFile, Failure> {
+        let staged = self.outgoing.stage(source, name, mime_type).await;
+        staged.map_err(|error| ApiError::LocalFile(error.to_string()).failure())
+    }
+
+    /// Lets a file go that was made ready and is not sent after all.
+    pub async fn detach(&self, file: &FileId) {
+        self.outgoing.forget(std::slice::from_ref(file)).await;
+    }
+
+    /// Fetches a file of a message, or a person's picture, to show it.
+    ///
+    /// # Errors
+    /// A code and a sentence for the person.
+    pub async fn file(&self, file: FileId, thumbnail: bool) -> Result<Content, Failure> {
+        match self.fetch(FileRequest::Show { file, thumbnail }).await {
+            Ok(Response::File(content)) => Ok(content),
+            Ok(_) => Err(ApiError::NotKhaya.failure()),
+            Err(error) => Err(error.failure()),
+        }
+    }
+
+    /// Fetches a file and keeps it at this place, whole or not at all.
+    ///
+    /// # Errors
+    /// A code and a sentence for the person.
+    pub async fn save(&self, file: FileId, to: PathBuf) -> Result<(), Failure> {
+        let saved = self.fetch(FileRequest::Save { file, to }).await;
+        saved.map(drop).map_err(|error| error.failure())
+    }
+
+    async fn fetch(&self, request: FileRequest) -> Result<Response, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let ended = |_| ApiError::Interrupted;
+        self.to_actor
+            .send(Message::File(request, answer))
+            .await
+            .map_err(|_| ApiError::Interrupted)?;
+        answered.await.map_err(ended)?
     }
 
     /// The newest view, and when it changes.
@@ -116,9 +177,11 @@ pub async fn start(config: Config) -> Result<(Handle, mpsc::Receiver<ShellReques
     let (shell, shell_requests) = mpsc::channel(SHELL_REQUESTS);
     let (show, mut view) = watch::channel(Arc::new(View::default()));
     let (ready, is_ready) = oneshot::channel();
+    let outgoing = Outgoing::of_profile(&data_dir);
     let handle = Handle {
         to_actor,
         view: view.clone(),
+        outgoing: outgoing.clone(),
     };
     let door = Door {
         folder: data_dir,
@@ -126,7 +189,7 @@ pub async fn start(config: Config) -> Result<(Handle, mpsc::Receiver<ShellReques
     };
     tokio::spawn(async move {
         let result = match door.open(&mut inbox, &show).await {
-            Ok(Some(open)) => run::Actor::start(open, http, inbox, shell, show).await,
+            Ok(Some(open)) => run::Actor::start(open, outgoing, http, inbox, shell, show).await,
             Ok(None) => return,
             Err(error) => Err(StartError::from(error)),
         };

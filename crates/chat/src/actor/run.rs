@@ -10,7 +10,7 @@ use std::{
 use khaya_wire::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::{self, JoinSet},
+    task::{self, AbortHandle, JoinSet},
     time::Instant,
 };
 
@@ -18,6 +18,7 @@ use super::{Message, StartError, door::Open, errands::Errands, key::Keyholder, l
 use crate::{
     Intent, View,
     api::{self, ApiError, Response},
+    files::Outgoing,
     machine::{Chat, Input, Now, Output},
     shell::ShellRequest,
     store::{Op, StoreQueue, StoreThread},
@@ -26,6 +27,9 @@ use crate::{
 
 /// Views follow each other no faster than this: half a frame.
 const BETWEEN_VIEWS: Duration = Duration::from_millis(8);
+
+/// How many reports of progress may wait.
+const PROGRESS: usize = 16;
 
 /// How long an app that ends waits for the keyring to forget, and for the server to hear of a sign-out.
 const PARTING: Duration = Duration::from_secs(2);
@@ -39,7 +43,16 @@ pub(super) struct Actor {
     /// Operations for which the store's queue had no room. While there are any, no further inputs are taken.
     held_back: VecDeque<(u64, Op)>,
     http: reqwest::Client,
+    /// The copies of files that are being sent.
+    outgoing: Outgoing,
+    /// How far each of them has come. Of no use a moment later, so that what does not fit is dropped.
+    progress: mpsc::Sender<(u64, u64)>,
+    progressed: mpsc::Receiver<(u64, u64)>,
+    /// Who waits for a file.
+    files: HashMap<u64, oneshot::Sender<Result<Response, ApiError>>>,
     calls: JoinSet<(u64, Result<Response, ApiError>)>,
+    /// What ends each of them.
+    aborts: HashMap<u64, AbortHandle>,
     /// Which call each task of [`Actor::calls`] performs.
     tokens: HashMap<task::Id, u64>,
     link: Link,
@@ -66,6 +79,7 @@ impl Actor {
     /// Puts the actor together, starts its machine and gives it what is on disk.
     pub(super) async fn start(
         open: Open,
+        outgoing: Outgoing,
         http: reqwest::Client,
         inbox: mpsc::Receiver<Message>,
         shell: mpsc::Sender<ShellRequest>,
@@ -83,6 +97,7 @@ impl Actor {
         }
         let (thread, store) = StoreThread::start(store)?;
         let keyholder = Arc::new(keyholder);
+        let (progress, progressed) = mpsc::channel(PROGRESS);
         let mut actor = Self {
             machine,
             began: Instant::now(),
@@ -91,6 +106,11 @@ impl Actor {
             held_back: VecDeque::new(),
             link: Link::new(http.clone()),
             http,
+            outgoing,
+            progress,
+            progressed,
+            files: HashMap::new(),
+            aborts: HashMap::new(),
             calls: JoinSet::new(),
             tokens: HashMap::new(),
             errands: Errands::new(Arc::clone(&keyholder)),
@@ -165,13 +185,25 @@ impl Actor {
                     self.answers.insert(id, answer);
                     Next::Input(Input::Intent { id, intent })
                 }
+                Some(Message::File(request, answer)) => {
+                    let id = self.next_intent;
+                    self.next_intent += 1;
+                    self.files.insert(id, answer);
+                    Next::Input(Input::File { id, request })
+                }
                 Some(Message::ShutDown(done)) => Next::End(Some(done)),
                 None => Next::End(None),
             },
+            Some((token, sent)) = self.progressed.recv() => Next::Input(Input::Progress { token, sent }),
             Some(done) = self.calls.join_next_with_id(), if has_room => match done {
                 Ok((id, (token, result))) => {
                     self.tokens.remove(&id);
+                    self.aborts.remove(&token);
                     Next::Input(Input::Call { token, result })
+                }
+                Err(error) if error.is_cancelled() => {
+                    self.tokens.remove(&error.id());
+                    Next::Show
                 }
                 Err(error) => {
                     tracing::error!(%error, "a call's task ended without an answer");
@@ -205,11 +237,35 @@ impl Actor {
         match output {
             Output::Store { token, op } => self.held_back.push_back((token, op)),
             Output::Call { token, call } => {
-                let http = self.http.clone();
-                let task = self
-                    .calls
-                    .spawn(async move { (token, api::perform(&http, call).await) });
+                let (http, outgoing) = (self.http.clone(), self.outgoing.clone());
+                let progress = self.progress.clone();
+                let tell = move |sent| {
+                    progress.try_send((token, sent)).ok();
+                };
+                let task = self.calls.spawn(async move {
+                    let done = match api::perform_with_file(&http, &outgoing, &call, tell).await {
+                        Some(done) => done,
+                        None => api::perform(&http, call).await,
+                    };
+                    (token, done)
+                });
                 self.tokens.insert(task.id(), token);
+                self.aborts.insert(token, task);
+            }
+            Output::Cancel { token } => {
+                if let Some(task) = self.aborts.remove(&token) {
+                    task.abort();
+                }
+            }
+            Output::ForgetFiles(files) => {
+                let outgoing = self.outgoing.clone();
+                tokio::spawn(async move { outgoing.forget(&files).await });
+            }
+            Output::File { id, result } => {
+                if let Some(answer) = self.files.remove(&id) {
+                    // Who asked may have gone away.
+                    answer.send(result).ok();
+                }
             }
             Output::Socket(command) => self.link.execute(command),
             Output::Secrets(request) => self.errands.add(request),

@@ -24,6 +24,9 @@ pub enum ApiError {
     /// What answered does not speak the contract: a login page of the network, or another server.
     #[error("the answer is not one of a Khaya server")]
     NotKhaya,
+    /// A file on this computer cannot be read or written.
+    #[error("a file on this computer: {0}")]
+    LocalFile(String),
     /// The server refused.
     #[error("the server refused: {code:?}")]
     Refused {
@@ -41,6 +44,7 @@ impl ApiError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unreachable | Self::Timeout | Self::Interrupted | Self::Tls | Self::NotKhaya => true,
+            Self::LocalFile(_) => false,
             Self::Refused { code, .. } => match code {
                 Code::RateLimited | Code::Unavailable | Code::Unauthorized | Code::TokenExpired => true,
                 Code::InvalidCredentials
@@ -72,7 +76,7 @@ impl ApiError {
         match self {
             Self::Timeout | Self::Interrupted | Self::NotKhaya => true,
             Self::Refused { code, .. } => *code == Code::Unavailable,
-            Self::Unreachable | Self::Tls => false,
+            Self::Unreachable | Self::Tls | Self::LocalFile(_) => false,
         }
     }
 
@@ -81,7 +85,12 @@ impl ApiError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
-            Self::Unreachable | Self::Timeout | Self::Interrupted | Self::Tls | Self::NotKhaya => None,
+            Self::Unreachable
+            | Self::Timeout
+            | Self::Interrupted
+            | Self::Tls
+            | Self::NotKhaya
+            | Self::LocalFile(_) => None,
         }
     }
 
@@ -111,6 +120,12 @@ impl ApiError {
                 "What answered is not a Khaya server: a login page of this network, or a wrong address? Open a \
                  web browser to sign in to the network, or check the address.",
             ),
+            Self::LocalFile(why) => {
+                return Failure::new(
+                    "local_file",
+                    format!("The file cannot be read or written: {why}."),
+                );
+            }
             Self::Refused { code, detail, .. } => return refused(*code, detail),
         };
         Failure::new(code, message)

@@ -3,7 +3,10 @@
 use std::{error::Error as _, time::Duration};
 
 use khaya_wire::{ChatId, Code, MessageId, Problem, UserId, rest};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, header::RETRY_AFTER};
+use reqwest::{
+    Client, Method, RequestBuilder, StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{ApiError, Call, PAGE, Part, Request, Response};
@@ -25,11 +28,7 @@ pub async fn perform(client: &Client, call: Call) -> Result<Response, ApiError> 
     let request = build(client, &call);
     let response = request.send().await.map_err(|error| classify(&error))?;
     let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
+    let headers = response.headers().clone();
     if status == StatusCode::NOT_FOUND && call.request == Request::Discover {
         return Ok(Response::Discovered(None));
     }
@@ -37,7 +36,7 @@ pub async fn perform(client: &Client, call: Call) -> Result<Response, ApiError> 
     if status.is_success() {
         understand(&call.request, &body)
     } else {
-        Err(refusal(&call.request, status, retry_after, &body))
+        Err(refusal_of(&call.request, status, &headers, &body))
     }
 }
 
@@ -121,6 +120,11 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
             .json(&rest::MarkRead {
                 message_id: message.clone(),
             }),
+        // See `perform_with_file`.
+        Request::Upload { .. } => ask(Method::POST, "/files"),
+        Request::File { file, .. } | Request::SaveFile { file, .. } => {
+            ask(Method::GET, &format!("/files/{file}"))
+        }
         Request::CreateChat(chat) => ask(Method::POST, "/chat").json(chat),
         Request::FindPeople { query } => ask(Method::GET, "/users").query(&[("query", query)]),
     }
@@ -171,7 +175,10 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
         Request::Send { .. } | Request::Edit { .. } => Response::Sent(Box::new(json(body)?)),
         Request::Sync { .. } => Response::Synced(json(body)?),
         Request::FindPeople { .. } => Response::People(json(body)?),
+        Request::Upload { .. } => Response::Uploaded(Box::new(json(body)?)),
         Request::Logout
+        | Request::File { .. }
+        | Request::SaveFile { .. }
         | Request::Delete { .. }
         | Request::React { .. }
         | Request::Pin { .. }
@@ -182,7 +189,17 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
     })
 }
 
-fn refusal(request: &Request, status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> ApiError {
+/// Why a server refuses, as its answer says.
+pub(super) fn refusal_of(
+    request: &Request,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> ApiError {
+    let retry_after = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
     let stated: Option<Problem> = serde_json::from_slice(body).ok();
     let is_json = stated.is_some() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
     if !is_json && !says_enough(status, request) {
@@ -228,7 +245,8 @@ fn code_of(request: &Request, status: StatusCode) -> Code {
     }
 }
 
-fn classify(error: &reqwest::Error) -> ApiError {
+/// What went wrong on the way.
+pub(super) fn classify(error: &reqwest::Error) -> ApiError {
     // Text of the causes only: the address is in the error's own, and it may be long.
     let mut causes = Vec::new();
     let mut cause = error.source();

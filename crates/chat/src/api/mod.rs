@@ -7,19 +7,22 @@
 
 mod address;
 mod error;
+mod files;
 mod http;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use khaya_wire::{
-    Chat, ChatId, Message, MessageId, Page, User, UserId, discovery::Discovery, model::ChatRole, rest,
+    Chat, ChatId, File, FileId, Message, MessageId, Page, User, UserId, discovery::Discovery,
+    model::ChatRole, rest,
 };
 
 pub use address::{InvalidAddress, Server};
 pub use error::ApiError;
+pub use files::{Content, perform_with_file};
 pub use http::perform;
 
-use crate::intent::Secret;
+use crate::{files::StagedFile, intent::Secret};
 
 /// How many messages are asked for at once; the contract's greatest number.
 pub const PAGE: usize = 100;
@@ -105,6 +108,20 @@ pub enum Request {
     Sync {
         since: Option<String>,
     },
+    /// Send a copy of a file.
+    Upload {
+        file: StagedFile,
+    },
+    /// Fetch a file to show it.
+    File {
+        file: FileId,
+        thumbnail: bool,
+    },
+    /// Fetch a file and save it on this computer.
+    SaveFile {
+        file: FileId,
+        to: PathBuf,
+    },
     CreateChat(rest::CreateChat),
     FindPeople {
         query: String,
@@ -134,6 +151,9 @@ impl Request {
             | Self::PutMember { .. }
             | Self::RemoveMember { .. }
             | Self::Sync { .. }
+            | Self::Upload { .. }
+            | Self::File { .. }
+            | Self::SaveFile { .. }
             | Self::CreateChat(_)
             | Self::FindPeople { .. } => true,
         }
@@ -162,5 +182,7 @@ pub enum Response {
     Sent(Box<Message>),
     Synced(rest::Synced<serde_json::Value>),
     People(Page<User>),
+    Uploaded(Box<File>),
+    File(Content),
     Done,
 }

@@ -1,6 +1,6 @@
 //! Calls to the server: what each is for, and the one way in which all of them get a fresh token.
 
-use khaya_wire::{ChatId, ClientId, MessageId};
+use khaya_wire::{ChatId, ClientId, FileId, MessageId};
 
 use super::{
     Chat, Output,
@@ -61,6 +61,15 @@ pub(super) enum Purpose {
     Change {
         client_id: ClientId,
     },
+    /// A file of a message.
+    Upload {
+        client_id: ClientId,
+        file: FileId,
+    },
+    /// A file for who asked for it.
+    File {
+        id: u64,
+    },
     /// What was missed; `known` are the chats that were stored then.
     Sync {
         known: Vec<ChatId>,
@@ -96,6 +105,8 @@ impl Purpose {
             Self::Look { .. } => "look",
             Self::Send { .. } => "send",
             Self::Change { .. } => "change",
+            Self::Upload { .. } => "upload",
+            Self::File { .. } => "file",
             Self::Sync { .. } => "sync",
             Self::Around { .. } => "around",
             Self::MarkRead { .. } => "mark read",
@@ -107,9 +118,9 @@ impl Purpose {
 
 impl Chat {
     /// Asks the server. Without a token, where one is needed, nothing is asked: what waits for it is asked anew
-    /// when there is one.
-    pub(super) fn call(&mut self, request: Request, purpose: Purpose) {
-        self.ask(request, purpose, false);
+    /// when there is one. Gives the number of the call that was made.
+    pub(super) fn call(&mut self, request: Request, purpose: Purpose) -> Option<u64> {
+        self.ask(request, purpose, false)
     }
 
     pub(super) fn take_answer(&mut self, token: u64, result: Result<Response, ApiError>) {
@@ -133,7 +144,10 @@ impl Chat {
     /// Forgets all calls. Their answers will mean nothing.
     pub(super) fn drop_calls(&mut self) {
         for pending in std::mem::take(&mut self.calls).into_values() {
-            if let Purpose::CreateChat { intent } = pending.purpose {
+            if let Purpose::File { id } = pending.purpose {
+                let result = Err(ApiError::Unreachable);
+                self.out.push(Output::File { id, result });
+            } else if let Purpose::CreateChat { intent } = pending.purpose {
                 self.answer(intent, Err(Failure::new("not_signed_in", "Sign in first.")));
             }
         }
@@ -149,15 +163,18 @@ impl Chat {
         self.conclude(pending.purpose, 0, Err(error));
     }
 
-    fn ask(&mut self, request: Request, purpose: Purpose, is_second: bool) {
+    fn ask(&mut self, request: Request, purpose: Purpose, is_second: bool) -> Option<u64> {
         let (server, access) = match &self.session {
             Session::SignedIn(session) => (session.server.clone(), session.access()),
             Session::SigningIn(attempt) => (attempt.server.clone(), None),
-            Session::Starting | Session::SignedOut { .. } => return,
+            Session::Starting | Session::SignedOut { .. } => return None,
         };
         let (token, generation) = match (request.needs_token(), access) {
             (true, Some((token, generation))) => (Some(token), generation),
-            (true, None) => return self.conclude(purpose, 0, Err(ApiError::Unreachable)),
+            (true, None) => {
+                self.conclude(purpose, 0, Err(ApiError::Unreachable));
+                return None;
+            }
             (false, _) => (None, 0),
         };
         let number = self.token();
@@ -178,6 +195,7 @@ impl Chat {
                 request,
             },
         });
+        Some(number)
     }
 
     fn renew_for(&mut self, pending: Pending) {
@@ -215,6 +233,8 @@ impl Chat {
             } => self.take_backfill(chat, before, pages_left, asked, result),
             Purpose::Look { client_id } => self.take_look(client_id, asked, result),
             Purpose::Send { client_id } => self.take_sent(client_id, asked, result),
+            Purpose::Upload { client_id, file } => self.take_uploaded(&client_id, &file, result),
+            Purpose::File { id } => self.out.push(Output::File { id, result }),
             Purpose::Change { client_id } => self.take_changed(&client_id, asked, result),
             Purpose::Sync { known } => self.take_synced(known, result),
             Purpose::Around { step } => self.take_around(step, asked, result),

@@ -250,7 +250,8 @@ impl Chat {
         let was_overtaken = !fetch.overtaken.is_empty();
         self.store(Op::PutChats { chats, all }, then);
         if next.is_some() {
-            return self.call(Request::Chats { cursor: next }, Purpose::List);
+            self.call(Request::Chats { cursor: next }, Purpose::List);
+            return;
         }
         self.chats.fetch = None;
         self.connection.fetch_succeeded();

@@ -3,14 +3,14 @@
 use khaya_wire::{ChatId, discovery::Feature};
 
 use super::{
-    Chat,
+    Chat, FileRequest, Output,
     outbox::{Written, unknown_item},
     stored::Then,
     timeline::Direction,
 };
 use crate::{
     Intent,
-    api::Request,
+    api::{ApiError, Request},
     store::{Change, Op},
     view::{Failure, PeopleSearch},
 };
@@ -56,12 +56,14 @@ impl Chat {
                 reply_to,
                 visible_to,
                 visible_to_roles,
+                attachments,
             } => {
                 let written = Written {
                     text,
                     reply_to,
                     visible_to,
                     visible_to_roles,
+                    attachments,
                 };
                 return self.send(id, chat_id, written);
             }
@@ -137,6 +139,19 @@ impl Chat {
             Intent::Dismiss { alert_id } => self.alerts.retain(|alert| alert.id != alert_id),
         }
         self.answer(id, Ok(()));
+    }
+
+    /// Fetches a file for who asked for it.
+    pub(super) fn want_file(&mut self, id: u64, request: FileRequest) {
+        let request = match request {
+            FileRequest::Show { file, thumbnail } => Request::File { file, thumbnail },
+            FileRequest::Save { file, to } => Request::SaveFile { file, to },
+        };
+        if !self.can_ask() {
+            let result = Err(ApiError::Unreachable);
+            return self.out.push(Output::File { id, result });
+        }
+        self.call(request, super::calls::Purpose::File { id });
     }
 
     fn prefer(&mut self, intent: u64, chat: ChatId, muted: Option<bool>, pinned: Option<bool>) {

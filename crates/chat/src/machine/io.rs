@@ -3,9 +3,9 @@
 //! The machine sees nothing else of the world: a clock reading comes with every input, and whatever takes time
 //! is asked for by an output and answered by a later input that carries the same token.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use khaya_wire::Timestamp;
+use khaya_wire::{FileId, Timestamp};
 
 use crate::{
     Intent, api,
@@ -43,10 +43,23 @@ pub enum Input {
         token: u64,
         result: Result<api::Response, api::ApiError>,
     },
+    /// So many bytes of the file of an [`Output::Call`] have been sent.
+    Progress { token: u64, sent: u64 },
+    /// Somebody wants a file. Answered by [`Output::File`] with the same `id`.
+    File { id: u64, request: FileRequest },
     /// Something about the socket.
     Socket(SocketEvent),
     /// The answer to [`Output::Secrets`]. Answers come in the order of the questions.
     Secrets(SecretsAnswer),
+}
+
+/// A file that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileRequest {
+    /// To show it.
+    Show { file: FileId, thumbnail: bool },
+    /// To keep it at this place.
+    Save { file: FileId, to: PathBuf },
 }
 
 /// What the Socket.IO connection tells.
@@ -81,6 +94,15 @@ pub enum Output {
     Store { token: u64, op: store::Op },
     /// Ask the server.
     Call { token: u64, call: api::Call },
+    /// Stop a call; its answer means nothing any more.
+    Cancel { token: u64 },
+    /// These copies of files are needed no more.
+    ForgetFiles(Vec<FileId>),
+    /// What came of an [`Input::File`].
+    File {
+        id: u64,
+        result: Result<api::Response, api::ApiError>,
+    },
     /// Do something with the socket. Strictly in order.
     Socket(SocketCommand),
     /// Do something with the keyring. Strictly in order.

@@ -30,7 +30,7 @@ use std::{collections::HashMap, time::Duration};
 
 use khaya_wire::Timestamp;
 
-pub use io::{Input, Now, Output, SecretsAnswer, SecretsRequest, SocketCommand, SocketEvent};
+pub use io::{FileRequest, Input, Now, Output, SecretsAnswer, SecretsRequest, SocketCommand, SocketEvent};
 
 use crate::{
     intent::Quiet,
@@ -115,10 +115,13 @@ impl Chat {
             Input::Wake => {}
             Input::Store { token, result } => self.take_stored(token, result),
             Input::Call { token, result } => self.take_answer(token, result),
+            Input::Progress { token, sent } => self.take_progress(token, sent),
+            Input::File { id, request } => self.want_file(id, request),
             Input::Socket(event) => self.take_socket_event(event),
             Input::Secrets(answer) => self.take_secrets_answer(answer),
         }
         self.do_what_is_due();
+        self.forget_files();
         self.overtaken.forget(self.calls.keys().min().copied());
         self.ask_to_be_woken();
         std::mem::take(&mut self.out)

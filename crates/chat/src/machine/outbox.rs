@@ -7,14 +7,16 @@
 //! a message whose sending had no answer is looked for before it is sent again.
 
 mod flight;
+mod uploads;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use khaya_wire::{ChatId, ClientId, Message, MessageId, UserId, discovery::Feature};
+use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, UserId, discovery::Feature};
 
 use super::{Chat, stored::Then, words::Words};
 use crate::{
-    store::{Change, Op, OutboxEntry, Outgoing, Target, Work},
+    files::StagedFile,
+    store::{Change, Op, OutboxEntry, Outgoing, OutgoingFile, Target, Work},
     view::{FailedEdit, Failure},
 };
 
@@ -26,6 +28,7 @@ pub(super) struct Written {
     pub(super) reply_to: Option<String>,
     pub(super) visible_to: Vec<UserId>,
     pub(super) visible_to_roles: Vec<String>,
+    pub(super) attachments: Vec<StagedFile>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ pub(super) struct Outbox {
     entries: Vec<Entry>,
     /// What the messages among them say.
     pub(super) words: Words<ClientId>,
+    /// Copies of files that are needed no more.
+    finished: Vec<FileId>,
     lanes: HashMap<ChatId, Lane>,
 }
 
@@ -59,6 +64,8 @@ pub(super) struct Flight {
     entry: OutboxEntry,
     /// The message that came in by itself and was taken for this one.
     taken: Option<MessageId>,
+    /// Its file that is being sent.
+    upload: Option<uploads::Upload>,
 }
 
 impl Outbox {
@@ -114,6 +121,22 @@ impl Outbox {
         })
     }
 
+    /// Whether a message has never been posted.
+    fn can_be_taken_back(&self, entry: &OutboxEntry) -> bool {
+        let is_known = |known: &&Entry| known.entry.client_id == entry.client_id;
+        let was_posted = self
+            .entries
+            .iter()
+            .find(is_known)
+            .is_none_or(|known| known.is_unknown);
+        let is_on_its_way = self.lanes.values().any(|lane| {
+            lane.flight
+                .as_ref()
+                .is_some_and(|flight| flight.entry.client_id == entry.client_id && flight.upload.is_none())
+        });
+        entry.message().is_some() && !was_posted && !is_on_its_way
+    }
+
     fn of_chat<'a>(&'a self, chat: &'a ChatId) -> impl DoubleEndedIterator<Item = &'a OutboxEntry> {
         self.entries
             .iter()
@@ -145,8 +168,16 @@ impl Outbox {
         if confirmed.is_empty() {
             return;
         }
-        self.entries
-            .retain(|entry| !confirmed.contains_key(&entry.entry.client_id));
+        let Self {
+            entries, finished, ..
+        } = self;
+        entries.retain(|Entry { entry, .. }| {
+            let is_sent = confirmed.contains_key(&entry.client_id);
+            if is_sent {
+                finished.extend(uploads::copies(entry));
+            }
+            !is_sent
+        });
         for Entry { entry, .. } in &mut self.entries {
             if let Some(sent_as) = entry.waits_for().cloned()
                 && let Some(id) = confirmed.get(&sent_as)
@@ -187,6 +218,7 @@ impl Chat {
     pub(super) fn send(&mut self, intent: u64, chat: ChatId, message: Written) {
         let refusal = match self.chats.get(&chat) {
             None => Some(super::intents::no_such_chat()),
+            Some(_) if !message.attachments.is_empty() && message.text.trim().is_empty() => None,
             Some(_) => self.refusal_of_text(message.text.trim()),
         };
         if let Some(failure) = refusal {
@@ -270,10 +302,13 @@ impl Chat {
     }
 
     pub(super) fn delete_unsent(&mut self, intent: u64, client_id: &str) {
-        // What is on its way, or may have arrived, cannot be taken back.
-        match self.outbox.get(client_id).filter(|entry| entry.parked.is_some()) {
+        // What is on its way, or may have arrived, cannot be taken back; what waits, or whose files are on their way,
+        // can.
+        let known = self.outbox.get(client_id).cloned();
+        match known.filter(|entry| entry.parked.is_some() || self.outbox.can_be_taken_back(entry)) {
             Some(entry) => {
-                let client_id = entry.client_id.clone();
+                let client_id = entry.client_id;
+                self.cancel_upload(&client_id);
                 self.store(
                     Op::Discard {
                         client_id: client_id.clone(),
@@ -286,7 +321,10 @@ impl Chat {
     }
 
     pub(super) fn discarded(&mut self, intent: u64, client_id: &ClientId) {
-        self.outbox.remove(client_id);
+        self.free_lane(client_id);
+        if let Some(entry) = self.outbox.remove(client_id) {
+            self.outbox.finished.extend(uploads::copies(&entry));
+        }
         // As on disk: changes of it go with it, and a reply to it goes on as a message of its own.
         self.outbox.entries.retain_mut(|Entry { entry, .. }| {
             if entry.waits_for() != Some(client_id) {
@@ -327,8 +365,17 @@ impl Chat {
         let mut message = Outgoing {
             visible_to: written.visible_to,
             visible_to_roles: written.visible_to_roles,
+            files: written
+                .attachments
+                .into_iter()
+                .map(|staged| OutgoingFile {
+                    staged,
+                    uploaded: None,
+                })
+                .collect(),
             ..Outgoing::of_text(written.text.trim())
         };
+        self.may_attach(&message.files)?;
         let Some(key) = written.reply_to else {
             return Ok(message);
         };
@@ -345,6 +392,27 @@ impl Chat {
         }
         message.reply_to = Some(target);
         Ok(message)
+    }
+
+    fn may_attach(&self, files: &[OutgoingFile]) -> Result<(), Failure> {
+        if !files.is_empty() && !self.server_has(Feature::Files) {
+            return Err(super::changes::not_supported());
+        }
+        let limit = self.signed_in().and_then(super::session::SignedIn::file_bytes);
+        let too_large = files
+            .iter()
+            .find(|file| limit.is_some_and(|limit| file.staged.size > limit));
+        match too_large {
+            Some(file) => Err(Failure::new(
+                "file_too_large",
+                format!(
+                    "{} is too large: the server takes files of at most {} bytes.",
+                    file.staged.name,
+                    limit.unwrap_or_default()
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     fn audience_of_target(&self, target: &Target) -> (Vec<UserId>, Vec<String>) {

@@ -132,6 +132,13 @@ impl SignedIn {
             .is_some_and(|discovery| discovery.features.contains(&feature))
     }
 
+    /// The largest file that the server takes, if it says so.
+    pub(super) fn file_bytes(&self) -> Option<u64> {
+        self.discovery
+            .as_ref()
+            .and_then(|discovery| discovery.limits.file_bytes)
+    }
+
     pub(super) fn message_bytes(&self) -> u64 {
         self.discovery
             .as_ref()

@@ -101,10 +101,7 @@ impl Chat {
                     })
                     .collect(),
                 message_bytes: session.message_bytes(),
-                file_bytes: session
-                    .discovery
-                    .as_ref()
-                    .and_then(|discovery| discovery.limits.file_bytes),
+                file_bytes: session.file_bytes(),
                 kept: session.kept.clone(),
                 may_start_chats: session.has(Feature::Chats) && session.me.role != role::GUEST,
             },

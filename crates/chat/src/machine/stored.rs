@@ -57,6 +57,10 @@ pub(super) enum Then {
         intent: u64,
         entry: Box<OutboxEntry>,
     },
+    /// A file of a message was sent.
+    Uploaded {
+        entry: Box<OutboxEntry>,
+    },
     /// A change that the server took.
     Changed {
         client_id: ClientId,
@@ -124,6 +128,7 @@ impl Chat {
                 | Then::List { .. }
                 | Then::Chat { .. }
                 | Then::Removed { .. }
+                | Then::Uploaded { .. }
                 | Then::Changed { .. }
                 | Then::Synced { .. }
                 | Then::StartedAfresh { .. }
@@ -157,6 +162,7 @@ impl Chat {
             (Then::Window { why }, Answer::Window(window)) => self.take_window(why, window),
             (Then::Enqueue { intent, entry }, _) => self.enqueued(intent, *entry),
             (Then::Unpark { intent, entry }, _) => self.unparked(intent, *entry),
+            (Then::Uploaded { entry }, _) => self.uploaded_is_stored(*entry),
             (Then::Changed { client_id, is_newest }, Answer::Put(put)) => {
                 self.change_is_stored(&client_id, is_newest, &put);
             }
@@ -207,9 +213,16 @@ impl Chat {
             Then::SignIn(_) => self.fail_to_sign_in(failure),
             Then::Enqueue { intent, .. }
             | Then::Unpark { intent, .. }
-            | Then::Discard { intent, .. }
             | Then::Draft { intent, .. }
             | Then::Seen { intent, .. } => self.answer(intent, Err(failure)),
+            Then::Discard { intent, client_id } => {
+                self.sending_waits(&client_id, None);
+                self.answer(intent, Err(failure));
+            }
+            Then::Uploaded { entry } => {
+                self.alert(failure);
+                self.sending_waits(&entry.client_id, None);
+            }
             Then::Changed { client_id, .. } => {
                 self.alert(failure);
                 self.change_is_not_stored(&client_id);

@@ -34,7 +34,7 @@ pub use key::{KeyFile, StoreKey, WrongPassphrase};
 pub use open::{Opened, There, look, open, open_in_memory, remove_unkept, set_aside_locked};
 pub use search::{Excerpt, Found, Has, Hit, Query};
 pub use sync::Told;
-pub use work::{Change, OutboxEntry, Outgoing, Target, Work};
+pub use work::{Change, OutboxEntry, Outgoing, OutgoingFile, Target, Work};
 pub use worker::{StoreQueue, StoreThread};
 
 use crate::view::Failure;
@@ -142,6 +142,8 @@ pub enum Op {
     Unpark { client_id: ClientId, work: Work },
     /// It is not to be sent, nor the changes that wait for it. → [`Answer::Done`]
     Discard { client_id: ClientId },
+    /// What is to be done has changed: a file of it has been sent. → [`Answer::Done`]
+    PutWork { client_id: ClientId, work: Work },
     /// Which chat is open. → [`Answer::Done`]
     PutOpenChat { chat: Option<ChatId> },
     /// What is typed and not sent; empty for nothing. → [`Answer::Done`]
@@ -519,6 +521,10 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
         }
         Op::Discard { client_id } => {
             outbox::discard(db, &of(account)?, &client_id)?;
+            Answer::Done
+        }
+        Op::PutWork { client_id, work } => {
+            outbox::put_work(db, &of(account)?, &client_id, &work)?;
             Answer::Done
         }
         Op::PutOpenChat { chat } => {

@@ -99,6 +99,17 @@ pub(super) fn unpark(
     Ok(())
 }
 
+pub(super) fn put_work(
+    db: &Connection,
+    account: &Account,
+    client_id: &ClientId,
+    work: &Work,
+) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE outbox SET work = ?3 WHERE account = ?1 AND client_id = ?2")?
+        .execute(params![account.number, client_id.as_str(), to_json(work)?])?;
+    Ok(())
+}
+
 /// Takes an entry away, with the changes that wait for it. A reply to it goes on as a message of its own.
 pub(super) fn discard(db: &Connection, account: &Account, client_id: &ClientId) -> Result<(), StoreError> {
     take(db, account, client_id)?;

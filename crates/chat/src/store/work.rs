@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use khaya_wire::{ChatId, ClientId, MessageId, Timestamp, User, UserId, model::ChatRole};
+use khaya_wire::{ChatId, ClientId, File, MessageId, Timestamp, User, UserId, model::ChatRole};
 use serde::{Deserialize, Serialize};
 
-use crate::view::Failure;
+use crate::{files::StagedFile, view::Failure};
 
 /// Something that the server does not have, as far as is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +94,18 @@ pub struct Outgoing {
     pub visible_to: Vec<UserId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub visible_to_roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<OutgoingFile>,
+}
+
+/// A file that goes with a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutgoingFile {
+    pub staged: StagedFile,
+    /// As the server has it, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<File>,
 }
 
 impl Outgoing {
@@ -105,6 +117,7 @@ impl Outgoing {
             reply_to: None,
             visible_to: Vec::new(),
             visible_to_roles: Vec::new(),
+            files: Vec::new(),
         }
     }
 }

@@ -85,6 +85,7 @@ fn what_is_for_an_unsent_message_waits_for_it() {
         reply_to: Some(key.clone()),
         visible_to: Vec::new(),
         visible_to_roles: Vec::new(),
+        attachments: Vec::new(),
     };
     desk.want(reply).unwrap();
     assert_eq!(item(&desk, 2).reactions.len(), 1);

@@ -31,6 +31,7 @@ pub(crate) struct Desk {
     pub(crate) connects: Vec<Secret>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) withdrawn: Vec<ChatId>,
+    pub(crate) forgotten: Vec<khaya_wire::FileId>,
     pub(crate) retries: u32,
     pub(crate) network_changes: u32,
     /// Of the clock on the wall, in milliseconds.
@@ -53,6 +54,7 @@ impl Desk {
             connects: Vec::new(),
             notices: Vec::new(),
             withdrawn: Vec::new(),
+            forgotten: Vec::new(),
             retries: 0,
             network_changes: 0,
             ahead: 0,
@@ -182,6 +184,7 @@ impl Desk {
             reply_to: None,
             visible_to: Vec::new(),
             visible_to_roles: Vec::new(),
+            attachments: Vec::new(),
         })
     }
 
@@ -201,6 +204,10 @@ impl Desk {
 
     pub(crate) fn view(&self) -> View {
         self.machine.view()
+    }
+
+    pub(crate) fn tell(&mut self, input: Input) {
+        self.feed(input);
     }
 
     fn feed(&mut self, input: Input) {
@@ -228,6 +235,9 @@ impl Desk {
                 inputs.push_back(Input::Store { token, result });
             }
             Output::Call { token, call } => self.calls.push((token, call)),
+            Output::Cancel { token } => self.calls.retain(|(known, _)| *known != token),
+            Output::ForgetFiles(files) => self.forgotten.extend(files),
+            Output::File { .. } => {}
             Output::Socket(SocketCommand::Emit { name, data }) => self.emitted.push((name, data)),
             Output::Socket(SocketCommand::Connect { token, .. }) => self.connects.push(token),
             Output::Socket(SocketCommand::Retry) => self.retries += 1,
@@ -344,6 +354,7 @@ pub(crate) fn discovery() -> Discovery {
             Feature::Reactions,
             Feature::Replies,
             Feature::Pins,
+            Feature::Files,
             Feature::Authenticate,
             Feature::Everywhere,
         ]

@@ -8,6 +8,7 @@
 
 mod changes;
 mod desk;
+mod files;
 mod notices;
 mod sending;
 mod session;

@@ -104,7 +104,14 @@ fn what_the_server_will_not_have_waits_for_the_person() {
     let key = failed.key.clone();
     desk.want(Intent::Retry { key: key.clone() }).unwrap();
     assert_eq!(desk.view().timeline.last().unwrap().key, key);
-    let code = desk.want(Intent::DeleteUnsent { key }).unwrap_err().code;
+    // "good" is on its way, and "bad" waits behind it.
+    let key_of = |desk: &Desk, text: &str| {
+        let view = desk.view();
+        let item = view.timeline.iter().find(|item| *item.text == *text);
+        item.unwrap().key.clone()
+    };
+    let good = key_of(&desk, "good");
+    let code = desk.want(Intent::DeleteUnsent { key: good }).unwrap_err().code;
     assert_eq!(code, "unknown_item", "what is on its way cannot be taken back");
 }
 

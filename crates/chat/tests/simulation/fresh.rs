@@ -63,6 +63,7 @@ fn step(world: &mut World, number: usize) {
                 reply_to,
                 visible_to: Vec::new(),
                 visible_to_roles: Vec::new(),
+                attachments: Vec::new(),
             };
             world.intent(client, intent);
         }

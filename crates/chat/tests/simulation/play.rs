@@ -135,6 +135,7 @@ fn act(world: &mut World, number: usize) {
                     reply_to,
                     visible_to,
                     visible_to_roles: Vec::new(),
+                    attachments: Vec::new(),
                 },
             );
         }

@@ -299,6 +299,9 @@ impl Server {
             | Request::DeleteChat { .. }
             | Request::PutMember { .. }
             | Request::RemoveMember { .. }
+            | Request::Upload { .. }
+            | Request::File { .. }
+            | Request::SaveFile { .. }
             | Request::CreateChat(_)
             | Request::FindPeople { .. } => Err(refused(Code::NotFound)),
         }

@@ -490,6 +490,7 @@ impl World {
                     },
                 );
             }
+            Output::Cancel { .. } | Output::ForgetFiles(_) | Output::File { .. } => {}
             Output::Socket(command) => self.command(client, command),
             Output::Secrets(request) => {
                 self.at(

@@ -69,6 +69,7 @@ impl Chat {
             lane.flight = Some(Flight {
                 entry: entry.clone(),
                 taken: None,
+                upload: None,
             });
             match &entry.work {
                 Work::Message(_) if is_unknown && !self.is_full() => {
@@ -228,6 +229,11 @@ impl Chat {
     }
 
     pub(super) fn post(&mut self, entry: &OutboxEntry, message: &Outgoing) {
+        if self.upload_first(entry, &message.files) {
+            return;
+        }
+        let uploaded = message.files.iter().filter_map(|file| file.uploaded.as_ref());
+        let attachment_ids: Vec<_> = uploaded.map(|file| file.id.clone()).collect();
         tracing::trace!(chat = %entry.chat, client_id = %entry.client_id, "sending");
         self.call(
             Request::Send {
@@ -242,7 +248,7 @@ impl Chat {
                     visible_to: Some(message.visible_to.clone()).filter(|users| !users.is_empty()),
                     visible_to_roles: Some(message.visible_to_roles.clone())
                         .filter(|roles| !roles.is_empty()),
-                    attachment_ids: None,
+                    attachment_ids: Some(attachment_ids).filter(|files| !files.is_empty()),
                 },
             },
             Purpose::Send {

@@ -47,6 +47,7 @@ impl Chat {
             leave: is_group,
             delete: owns,
             restrict: chat.kind == ChatKind::Group,
+            attach: self.server_has(Feature::Files),
         }
     }
 
@@ -99,13 +100,14 @@ impl Chat {
                 .iter()
                 .flatten()
                 .map(|file| Attachment {
-                    id: file.id.clone(),
+                    id: Some(file.id.clone()),
                     name: file.name.clone(),
                     mime_type: file.mime_type.clone(),
                     size: file.size,
                     width: file.width,
                     height: file.height,
                     blurhash: file.blurhash.clone(),
+                    sent: None,
                 })
                 .collect(),
             changing,
@@ -148,7 +150,7 @@ impl Chat {
             reactions: self.show_reactions(stored, &message),
             pinned: message.pinned.unwrap_or(false),
             mentions_me: false,
-            attachments: Vec::new(),
+            attachments: self.show_outgoing(entry, outgoing),
             changing: false,
             failed_edit: None,
             may: MayWithMessage {
@@ -159,6 +161,27 @@ impl Chat {
                 pin: false,
             },
         })
+    }
+
+    fn show_outgoing(&self, entry: &OutboxEntry, outgoing: &Outgoing) -> Vec<Attachment> {
+        let sent = self.outbox.sent_of(&entry.client_id);
+        let first = outgoing.files.iter().position(|file| file.uploaded.is_none());
+        let files = outgoing.files.iter().enumerate();
+        files
+            .map(|(place, file)| {
+                let uploaded = file.uploaded.as_ref();
+                Attachment {
+                    id: uploaded.map(|file| file.id.clone()),
+                    name: file.staged.name.clone(),
+                    mime_type: file.staged.mime_type.clone(),
+                    size: file.staged.size,
+                    width: uploaded.and_then(|file| file.width),
+                    height: uploaded.and_then(|file| file.height),
+                    blurhash: uploaded.and_then(|file| file.blurhash.clone()),
+                    sent: sent.filter(|_| first == Some(place)),
+                }
+            })
+            .collect()
     }
 
     /// An unsent message as it will be, as far as that is known.

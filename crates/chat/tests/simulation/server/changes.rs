@@ -86,6 +86,9 @@ impl Server {
             | Request::PutMember { .. }
             | Request::RemoveMember { .. }
             | Request::Sync { .. }
+            | Request::Upload { .. }
+            | Request::File { .. }
+            | Request::SaveFile { .. }
             | Request::CreateChat(_)
             | Request::FindPeople { .. } => return None,
         })
