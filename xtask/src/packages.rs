@@ -59,6 +59,7 @@ const TEST: &[(&str, Probe)] = &[
     ("fonts-dejavu-core", Probe::Package),
     ("fonts-noto-color-emoji", Probe::Package),
     ("util-linux", Probe::Package),
+    ("postgresql", Probe::Package),
 ];
 
 const PICTURES: &[(&str, Probe)] = &[
@@ -92,6 +93,7 @@ const TEST_PROGRAMS: &[&str] = &[
     "import",
     "setpriv",
     "unshare",
+    "psql",
 ];
 
 const INTEROP_PROGRAMS: &[&str] = &["node", "npm", "python3"];
@@ -164,19 +166,19 @@ pub(crate) fn command_elsewhere(system: System, purpose: Purpose) -> String {
             "sudo dnf install",
             "gcc gcc-c++ pkgconf webkit2gtk4.1-devel gtk3-devel dbus-devel openssl-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-daemon dunst gnome-keyring libsecret openbox xdotool xprop \
-             ImageMagick google-noto-color-emoji-fonts nodejs npm python3",
+             ImageMagick google-noto-color-emoji-fonts postgresql-server nodejs npm python3",
         ),
         System::Arch => (
             "sudo pacman -S --needed",
             "base-devel webkit2gtk-4.1 gtk3 dbus openssl",
             "xorg-server-xvfb dbus dunst gnome-keyring libsecret openbox xdotool xorg-xprop imagemagick \
-             noto-fonts-emoji nodejs npm python",
+             noto-fonts-emoji postgresql nodejs npm python",
         ),
         System::Suse => (
             "sudo zypper install",
             "gcc gcc-c++ pkgconf webkit2gtk3-devel gtk3-devel dbus-1-devel libopenssl-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-1 dunst gnome-keyring libsecret-tools openbox xdotool \
-             xprop ImageMagick noto-coloremoji-fonts nodejs npm python3",
+             xprop ImageMagick noto-coloremoji-fonts postgresql-server nodejs npm python3",
         ),
         System::Debian | System::OtherLinux | System::MacOs | System::Windows => {
             return "Install them with your system's package manager, and run the command again.".to_owned();

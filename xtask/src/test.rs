@@ -144,14 +144,16 @@ struct Skip {
 
 fn skips(system: System) -> Vec<Skip> {
     if !system.drives_windows() {
-        const WHY: &str = "That takes Xvfb and WebKitWebDriver, which only Linux has.";
+        const WINDOWS: &str = "That takes Xvfb and WebKitWebDriver, which only Linux has.";
+        const POSTGRES: &str = "The tests know where Postgres is and how to run it on Linux alone.";
         return [
-            "the app's windows (desktop, notices, failures)",
-            "the app against a Base server (base)",
+            ("the app's windows (desktop, notices, failures)", WINDOWS),
+            ("the app against a Base server (base)", WINDOWS),
+            ("the server on Postgres (blackbox_postgres)", POSTGRES),
         ]
-        .map(|what| Skip {
+        .map(|(what, why)| Skip {
             what,
-            why: WHY,
+            why,
             name: None,
         })
         .into();

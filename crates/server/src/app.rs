@@ -65,7 +65,7 @@ impl App {
     pub(crate) async fn open(config: Config) -> Result<Self, Error> {
         let hub = Hub::default();
         let files = Files::open(&config)?;
-        let store = Store::open(&config.data, hub.clone()).await?;
+        let store = Store::open(&config.database(), hub.clone()).await?;
         let secret = settings::secret(&store).await?;
         store.write(sync::forget).await?;
         Ok(Self {

@@ -1,7 +1,10 @@
-//! The command line: `serve`, `user add`, `user role`, `invite`, `audit`, `demo`.
+//! The command line: `serve`, `user add`, `user role`, `invite`, `audit`, `demo`, and what is done with a whole
+//! database.
 //!
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 refused or failed,
 //! 2 a command line that makes no sense.
+
+mod operate;
 
 use std::{
     io::{Read as _, Write as _},
@@ -68,6 +71,14 @@ enum Command {
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Move everything to another database, which is empty, and check that it arrived. Stop the servers first.
+    Migrate(operate::Migrate),
+    /// Copy the database and the files into a folder, also while servers run.
+    Backup(operate::Backup),
+    /// Put what `backup` copied into an empty database, and check that it arrived.
+    Restore(operate::Restore),
+    /// Check that everything in the database fits together; also beside a running server.
+    Check(DataArgs),
     /// Fill an empty database with a team to try things on, and print who can sign in.
     Demo(DataArgs),
 }
@@ -78,7 +89,7 @@ struct DataArgs {
     /// The folder of the database and the files [default: khaya-server in the system's folder for data]
     #[arg(long, env = "KHAYA_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The database: nothing for SQLite in the folder, or sqlite:DIR for SQLite in another
+    /// The database: postgres://USER@HOST/NAME, or sqlite:DIR [default: SQLite in the folder of data]
     #[arg(long, env = "KHAYA_DATABASE", hide_env_values = true, value_name = "URL")]
     database: Option<String>,
     /// The TOML file of options of the server
@@ -133,6 +144,10 @@ pub async fn run() -> ExitCode {
         Command::User(UserCommand::Role { username, role, data }) => set_role(username, role, data).await,
         Command::Invite { uses, expires, data } => invite(uses, expires, data).await,
         Command::Audit { wanted, data } => audit(wanted, data).await,
+        Command::Migrate(args) => operate::migrate(args).await,
+        Command::Backup(args) => operate::backup(args).await,
+        Command::Restore(args) => operate::restore(args).await,
+        Command::Check(data) => operate::check(data).await,
         Command::Demo(data) => fill_demo(data).await,
     };
     match done {
@@ -222,13 +237,11 @@ async fn open(args: DataArgs) -> Result<App, Error> {
 /// As [`open`], but makes no database where there is none.
 async fn open_existing(args: DataArgs) -> Result<App, Error> {
     let config = args.into_config()?;
-    if store::exists_in(&config.data) {
+    let database = config.database();
+    if store::exists(&database).await? {
         App::open(config).await
     } else {
-        Err(Error::Config(format!(
-            "there is no database in {}",
-            config.data.display()
-        )))
+        Err(Error::Config(format!("there is no database in {database}")))
     }
 }
 

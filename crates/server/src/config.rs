@@ -10,15 +10,17 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use crate::Error;
+use crate::{Database, Error};
 
 /// Everything that a server can be told.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where to listen; port 0 picks one.
     pub listen: SocketAddr,
-    /// The folder of the database and the files.
+    /// The folder of the files, and of the database when that is SQLite.
     pub data: PathBuf,
+    /// The database, when it is not SQLite in the folder of data.
+    pub database: Option<Database>,
     /// Where the bytes of files lie.
     pub files: FilesAt,
     /// The largest file, in bytes.
@@ -73,6 +75,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
             data: default_data(),
+            database: None,
             files: FilesAt::default(),
             file_bytes: 100 * 1024 * 1024,
             file_quota: 10 * 1024 * 1024 * 1024,
@@ -88,6 +91,16 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The database that there is to use.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        self.database
+            .clone()
+            .unwrap_or_else(|| Database::Sqlite(self.data.clone()))
+    }
+}
+
 /// The options of `serve`, as they are given: each on the command line, as `KHAYA_…`, or in the file.
 #[derive(Debug, Default, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -99,7 +112,7 @@ pub(crate) struct Options {
     #[arg(long, env = "KHAYA_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     config: Option<PathBuf>,
-    /// The database: nothing for SQLite in the folder, or sqlite:DIR for SQLite in another
+    /// The database: postgres://USER@HOST/NAME, or sqlite:DIR [default: SQLite in the folder of data]
     #[arg(long, env = "KHAYA_DATABASE", hide_env_values = true, value_name = "URL")]
     database: Option<String>,
     /// Where to listen; port 0 picks one [default: 127.0.0.1:4000]
@@ -189,10 +202,11 @@ impl Options {
                 Some(text) => address(&text)?,
                 None => default.listen,
             },
-            data: match given(self.database).or(given(file.database)) {
-                Some(url) => folder_of(&url)?,
-                None => data,
-            },
+            data,
+            database: given(self.database)
+                .or(given(file.database))
+                .map(|text| text.parse())
+                .transpose()?,
             files: match given(self.files).or(given(file.files)) {
                 Some(text) => files_at(&text)?,
                 None => default.files,
@@ -249,15 +263,6 @@ fn address(text: &str) -> Result<SocketAddr, Error> {
         .map_err(|error| Error::Config(format!("listen: {text} is no address and port: {error}")))?
         .next()
         .ok_or_else(|| Error::Config(format!("listen: {text} has no address")))
-}
-
-fn folder_of(url: &str) -> Result<PathBuf, Error> {
-    match url.trim().strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
-        Some(_) | None => Err(Error::Config(
-            "database: this version knows sqlite:DIR alone".to_owned(),
-        )),
-    }
 }
 
 fn files_at(text: &str) -> Result<FilesAt, Error> {
@@ -338,7 +343,7 @@ mod tests {
         let config = read("listen = \"localhost:0\"\nallow-origin = \"http://A.example:80/ , https://b.example\"\ndatabase = \"sqlite:/x\"").unwrap();
         assert_eq!(config.allow_origin, ["http://a.example", "https://b.example"]);
         assert!(config.listen.ip().is_loopback());
-        assert_eq!(config.data, Path::new("/x"));
+        assert_eq!(config.database().to_string(), "/x");
         assert_eq!(read("listen = \"\"\nbus = \"\"").unwrap().listen.port(), 4000);
     }
 
@@ -355,7 +360,7 @@ mod tests {
             "upload-ttl = 0",
             "files = \"ftp://x\"",
             "files = \"s3://key:secret@bucket\"",
-            "database = \"postgres://x\"",
+            "database = \"mysql://x\"",
             "bus = \"redis://x\"",
             "registration = \"maybe\"",
             "listne = \"x\"",

@@ -9,6 +9,9 @@ use khaya_wire::{
     problem::{FieldError, MEDIA_TYPE},
 };
 
+/// After how long somebody may try again who met a database that was away.
+const RETRY_SECONDS: u64 = 2;
+
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -62,7 +65,10 @@ pub enum Error {
     Unavailable,
     /// The database refused.
     #[error("the database: {0}")]
-    Database(#[from] rusqlite::Error),
+    Sqlite(#[from] rusqlite::Error),
+    /// The database refused, or cannot be reached.
+    #[error("the database: {}", with_cause(.0))]
+    Postgres(#[from] postgres::Error),
     /// The database has a schema that this version cannot use.
     #[error("the database's schema: {0}")]
     Schema(String),
@@ -112,7 +118,8 @@ impl Error {
             Self::MediaType(_) => Code::UnsupportedMediaType,
             Self::RateLimited { .. } => Code::RateLimited,
             Self::Unavailable
-            | Self::Database(_)
+            | Self::Sqlite(_)
+            | Self::Postgres(_)
             | Self::Schema(_)
             | Self::Storage(_)
             | Self::Io { .. }
@@ -125,7 +132,8 @@ impl Error {
     #[must_use]
     pub fn public_detail(&self) -> String {
         match self {
-            Self::Database(_)
+            Self::Sqlite(_)
+            | Self::Postgres(_)
             | Self::Schema(_)
             | Self::Storage(_)
             | Self::Io { .. }
@@ -172,6 +180,7 @@ impl Error {
         match self.code() {
             Code::Unauthorized => bearer("Bearer"),
             Code::TokenExpired => bearer("Bearer error=\"invalid_token\""),
+            Code::Unavailable => Some((header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS))),
             Code::InvalidCredentials
             | Code::Forbidden
             | Code::NotFound
@@ -179,8 +188,7 @@ impl Error {
             | Code::Conflict
             | Code::PayloadTooLarge
             | Code::UnsupportedMediaType
-            | Code::RateLimited
-            | Code::Unavailable => None,
+            | Code::RateLimited => None,
         }
     }
 
@@ -209,6 +217,12 @@ impl Error {
             errors: self.field().into_iter().collect(),
         }
     }
+}
+
+/// What Postgres says stands in the cause alone.
+fn with_cause(error: &postgres::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
 }
 
 impl IntoResponse for Error {

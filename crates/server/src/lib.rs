@@ -9,6 +9,7 @@ mod app;
 pub mod cli;
 mod clock;
 pub mod config;
+mod database;
 mod demo;
 mod error;
 mod files;
@@ -29,7 +30,7 @@ mod token;
 mod verified;
 
 pub(crate) use self::app::App;
-pub use self::{app::Server, config::Config, error::Error};
+pub use self::{app::Server, config::Config, database::Database, error::Error};
 
 /// What the server's calls are, as OpenAPI 3.1 in JSON.
 #[must_use]

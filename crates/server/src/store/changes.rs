@@ -39,7 +39,7 @@ pub(crate) fn edit(
         .bind(now)
         .fetch_one(tx.write())?;
     if !message.is_restricted() {
-        search::index(tx, row.try_get("number")?, &content)?;
+        search::replace(tx, chat, row.try_get("number")?, &content)?;
     }
     tell(tx, id, Kind::MessageUpdated)?;
     messages::find(tx.read(), viewer, chat, id)?.ok_or(Error::NotFound("thing"))
@@ -64,7 +64,7 @@ pub(crate) fn delete(tx: &mut Tx<'_>, viewer: &Viewer, chat: &ChatId, id: &Messa
     .bind(id.as_str())
     .bind(now)
     .fetch_one(tx.write())?;
-    search::index(tx, row.try_get("number")?, "")?;
+    search::replace(tx, chat, row.try_get("number")?, "")?;
     query("DELETE FROM reactions WHERE message_id = $1")
         .bind(id.as_str())
         .execute(tx.write())?;

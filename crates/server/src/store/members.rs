@@ -54,6 +54,16 @@ pub(crate) fn who_share_a_chat(conn: &mut Conn, user: &UserId) -> Result<Vec<Use
     .collect()
 }
 
+/// The chats that somebody is in.
+pub(super) fn chats_of(conn: &mut Conn, user: &UserId) -> Result<Vec<ChatId>, Error> {
+    query("SELECT chat_id FROM members WHERE user_id = $1 ORDER BY chat_id")
+        .bind(user.as_str())
+        .fetch_all(conn)?
+        .iter()
+        .map(|row| read_id(row, "chat_id"))
+        .collect()
+}
+
 /// The viewer's role in a chat. For somebody outside it the chat does not exist.
 pub(crate) fn role_of(conn: &mut Conn, chat: &ChatId, viewer: &Viewer) -> Result<ChatRole, Error> {
     let row = query("SELECT role FROM members WHERE chat_id = $1 AND user_id = $2")

@@ -205,33 +205,47 @@ pub(super) fn as_sent(conn: &mut Conn, id: &MessageId) -> Result<Message, Error>
     whole(conn, read(&row, &sender)?)
 }
 
-/// Messages for everyone, in chats of the viewer's, that the index finds, the newest first, with their numbers.
+/// What the index finds by `terms`, of messages for everyone in chats of the viewer's, the newest first, with their
+/// numbers; without what is kept beside them.
 pub(super) fn matching(
     conn: &mut Conn,
     viewer: &Viewer,
     wanted: &Wanted,
-    match_all: &str,
+    terms: &str,
+    before: i64,
     limit: usize,
 ) -> Result<Vec<(Message, i64)>, Error> {
-    let rows = query(concat!(
-        "SELECT m.number, ",
-        columns!(),
-        " FROM search s JOIN messages m ON m.number = s.rowid
-         JOIN members mine ON mine.chat_id = m.chat_id AND mine.user_id = $1
-         WHERE s.words MATCH $2 AND s.rowid < $3 AND ($4 IS NULL OR m.chat_id = $4) AND ($5 IS NULL OR m.sender_id = $5)
-         ORDER BY s.rowid DESC LIMIT $6"
-    ))
-    .bind(viewer.user.as_str())
-    .bind(match_all)
-    .bind(wanted.before)
-    .bind(wanted.chat.as_ref().map(ChatId::as_str))
-    .bind(wanted.sender.as_ref().map(UserId::as_str))
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(&mut *conn)?;
-    numbered(conn, viewer, &rows)
+    macro_rules! matching {
+        ($index:literal) => {
+            concat!(
+                "SELECT m.number, ",
+                columns!(),
+                " FROM ",
+                $index,
+                " JOIN messages m ON m.number = s.rowid
+                 JOIN members mine ON mine.chat_id = m.chat_id AND mine.user_id = $1
+                 WHERE s.rowid < $3 AND ($4 IS NULL OR m.sender_id = $4) ORDER BY s.rowid DESC LIMIT $5"
+            )
+        };
+    }
+    let sql = match conn {
+        Conn::Sqlite(_) => matching!("search($2) s"),
+        // Fenced off, so that it is the index of words by which messages are found.
+        Conn::Postgres(_) => {
+            matching!("(SELECT rowid FROM search WHERE words @@ CAST($2 AS tsquery) OFFSET 0) s")
+        }
+    };
+    let rows = query(sql)
+        .bind(viewer.user.as_str())
+        .bind(terms)
+        .bind(before)
+        .bind(wanted.sender.as_ref().map(UserId::as_str))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(conn)?;
+    numbered(viewer, &rows)
 }
 
-/// The restricted messages that the viewer can see, the newest first, with their numbers.
+/// The restricted messages that the viewer can see, the newest first, with their numbers; without what is kept beside them.
 pub(super) fn restricted(
     conn: &mut Conn,
     viewer: &Viewer,
@@ -258,19 +272,12 @@ pub(super) fn restricted(
     .bind(wanted.sender.as_ref().map(UserId::as_str))
     .bind(limit)
     .fetch_all(&mut *conn)?;
-    numbered(conn, viewer, &rows)
+    numbered(viewer, &rows)
 }
 
-fn numbered(conn: &mut Conn, viewer: &Viewer, rows: &[Row]) -> Result<Vec<(Message, i64)>, Error> {
-    let mut messages = rows
-        .iter()
-        .map(|row| read(row, &viewer.user))
-        .collect::<Result<Vec<_>, _>>()?;
-    add_parts(conn, &mut messages)?;
-    messages
-        .into_iter()
-        .zip(rows)
-        .map(|(message, row)| Ok((message, row.try_get("number")?)))
+fn numbered(viewer: &Viewer, rows: &[Row]) -> Result<Vec<(Message, i64)>, Error> {
+    rows.iter()
+        .map(|row| Ok((read(row, &viewer.user)?, row.try_get("number")?)))
         .collect()
 }
 
@@ -328,7 +335,7 @@ fn whole(conn: &mut Conn, mut message: Message) -> Result<Message, Error> {
 }
 
 /// Adds what is kept beside messages that the reader can see.
-fn add_parts(conn: &mut Conn, messages: &mut [Message]) -> Result<(), Error> {
+pub(super) fn add_parts(conn: &mut Conn, messages: &mut [Message]) -> Result<(), Error> {
     add_reactions(conn, messages)?;
     files::add_to(conn, messages)
 }

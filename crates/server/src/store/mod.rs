@@ -7,8 +7,10 @@
 //! every read of messages takes the reader and gives only what that reader can see.
 
 pub(crate) mod audit;
+mod catalog;
 pub(crate) mod changes;
 pub(crate) mod chats;
+mod check;
 mod conn;
 pub(crate) mod events;
 pub(crate) mod files;
@@ -16,6 +18,7 @@ pub(crate) mod invites;
 pub(crate) mod members;
 pub(crate) mod membership;
 pub(crate) mod messages;
+mod postgres;
 mod readers;
 pub(crate) mod reads;
 mod schema;
@@ -27,10 +30,12 @@ mod sql;
 mod sqlite;
 pub(crate) mod sync;
 mod telling;
+mod transfer;
 pub(crate) mod users;
+pub(crate) mod whole;
 mod writer;
 
-use std::{path::Path, str::FromStr};
+use std::{str::FromStr, sync::Arc};
 
 use khaya_wire::{Timestamp, UserId};
 use rand::RngCore as _;
@@ -38,11 +43,16 @@ use rand::RngCore as _;
 pub(crate) use self::{
     conn::Conn,
     sql::{Row, query},
-    sqlite::exists_in,
     writer::Tx,
 };
-use self::{readers::Readers, sqlite::Sqlite, writer::Writer};
-use crate::{Error, realtime::Hub};
+use self::{
+    conn::View,
+    postgres::{Postgres, Target},
+    readers::Readers,
+    sqlite::Sqlite,
+    writer::Writer,
+};
+use crate::{Database, Error, realtime::Hub};
 
 /// How many connections read at once. More gain nothing on a machine of a team's size.
 const READERS: usize = 4;
@@ -64,20 +74,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the database in `dir`, makes it when there is none, and brings its schema up to date. What is
-    /// committed is told through `hub`.
-    pub(crate) async fn open(dir: &Path, hub: Hub) -> Result<Self, Error> {
-        let dir = dir.to_owned();
-        let (write, readers) = tokio::task::spawn_blocking(move || {
-            let mut write = Conn::Sqlite(Sqlite::open(&dir)?);
-            schema::migrate(&mut write)?;
-            let readers = (0..READERS)
-                .map(|_| Sqlite::open_for_reading(&dir).map(Conn::Sqlite))
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok::<_, Error>((write, readers))
-        })
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))??;
+    /// Opens the database, makes it when there is none, and brings its schema up to date. What is committed is
+    /// told through `hub`.
+    pub(crate) async fn open(database: &Database, hub: Hub) -> Result<Self, Error> {
+        let database = database.clone();
+        let (write, readers) = on_a_thread(move || connect(&database)).await?;
         Ok(Self {
             readers: Readers::start(readers)?,
             writer: Writer::start(write, hub)?,
@@ -90,7 +91,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
     {
-        self.readers.ask(look).await
+        self.readers.ask(View::Single, look).await
     }
 
     /// Answers what several queries find that must fit together: nothing changes between them.
@@ -99,14 +100,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
     {
-        self.readers
-            .ask(move |conn| {
-                conn.begin_snapshot()?;
-                let found = look(conn);
-                let ended = conn.commit();
-                found.and_then(|found| ended.map(|()| found))
-            })
-            .await
+        self.readers.ask(View::Snapshot, look).await
     }
 
     /// Makes a change, all of it or nothing, and answers once it is on the disk.
@@ -139,6 +133,51 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// A connection for changes, on a schema that is up to date, and those for reading.
+fn connect(database: &Database) -> Result<(Conn, Vec<Conn>), Error> {
+    match database {
+        Database::Sqlite(dir) => {
+            let mut write = Conn::Sqlite(Sqlite::open(dir)?);
+            schema::migrate(&mut write)?;
+            let readers = (0..READERS)
+                .map(|_| Sqlite::open_for_reading(dir).map(Conn::Sqlite))
+                .collect::<Result<_, _>>()?;
+            Ok((write, readers))
+        }
+        Database::Postgres(address) => {
+            let (config, tls) = address.parts()?;
+            let target = Arc::new(Target::new(config, tls));
+            let connection = || Conn::Postgres(Box::new(Postgres::new(Arc::clone(&target))));
+            let mut write = connection();
+            schema::migrate(&mut write)?;
+            write.forget_nodes()?;
+            Ok((write, (0..READERS).map(|_| connection()).collect()))
+        }
+    }
+}
+
+/// Whether there is a database already.
+pub(crate) async fn exists(database: &Database) -> Result<bool, Error> {
+    let database = database.clone();
+    on_a_thread(move || match &database {
+        Database::Sqlite(dir) => Ok(sqlite::file_in(dir).exists()),
+        Database::Postgres(address) => {
+            let (config, tls) = address.parts()?;
+            Postgres::new(Arc::new(Target::new(config, tls))).has_tables()
+        }
+    })
+    .await
+}
+
+/// Does what blocks where it may.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))?
 }
 
 /// 128 random bits as an id: it tells neither how many there are nor when it was made.

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::conn::Conn;
+use super::conn::{Conn, View};
 use crate::Error;
 
 /// How many questions may wait.
@@ -52,15 +52,15 @@ impl Readers {
     }
 
     /// Answers what `look` finds.
-    pub(super) async fn ask<T, F>(&self, look: F) -> Result<T, Error>
+    pub(super) async fn ask<T, F>(&self, view: View, look: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let look = Box::new(move |conn: &mut Conn| {
             // Who asked may have gone.
-            let _gone = answer.send(look(conn));
+            let _gone = answer.send(conn.look(view, &look));
         });
         self.work
             .send(Work::Look(look))

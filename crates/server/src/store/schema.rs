@@ -2,26 +2,35 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{conn::Conn, query};
+use super::{conn::Conn, query, search};
 use crate::{Error, clock};
 
 /// One step, in the words of each database.
 struct Migration {
     version: i64,
     sqlite: &'static str,
+    postgres: &'static str,
+    /// What takes more than SQL.
+    then: fn(&mut Conn) -> Result<(), Error>,
 }
 
 macro_rules! migration {
     ($version:literal, $file:literal) => {
+        migration!($version, $file, |_conn| Ok(()))
+    };
+    ($version:literal, $file:literal, $then:expr) => {
         Migration {
             version: $version,
             sqlite: include_str!(concat!("../../migrations/sqlite/", $file)),
+            postgres: include_str!(concat!("../../migrations/postgres/", $file)),
+            then: $then,
         }
     };
 }
 
 const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_start.sql"),
+    migration!(2, "0002_search_by_chat.sql", search::fill),
     migration!(3, "0003_files.sql"),
     migration!(4, "0004_audit.sql"),
 ];
@@ -68,6 +77,7 @@ fn apply(conn: &mut Conn) -> Result<(), Error> {
             }
             None => {
                 conn.batch(sql)
+                    .and_then(|()| (migration.then)(conn))
                     .map_err(|error| Error::Schema(format!("step {version}: {error}")))?;
                 query("INSERT INTO migrations (version, hash, applied_at) VALUES ($1, $2, $3)")
                     .bind(version)
@@ -84,6 +94,7 @@ impl Migration {
     fn sql(&self, conn: &Conn) -> &'static str {
         match conn {
             Conn::Sqlite(_) => self.sqlite,
+            Conn::Postgres(_) => self.postgres,
         }
     }
 }

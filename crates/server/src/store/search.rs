@@ -1,18 +1,28 @@
 //! Finding messages by their words.
 //!
 //! Text is cut into words here and not by the database, so that every database finds the same, and so that a
-//! sign of Chinese, Japanese or Korean counts as a word: then two of them in a row are found as well. Restricted
-//! messages are in no index: those that the reader can see are looked through, and no others, so that the time
-//! that an answer takes tells nothing of them.
+//! sign of Chinese, Japanese or Korean counts as a word: then two of them in a row are found as well. How long an
+//! answer takes depends on what the reader can see alone: words are filed under their chat ([`index`]), and
+//! restricted messages are in no index; those that the reader can see are looked through.
+
+mod index;
 
 use khaya_wire::{ChatId, Message, UserId};
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
-use super::{Conn, Tx, Viewer, messages, query};
+use super::{Conn, Tx, Viewer, members, messages, query, read_id};
 use crate::Error;
 
 /// The most restricted messages that are looked through for one answer.
 const MAX_RESTRICTED: i64 = 10_000;
+
+/// How many chats are looked through at once.
+const CHATS: usize = 50;
+/// How many messages are filed at once.
+const FILL: i64 = 1000;
+
+/// The longest word, in characters.
+const MAX_WORD: usize = 400;
 
 /// What is looked for.
 #[derive(Debug, Clone)]
@@ -41,37 +51,112 @@ pub(crate) fn find(
     wanted: &Wanted,
     limit: usize,
 ) -> Result<Vec<(Message, i64)>, Error> {
-    let match_all = wanted
-        .phrases
-        .iter()
-        .map(|words| format!("\"{}\"*", words.join(" ")))
-        .collect::<Vec<_>>()
-        .join(" AND ");
-    let mut found = messages::matching(conn, viewer, wanted, &match_all, limit)?;
-    let restricted = messages::restricted(conn, viewer, wanted, MAX_RESTRICTED)?;
-    found.extend(
-        restricted
-            .into_iter()
-            .filter(|(message, _)| contains(&message.content, &wanted.phrases)),
-    );
-    found.sort_unstable_by_key(|(_, number)| std::cmp::Reverse(*number));
-    found.truncate(limit);
-    Ok(found)
+    let mut found = messages::restricted(conn, viewer, wanted, MAX_RESTRICTED)?;
+    found.retain(|(message, _)| contains(&message.content, &wanted.phrases));
+    let mut chats = members::chats_of(conn, &viewer.user)?;
+    if let Some(chat) = &wanted.chat {
+        chats.retain(|mine| mine == chat);
+    }
+    for chats in chats.chunks(CHATS) {
+        found.extend(in_chats(conn, viewer, wanted, chats, limit)?);
+        found.sort_unstable_by_key(|(_, number)| std::cmp::Reverse(*number));
+        found.truncate(limit);
+    }
+    let (mut found, numbers): (Vec<Message>, Vec<i64>) = found.into_iter().unzip();
+    messages::add_parts(conn, &mut found)?;
+    Ok(found.into_iter().zip(numbers).collect())
 }
 
-/// Takes the words of a message for everyone into the index, or out of it when it has none any more.
-pub(super) fn index(tx: &mut Tx<'_>, number: i64, content: &str) -> Result<(), Error> {
+/// The newest messages for everyone in some chats of the viewer's. The index may know more than there is: what it
+/// finds is looked at.
+fn in_chats(
+    conn: &mut Conn,
+    viewer: &Viewer,
+    wanted: &Wanted,
+    chats: &[ChatId],
+    limit: usize,
+) -> Result<Vec<(Message, i64)>, Error> {
+    let terms = index::terms(conn, chats, &wanted.phrases);
+    let mut before = wanted.before;
+    let mut found = Vec::new();
+    loop {
+        let candidates = messages::matching(conn, viewer, wanted, &terms, before, limit)?;
+        let (last, full) = (
+            candidates.last().map(|(_, number)| *number),
+            candidates.len() >= limit,
+        );
+        found.extend(
+            candidates
+                .into_iter()
+                .filter(|(message, _)| contains(&message.content, &wanted.phrases)),
+        );
+        match last {
+            Some(last) if full && found.len() < limit => before = last,
+            Some(_) | None => return Ok(found),
+        }
+    }
+}
+
+/// Takes the words of a fresh message for everyone into the index.
+pub(super) fn add(tx: &mut Tx<'_>, chat: &ChatId, number: i64, content: &str) -> Result<(), Error> {
+    index::add(tx.write(), chat, number, &words(content))
+}
+
+/// Takes other words of a message into the index, or the message out of it when it has none any more.
+pub(super) fn replace(tx: &mut Tx<'_>, chat: &ChatId, number: i64, content: &str) -> Result<(), Error> {
     query("DELETE FROM search WHERE rowid = $1")
         .bind(number)
         .execute(tx.write())?;
-    let words = words(content);
-    if !words.is_empty() {
-        query("INSERT INTO search (rowid, words) VALUES ($1, $2)")
-            .bind(number)
-            .bind(words.join(" "))
-            .execute(tx.write())?;
+    add(tx, chat, number, content)
+}
+
+/// Takes the words of all messages into an index that is empty.
+pub(super) fn fill(conn: &mut Conn) -> Result<(), Error> {
+    let mut after = 0;
+    loop {
+        let rows = query(
+            "SELECT number, chat_id, content FROM messages
+             WHERE number > $1 AND restricted = 0 AND deleted_at IS NULL ORDER BY number LIMIT $2",
+        )
+        .bind(after)
+        .bind(FILL)
+        .fetch_all(conn)?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = last.try_get("number")?;
+        for row in &rows {
+            let chat = read_id(row, "chat_id")?;
+            index::add(
+                conn,
+                &chat,
+                row.try_get("number")?,
+                &words(row.try_get("content")?),
+            )?;
+        }
     }
-    Ok(())
+}
+
+/// How many messages have words that are not in the index.
+pub(super) fn count_missing(conn: &mut Conn) -> Result<u64, Error> {
+    let (mut after, mut missing) = (0, 0);
+    loop {
+        let rows = query(
+            "SELECT m.number, m.content FROM messages m LEFT JOIN search s ON s.rowid = m.number
+             WHERE m.number > $1 AND m.restricted = 0 AND m.deleted_at IS NULL AND s.rowid IS NULL
+             ORDER BY m.number LIMIT $2",
+        )
+        .bind(after)
+        .bind(FILL)
+        .fetch_all(conn)?;
+        let Some(last) = rows.last() else {
+            return Ok(missing);
+        };
+        after = last.try_get("number")?;
+        for row in &rows {
+            missing += u64::from(!words(row.try_get("content")?).is_empty());
+        }
+    }
 }
 
 fn contains(content: &str, phrases: &[Vec<String>]) -> bool {
@@ -111,6 +196,12 @@ fn words(text: &str) -> Vec<String> {
     }
     if !word.is_empty() {
         words.push(word);
+    }
+    for word in &mut words {
+        // Databases have limits of their own, and nobody looks for such a word by its end.
+        if let Some((end, _)) = word.char_indices().nth(MAX_WORD) {
+            word.truncate(end);
+        }
     }
     words
 }

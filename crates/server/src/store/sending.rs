@@ -149,7 +149,7 @@ fn store(
         files::attach(tx, &message.id, attached)?;
     }
     if !message.is_restricted() {
-        search::index(tx, row.try_get("number")?, &message.content)?;
+        search::add(tx, &message.chat_id, row.try_get("number")?, &message.content)?;
         return Ok(message);
     }
     let users: BTreeSet<&UserId> = draft.visible_to.iter().chain([sender]).collect();

@@ -30,6 +30,21 @@ impl<'q> Query<'q> {
         self
     }
 
+    /// Postgres has no texts with U+0000 in them, so there are none on any database.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let is_bad = |value: &Value<'_>| match value {
+            Value::Text(Some(text)) => text.as_bytes().contains(&0),
+            Value::Text(None) | Value::Int(_) | Value::Null => false,
+        };
+        if self.values.iter().any(is_bad) {
+            return Err(Error::invalid(
+                "request",
+                "has a character that no text has (U+0000)",
+            ));
+        }
+        Ok(())
+    }
+
     /// Runs a statement that gives no rows, or none that matter, and says how many it changed.
     pub(crate) fn execute(self, conn: &mut Conn) -> Result<u64, Error> {
         conn.execute(&self)
@@ -55,6 +70,8 @@ impl<'q> Query<'q> {
 /// What is bound to a parameter.
 #[derive(Debug, Clone)]
 pub(crate) enum Value<'q> {
+    /// Nothing, for a column of any type.
+    Null,
     Int(Option<i64>),
     Text(Option<Cow<'q, str>>),
 }

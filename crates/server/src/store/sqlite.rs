@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{CachedStatement, Connection, OpenFlags, types::ValueRef};
+use rusqlite::{
+    CachedStatement, Connection, ErrorCode, OpenFlags,
+    backup::{Backup, StepResult},
+    types::ValueRef,
+};
 
 use super::sql::{Cell, Query, Row, Value};
 use crate::Error;
@@ -20,6 +24,8 @@ const BUSY: Duration = Duration::from_secs(5);
 const LOG_PAGES: i64 = 4000;
 /// How many statements stay prepared.
 const STATEMENTS: usize = 256;
+/// How many pages of a copy are made between two looks at how far it is.
+const PAGES: i32 = 4096;
 
 /// A connection.
 pub(crate) struct Sqlite {
@@ -108,13 +114,57 @@ impl Sqlite {
         }
         Ok(found)
     }
+
+    /// Whether another process has the file open: only who is alone may leave the journal that several share.
+    pub(super) fn is_shared(&mut self) -> Result<bool, Error> {
+        match self.connection.pragma_update(None, "journal_mode", "DELETE") {
+            Ok(()) => {
+                self.connection.pragma_update(None, "journal_mode", "WAL")?;
+                Ok(false)
+            }
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What SQLite itself finds wrong.
+    pub(super) fn check(&mut self) -> Result<Vec<String>, Error> {
+        let mut broken = Vec::new();
+        let mut pages = self.connection.prepare("PRAGMA integrity_check")?;
+        for line in pages.query_map([], |row| row.get::<_, String>(0))? {
+            broken.push(line?);
+        }
+        broken.retain(|line| line != "ok");
+        let mut references = self.connection.prepare("PRAGMA foreign_key_check")?;
+        for table in references.query_map([], |row| row.get::<_, String>(0))? {
+            broken.push(format!("a row of {} refers to one that there is not", table?));
+        }
+        Ok(broken)
+    }
+
+    /// Copies the database as it is now into a folder that has none, while others read and write it.
+    pub(super) fn copy_to(&mut self, dir: &Path, progress: &mut dyn FnMut(i32, i32)) -> Result<(), Error> {
+        let file = file_in(dir);
+        make_private(dir, &file)?;
+        let mut copy = Connection::open(&file)?;
+        // The snapshot of this transaction is what is copied, however long that takes.
+        let snapshot = self.connection.transaction()?;
+        snapshot.query_row("SELECT COUNT(*) FROM settings", [], |row| row.get::<_, i64>(0))?;
+        let backup = Backup::new(&snapshot, &mut copy)?;
+        while backup.step(PAGES)? != StepResult::Done {
+            let done = backup.progress();
+            progress(done.pagecount - done.remaining, done.pagecount);
+        }
+        drop(backup);
+        copy.pragma_update(None, "journal_mode", "DELETE")?;
+        copy.close().map_err(|(_, error)| error)?;
+        fs::File::open(&file)
+            .and_then(|file| file.sync_all())
+            .map_err(|source| Error::io(format!("cannot write {}", file.display()), source))
+    }
 }
 
-/// Whether there is a database in `dir`.
-pub(crate) fn exists_in(dir: &Path) -> bool {
-    file_in(dir).exists()
-}
-
+/// Where the database is.
 pub(super) fn file_in(dir: &Path) -> PathBuf {
     dir.join("khaya.db")
 }
@@ -128,6 +178,7 @@ fn bind(statement: &mut CachedStatement<'_>, query: &Query<'_>) -> Result<(), Er
             .and_then(|number| query.values.get(number.checked_sub(1)?))
             .ok_or_else(|| Error::Internal(format!("a parameter is not bound in: {}", query.sql)))?;
         match value {
+            Value::Null => statement.raw_bind_parameter(at, rusqlite::types::Null)?,
             Value::Int(value) => statement.raw_bind_parameter(at, value)?,
             Value::Text(value) => statement.raw_bind_parameter(at, value.as_deref())?,
         }

@@ -31,11 +31,15 @@ const BATCH: usize = 256;
 const GATHER: Duration = Duration::from_micros(200);
 /// How long it waits between two looks.
 const LOOK: Duration = Duration::from_micros(20);
+/// How long to wait before the database is asked again what it stored, and how often those wait for it whose changes
+/// are in doubt.
+const PAUSE: Duration = Duration::from_millis(250);
+const PATIENT_TRIES: u32 = 12;
 
 /// Where changes are handed in.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    jobs: mpsc::Sender<Work>,
     thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
 }
 
@@ -101,7 +105,10 @@ impl Writer {
     {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(Change { at, change, answer });
-        self.jobs.send(job).await.map_err(|_| Error::Unavailable)?;
+        self.jobs
+            .send(Work::Change(job))
+            .await
+            .map_err(|_| Error::Unavailable)?;
         answered.await.map_err(|_| Error::Unavailable)?
     }
 
@@ -109,22 +116,39 @@ impl Writer {
     pub(super) async fn close(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            let _gone = self.jobs.send(Box::new(End)).await;
+            let _gone = self.jobs.send(Work::End).await;
             let _ended = tokio::task::spawn_blocking(|| thread.join()).await;
         }
     }
 }
 
+enum Work {
+    Change(Box<dyn Job>),
+    End,
+}
+
 trait Job: Send {
-    /// Does the work. `None` asks the writer to end.
-    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Option<Done>;
+    /// Does the work, as part of a transaction.
+    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Done;
     fn at(&self) -> Option<Timestamp>;
 }
 
 struct Done {
-    failed: bool,
-    /// Answers, with whether the transaction was committed.
-    answer: Box<dyn FnOnce(bool)>,
+    outcome: Outcome,
+    answer: Answer,
+}
+
+/// Answers, with whether the transaction was committed.
+type Answer = Box<dyn FnOnce(bool)>;
+
+/// What a change came to, as far as the transaction goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// It refused before it wrote anything.
+    Refused,
+    /// It leaves the transaction in a state that must not be stored.
+    Broken,
 }
 
 struct Change<T, F> {
@@ -138,22 +162,27 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send,
 {
-    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Option<Done> {
+    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Done {
         let Self { change, answer, .. } = *self;
         let result = catch_unwind(AssertUnwindSafe(|| change(tx)))
             .unwrap_or_else(|_| Err(Error::Internal("a change panicked".to_owned())));
-        Some(Done {
-            failed: result.is_err(),
-            answer: Box::new(move |committed| {
-                let result = if committed || result.is_err() {
-                    result
-                } else {
-                    Err(Error::Unavailable)
-                };
-                // Who asked may have gone; what was stored stays stored.
-                let _gone = answer.send(result);
-            }),
-        })
+        let outcome = match &result {
+            Ok(_) => Outcome::Done,
+            // Postgres goes no further in a transaction in which anything failed.
+            Err(Error::Sqlite(_) | Error::Postgres(_)) => Outcome::Broken,
+            Err(_) if tx.wrote => Outcome::Broken,
+            Err(_) => Outcome::Refused,
+        };
+        let answer = Box::new(move |committed| {
+            let result = if committed || result.is_err() {
+                result
+            } else {
+                Err(Error::Unavailable)
+            };
+            // Who asked may have gone; what was stored stays stored.
+            let _gone = answer.send(result);
+        });
+        Done { outcome, answer }
     }
 
     fn at(&self) -> Option<Timestamp> {
@@ -161,97 +190,143 @@ where
     }
 }
 
-struct End;
+/// A transaction that is ready to be stored.
+#[derive(Default)]
+struct Batch {
+    answers: Vec<Answer>,
+    outgoing: Vec<Outgoing>,
+}
 
-impl Job for End {
-    fn run(self: Box<Self>, _tx: &mut Tx<'_>) -> Option<Done> {
-        None
-    }
-
-    fn at(&self) -> Option<Timestamp> {
-        None
+impl Batch {
+    /// Answers everyone who waits, and tells what happened when it did.
+    fn end(self, committed: bool, hub: &Hub) {
+        for answer in self.answers {
+            answer(committed);
+        }
+        if committed {
+            hub.deliver(self.outgoing);
+        }
     }
 }
 
-enum Next {
-    Batch,
-    End,
-}
-
-fn run(conn: &mut Conn, queue: &mut mpsc::Receiver<Box<dyn Job>>, hub: &Hub) {
-    let mut batch = Vec::with_capacity(BATCH);
+fn run(conn: &mut Conn, queue: &mut mpsc::Receiver<Work>, hub: &Hub) {
+    let mut work = Vec::with_capacity(BATCH);
     let mut before = 1;
-    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        gather(queue, &mut batch, before);
-        before = batch.len();
-        match store(conn, &mut batch, hub) {
-            Ok(Next::Batch) => {}
-            Ok(Next::End) => return,
+    while queue.blocking_recv_many(&mut work, BATCH) > 0 {
+        gather(queue, &mut work, before);
+        before = work.len();
+        let mut jobs = Vec::with_capacity(work.len());
+        let mut ends = false;
+        for work in work.drain(..) {
+            match work {
+                Work::Change(job) => jobs.push(job),
+                Work::End => ends = true,
+            }
+        }
+        match store(conn, jobs, hub) {
+            Ok(Stored::Known) => {}
+            Ok(Stored::InDoubt(batch)) => ends |= settle(conn, batch, queue, hub),
             Err(error) => tracing::error!(%error, "a batch of changes was not stored"),
+        }
+        if ends {
+            return;
         }
     }
 }
 
 /// Waits a moment for as many changes as the batch before had. Nobody waits who is alone.
-fn gather(queue: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>, wanted: usize) {
+fn gather(queue: &mut mpsc::Receiver<Work>, batch: &mut Vec<Work>, wanted: usize) {
     let begin = Instant::now();
     while batch.len() < wanted && begin.elapsed() < GATHER {
         thread::sleep(LOOK);
         while batch.len() < BATCH
-            && let Ok(job) = queue.try_recv()
+            && let Ok(work) = queue.try_recv()
         {
-            batch.push(job);
+            batch.push(work);
         }
     }
 }
 
+enum Stored {
+    Known,
+    /// The connection broke while the transaction was committed.
+    InDoubt(Batch),
+}
+
 /// One transaction. Whatever fails, every job of the batch gets an answer: those that were not run find their
 /// channel closed, which reads as "unavailable".
-fn store(conn: &mut Conn, batch: &mut Vec<Box<dyn Job>>, hub: &Hub) -> Result<Next, Error> {
-    let jobs = std::mem::take(batch);
+fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub) -> Result<Stored, Error> {
+    if jobs.is_empty() {
+        return Ok(Stored::Known);
+    }
     conn.begin_change()?;
-    let mut outgoing = Vec::new();
-    let mut answers = Vec::with_capacity(jobs.len());
-    let mut next = Next::Batch;
-    let mut broken = false;
+    let mut batch = Batch::default();
     for job in jobs {
-        let told = outgoing.len();
+        let told = batch.outgoing.len();
         let mut tx = Tx {
             now: job.at().unwrap_or_else(clock::now),
             conn: &mut *conn,
-            outgoing: &mut outgoing,
+            outgoing: &mut batch.outgoing,
             wrote: false,
         };
-        let Some(done) = job.run(&mut tx) else {
-            next = Next::End;
-            break;
-        };
-        let wrote = tx.wrote;
-        answers.push(done.answer);
-        if done.failed {
-            outgoing.truncate(told);
-            if wrote {
-                broken = true;
-                break;
+        let done = job.run(&mut tx);
+        batch.answers.push(done.answer);
+        match done.outcome {
+            Outcome::Done => {}
+            Outcome::Refused => batch.outgoing.truncate(told),
+            Outcome::Broken => {
+                batch.end(false, hub);
+                conn.roll_back()?;
+                return Ok(Stored::Known);
             }
         }
     }
-    let stored = if broken {
-        conn.roll_back().map(|()| false)
-    } else {
-        conn.commit().map(|()| true)
+    match conn.commit() {
+        Ok(()) => batch.end(true, hub),
+        Err(error) if conn.is_undone() => {
+            batch.end(false, hub);
+            return Err(error);
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the connection to the database broke within a commit");
+            return Ok(Stored::InDoubt(batch));
+        }
+    }
+    Ok(Stored::Known)
+}
+
+/// Asks the database what became of a batch until it knows, refusing what is handed in meanwhile: events of a
+/// batch that was stored are told, whatever it takes. Whether the writer was asked to end.
+fn settle(conn: &mut Conn, batch: Batch, queue: &mut mpsc::Receiver<Work>, hub: &Hub) -> bool {
+    let mut waiting = Some(batch.answers);
+    let mut batch = Batch {
+        answers: Vec::new(),
+        outgoing: batch.outgoing,
     };
-    let committed = matches!(stored, Ok(true));
-    for answer in answers {
-        answer(committed);
+    let mut tries = 0;
+    loop {
+        match conn.was_committed() {
+            Ok(committed) => {
+                batch.answers = waiting.unwrap_or_default();
+                batch.end(committed, hub);
+                return false;
+            }
+            Err(error) => tracing::warn!(%error, "the database does not tell what it stored"),
+        }
+        tries += 1;
+        if tries >= PATIENT_TRIES
+            && let Some(answers) = waiting.take()
+        {
+            for answer in answers {
+                answer(false);
+            }
+        }
+        while let Ok(work) = queue.try_recv() {
+            match work {
+                Work::Change(refused) => drop(refused),
+                Work::End => return true,
+            }
+        }
+        thread::sleep(PAUSE);
     }
-    if committed {
-        hub.deliver(outgoing);
-    }
-    if stored.is_err() {
-        // A commit that fails on a full disk leaves the transaction open.
-        let _none_was_open = conn.roll_back();
-    }
-    stored?;
-    Ok(next)
 }

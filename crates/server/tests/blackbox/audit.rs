@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Serving, login, run},
     client::{PASSWORD, Person, answer},
+    database,
 };
 
 /// The log as the command prints it.
@@ -186,9 +187,8 @@ async fn who_did_what_is_noted_and_nothing_of_what_they_wrote() {
 fn what_was_noted_stays() {
     let dir = tempfile::tempdir().unwrap();
     add(dir.path(), "ann", "member");
-    let database = rusqlite::Connection::open(dir.path().join("khaya.db")).unwrap();
     for change in ["DELETE FROM audit", "UPDATE audit SET action = 'nothing'"] {
-        let refused = database.execute(change, []).unwrap_err().to_string();
+        let refused = database::tamper(dir.path(), change).unwrap_err();
         assert!(refused.contains("the audit log is not"), "{refused}");
     }
     assert_eq!(log(dir.path(), &[]).len(), 1);

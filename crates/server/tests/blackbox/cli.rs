@@ -9,10 +9,13 @@ use std::{
 use reqwest::Client;
 use serde_json::json;
 
-use crate::client::answer;
+use crate::{client::answer, database};
 
 pub(crate) fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_khaya-server"));
+    if let Some(address) = database::of(data) {
+        command.env("KHAYA_DATABASE", address);
+    }
     command
         .env("KHAYA_DATA", data)
         .stdin(Stdio::piped())
@@ -173,7 +176,8 @@ fn what_it_keeps_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("deep").join("data");
-    let _serving = Serving::start(&data, &["--listen", "127.0.0.1:0"]);
+    let database = format!("sqlite:{}", data.display());
+    let _serving = Serving::start(&data, &["--listen", "127.0.0.1:0", "--database", &database]);
     assert_eq!(data.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     for entry in data.read_dir().unwrap() {
         let entry = entry.unwrap();

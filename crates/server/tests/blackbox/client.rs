@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
-use crate::schema;
+use crate::{database, schema};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 /// How long anything that must happen may take.
@@ -58,6 +58,7 @@ async fn serve(dir: &std::path::Path, change: impl FnOnce(&mut Config)) -> Serve
     let mut config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data: dir.join("data"),
+        database: database::of(&dir.join("data")).map(|address| address.parse().unwrap()),
         ..Config::default()
     };
     change(&mut config);

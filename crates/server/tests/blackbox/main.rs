@@ -3,8 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod client;
-mod schema;
+pub(crate) mod client;
+pub(crate) mod database;
+#[cfg(target_os = "linux")]
+pub(crate) mod postgres;
+pub(crate) mod schema;
 
 mod accounts;
 mod audit;
@@ -12,12 +15,13 @@ mod auth;
 mod bucket;
 mod changes;
 mod chats;
-mod cli;
-mod files;
+pub(crate) mod cli;
+pub(crate) mod files;
 mod general;
 mod interference;
 mod membership;
 mod messages;
+mod operate;
 mod presence;
 mod restricted;
 mod search;

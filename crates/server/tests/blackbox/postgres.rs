@@ -1,0 +1,162 @@
+//! A real Postgres for tests: one for all tests of the process, which ends with it; each folder of data gets a
+//! database of its own there.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufRead as _, BufReader, Lines, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{LazyLock, Mutex},
+};
+
+/// Runs Postgres in `$folder`, told by lines what to do, until they end.
+const SCRIPT: &str = r#"
+    cd "$folder"; trap '' INT TERM HUP
+    "$bin/initdb" --pgdata=data --auth=trust --username=khaya --encoding=UTF8 --no-locale --no-sync >log 2>&1 || { cat log; exit; }
+    while read -r word; do
+        case $word in
+        start)
+            "$bin/postgres" -D data -k "$folder" -F -c listen_addresses= -c max_connections=500 -c shared_buffers=32MB >log 2>&1 </dev/null &
+            until "$bin/pg_isready" -q -h "$folder"; do kill -0 $! || { cat log; exit; }; done ;;
+        stop) kill -QUIT $!; wait $! ;;
+        esac
+        echo done
+    done
+    kill -QUIT $!; wait $!; cd /; rm -rf "$folder"
+"#;
+
+/// The address of a database for a folder, made when it is asked for first.
+pub(crate) fn database_of(folder: &Path) -> String {
+    static SERVER: LazyLock<Postgres> = LazyLock::new(Postgres::start);
+    static KNOWN: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap();
+    let number = known.len();
+    known
+        .entry(folder.to_owned())
+        .or_insert_with(|| SERVER.create(&format!("khaya{number}")))
+        .clone()
+}
+
+/// A Postgres in a folder of its own, reached by a socket in it. It ends, and the folder goes, when this value or
+/// the process does.
+pub(crate) struct Postgres {
+    folder: PathBuf,
+    /// The shell that keeps it, which ends when its input does: with this value, or with the process.
+    _keeper: Child,
+    wire: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
+}
+
+impl Postgres {
+    /// Starts one that forgets what the machine's power takes with it: that is faster.
+    pub(crate) fn start() -> Self {
+        // Not the folder for temporary files: a socket's path may be about a hundred bytes long.
+        let folder = PathBuf::from(format!(
+            "/tmp/khaya-pg-{}-{}",
+            std::process::id(),
+            rand::random::<u16>()
+        ));
+        fs::create_dir(&folder).unwrap();
+        let is_root = fs::metadata(&folder).is_ok_and(|made| made.uid() == 0);
+        let script = format!(
+            "folder={}; bin={}; {SCRIPT}",
+            folder.display(),
+            programs().display()
+        );
+        let mut command = if is_root {
+            // Postgres refuses to be run by root.
+            let chown = Command::new("chown").arg("postgres").arg(&folder).status();
+            assert!(chown.unwrap().success());
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "sh"]);
+            command
+        } else {
+            Command::new("sh")
+        };
+        let mut child = command
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let started = Self {
+            folder,
+            wire: Mutex::new((child.stdin.take().unwrap(), output)),
+            _keeper: child,
+        };
+        started.tell("start");
+        started
+    }
+
+    /// Has it `start`, or `stop` as if it had crashed, and waits until that is done.
+    pub(crate) fn tell(&self, word: &str) {
+        let mut wire = self.wire.lock().unwrap();
+        writeln!(wire.0, "{word}").unwrap();
+        let mut said = Vec::new();
+        loop {
+            match wire.1.next() {
+                Some(Ok(line)) if line == "done" => return,
+                Some(Ok(line)) => said.push(line),
+                Some(Err(_)) | None => panic!("Postgres does not {word}:\n{}", said.join("\n")),
+            }
+        }
+    }
+
+    /// The address of one of its databases.
+    pub(crate) fn address(&self, name: &str) -> String {
+        let folder = self.folder.to_string_lossy().replace('/', "%2F");
+        format!("postgres://khaya@{folder}/{name}")
+    }
+
+    /// Makes a database.
+    pub(crate) fn create(&self, name: &str) -> String {
+        self.run("postgres", &format!("CREATE DATABASE {name}"));
+        self.address(name)
+    }
+
+    /// Runs a statement and gives what it answers, as psql prints it.
+    pub(crate) fn run(&self, name: &str, sql: &str) -> String {
+        ask(&self.address(name), sql).unwrap()
+    }
+}
+
+/// What psql prints for a statement, or what it says when that is refused.
+pub(crate) fn ask(address: &str, sql: &str) -> Result<String, String> {
+    let output = Command::new(programs().join("psql"))
+        .args([
+            "--no-psqlrc",
+            "--tuples-only",
+            "--no-align",
+            "--command",
+            sql,
+            address,
+        ])
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
+    if output.status.success() {
+        Ok(text(output.stdout))
+    } else {
+        Err(text(output.stderr))
+    }
+}
+
+/// Where the programs are: beside each other, and on Debian on no path.
+fn programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    folders.sort();
+    folders.reverse();
+    folders.extend(std::env::split_paths(
+        &std::env::var_os("PATH").unwrap_or_default(),
+    ));
+    folders
+        .into_iter()
+        .find(|folder| folder.join("initdb").exists() && folder.join("psql").exists())
+        .expect("these tests need Postgres, which `cargo xtask test` installs")
+}
