@@ -287,8 +287,8 @@ fn users_of(conn: &mut Conn, chat: &ChatId) -> Result<Vec<User>, Error> {
 /// the last message before it that they can.
 fn markers(conn: &mut Conn, viewer: &Viewer, chat: &ChatId) -> Result<Vec<ReadMarker>, Error> {
     let rows = query(
-        "SELECT user_id, read_id, read_at, read_restricted FROM members
-         WHERE chat_id = $1 AND read_id IS NOT NULL ORDER BY user_id",
+        "SELECT m.user_id, m.read_id, m.read_at, m.read_restricted FROM members m JOIN users u ON u.id = m.user_id
+         WHERE m.chat_id = $1 AND m.read_id IS NOT NULL ORDER BY u.search_text, u.id",
     )
     .bind(chat.as_str())
     .fetch_all(&mut *conn)?;

@@ -27,6 +27,7 @@ enum Public {
     Edit(usize),
     Delete(usize),
     React(usize),
+    Pin(usize),
     Read(usize),
 }
 
@@ -42,6 +43,8 @@ enum Secret {
     Delete,
     React,
     Pin,
+    /// Which others see as having read what was said to everyone before.
+    Read,
 }
 
 fn public() -> impl Strategy<Value = Public> {
@@ -51,6 +54,7 @@ fn public() -> impl Strategy<Value = Public> {
         1 => (0..8_usize).prop_map(Public::Edit),
         1 => (0..8_usize).prop_map(Public::Delete),
         1 => (0..8_usize).prop_map(Public::React),
+        1 => (0..8_usize).prop_map(Public::Pin),
         1 => (0..8_usize).prop_map(Public::Read),
     ]
 }
@@ -63,6 +67,7 @@ fn secret() -> impl Strategy<Value = Secret> {
         1 => Just(Secret::Delete),
         1 => Just(Secret::React),
         1 => Just(Secret::Pin),
+        2 => Just(Secret::Read),
     ]
 }
 
@@ -76,7 +81,10 @@ struct World {
     since: [String; 2],
     chat: String,
     said: Vec<String>,
+    /// The secrets that may be talked about and, in a world without them, what was said to everyone before each.
     secrets: Vec<String>,
+    /// A secret that there is, or was; in a world without them what there never was.
+    known: String,
     /// Files that are for everyone, and files that are not.
     shown: Vec<String>,
     hidden: Vec<String>,
@@ -107,6 +115,7 @@ impl World {
             chat,
             said: Vec::new(),
             secrets: Vec::new(),
+            known: "0".repeat(22),
             shown: Vec::new(),
             hidden: Vec::new(),
         }
@@ -151,6 +160,12 @@ impl World {
                     .put(&format!("{}/reactions/👍", self.path(&id)), json!({}))
                     .await;
             }
+            Public::Pin(n) => {
+                let Some(id) = pick(n) else { return };
+                self.insiders[0]
+                    .put(&format!("{}/pin", self.path(&id)), json!({}))
+                    .await;
+            }
             Public::Read(n) => {
                 let Some(id) = pick(n) else { return };
                 self.outsiders[1]
@@ -171,7 +186,7 @@ impl World {
                     body["visibleTo"] = json!([self.insiders[0].id, self.insiders[1].id]);
                 }
                 let sent = self.insiders[0].say(&self.chat, body).await;
-                self.secrets.push(sent["id"].as_str().unwrap().to_owned());
+                self.keep_secret(&sent);
             }
             Secret::Show => {
                 let owner = &self.insiders[0];
@@ -180,7 +195,7 @@ impl World {
                 let listed = [&self.insiders[1].id];
                 let body = json!({"content": "secret", "visibleTo": listed, "attachmentIds": files});
                 let sent = owner.say(&self.chat, body).await;
-                self.secrets.push(sent["id"].as_str().unwrap().to_owned());
+                self.keep_secret(&sent);
                 self.hidden.push(file);
             }
             Secret::Edit => {
@@ -206,7 +221,60 @@ impl World {
                     .put(&format!("{}/pin", self.path(&id)), json!({}))
                     .await;
             }
+            Secret::Read => self.read(last).await,
         }
+    }
+
+    /// What there is of a secret for those who do not know it, in a world without it.
+    async fn do_no_secret(&mut self, step: &Secret) {
+        match *step {
+            Secret::Say { .. } | Secret::Show => {
+                self.secrets.push(self.said.last().cloned().unwrap_or_default())
+            }
+            Secret::Delete => self.secrets.clear(),
+            Secret::Read => {
+                let before = self.secrets.last().cloned().filter(|id| !id.is_empty());
+                self.read(before).await;
+            }
+            Secret::Edit | Secret::React | Secret::Pin => {}
+        }
+    }
+
+    fn keep_secret(&mut self, sent: &Value) {
+        sent["id"].as_str().unwrap().clone_into(&mut self.known);
+        self.secrets.push(self.known.clone());
+    }
+
+    async fn read(&self, id: Option<String>) {
+        let Some(id) = id else { return };
+        self.insiders[1]
+            .put(&format!("/chat/{}/read", self.chat), json!({"messageId": id}))
+            .await;
+    }
+
+    /// What somebody is answered who has got hold of a secret's id.
+    async fn poked(&self, person: &Person) -> Value {
+        let (chat, id, path) = (&self.chat, &self.known, self.path(&self.known));
+        json!([
+            person.get(&format!("/chat/{chat}/messages?before={id}")).await.1,
+            person.get(&format!("/chat/{chat}/messages?after={id}")).await.1,
+            person.patch(&path, json!({"content": "mine"})).await.1,
+            person.delete(&path).await.1,
+            person.put(&format!("{path}/pin"), json!({})).await.1,
+            person.put(&format!("{path}/reactions/👍"), json!({})).await.1,
+            person.delete(&format!("{path}/reactions/🤫")).await.1,
+            person
+                .put(&format!("/chat/{chat}/read"), json!({"messageId": id}))
+                .await
+                .1,
+            person
+                .post(
+                    &format!("/chat/{chat}/messages"),
+                    json!({"content": "re", "replyTo": id})
+                )
+                .await
+                .1,
+        ])
     }
 
     /// All that an outsider was told and can read, renamed.
@@ -246,9 +314,26 @@ impl World {
             let edited = person.get("/search?q=ed").await.1;
             let me = person.get("/auth/me").await.1;
             let people = person.get("/users").await.1;
+            let chat = person.get(&format!("/chat/{}", self.chat)).await.1;
+            let joined = person
+                .post(&format!("/chat/{}/join", self.chat), json!({}))
+                .await
+                .1;
+            let narrow = format!(
+                "/search?q=s&chatId={}&senderId={}",
+                self.chat, self.insiders[0].id
+            );
+            let narrow = person.get(&narrow).await.1["items"].clone();
+            let first = self.said.first().cloned().unwrap();
+            let after = person
+                .get(&format!("/chat/{}/messages?limit=2&after={first}", self.chat))
+                .await
+                .1;
+            let poked = self.poked(person).await;
             let files = files_seen(person, &self.shown, &self.hidden).await;
             *seen = rename(&json!([
-                me, chats, pages, sync, told, search, edited, people, files
+                me, chats, pages, sync, told, search, edited, people, files, chat, joined, narrow, after,
+                poked
             ]));
         }
         seen
@@ -382,6 +467,7 @@ fn outsiders_cannot_tell_a_world_with_secrets_from_one_without() {
                     secretive.do_public(public).await;
                     for secret in secrets {
                         secretive.do_secret(secret).await;
+                        silent.do_no_secret(secret).await;
                     }
                 }
                 let (silent_seen, secretive_seen) = (silent.seen().await, secretive.seen().await);
