@@ -14,6 +14,16 @@ export function showAvatar(element, id, name) {
   element.dataset.tone = String(toneOf(id));
 }
 
+/**
+ * The light in the door: whether somebody is there. It says nothing to who hears the page; that is in words elsewhere.
+ *
+ * @param {HTMLElement} element
+ * @param {import("./types").Presence | null} presence
+ */
+export function showPresence(element, presence) {
+  element.dataset.presence = presence?.status ?? "";
+}
+
 /** @param {string} name @returns {string} one or two letters */
 function initials(name) {
   const words = name.split(/\s+/u).filter((word) => /[\p{L}\p{N}]/u.test(word));

@@ -4,10 +4,12 @@
  *
  * @typedef {import("./types").View} View
  * @typedef {import("./types").Settings} Settings
+ * @typedef {import("./types").TimelineItem} TimelineItem
  * @typedef {keyof View} Part
  */
 
 import { AlertStack } from "./elements/alert-stack.js";
+import { AudiencePicker } from "./elements/audience-picker.js";
 import { ChatDetails } from "./elements/chat-details.js";
 import { ChatHeader } from "./elements/chat-header.js";
 import { ChatList } from "./elements/chat-list.js";
@@ -19,10 +21,11 @@ import { MessageMenu } from "./elements/message-menu.js";
 import { MessageTimeline } from "./elements/message-timeline.js";
 import { NewChat } from "./elements/new-chat.js";
 import { PeopleFound } from "./elements/people-found.js";
+import { QuestionDialog } from "./elements/question-dialog.js";
 import { SettingsPanel } from "./elements/settings-panel.js";
 import { SignIn } from "./elements/sign-in.js";
 import { TypingLine } from "./elements/typing-line.js";
-import { alive, onFlush, onUpdate, saveSettings, settings, snapshot, wish } from "./ipc.js";
+import { alive, onFlush, onUpdate, openLink, saveSettings, settings, snapshot, wish } from "./ipc.js";
 import { installShortcuts, keyName } from "./shortcuts.js";
 import { State } from "./state.js";
 import { fillWords, part, setText } from "./template.js";
@@ -55,6 +58,9 @@ const composer = element(MessageComposer, "message-composer");
 const chatHeader = element(ChatHeader, "chat-header");
 const chatDetails = element(ChatDetails, "chat-details");
 const emojiPicker = element(EmojiPicker, "emoji-picker");
+const messageMenu = element(MessageMenu, "message-menu");
+const audiencePicker = element(AudiencePicker, "audience-picker");
+const question = element(QuestionDialog, "question-dialog");
 const newChat = element(NewChat, "new-chat");
 const settingsPanel = element(SettingsPanel, "settings-panel");
 const keyringChoice = element(KeyringChoice, "keyring-choice");
@@ -99,8 +105,20 @@ search.addEventListener("keydown", (event) => {
   }
 });
 chatHeader.addEventListener("details", () => chatDetails.open());
-composer.addEventListener("emoji", (event) => emojiPicker.open(/** @type {CustomEvent} */ (event).detail));
-emojiPicker.addEventListener("pick", (event) => composer.insert(/** @type {CustomEvent} */ (event).detail));
+chatDetails.question = question;
+composer.addEventListener("emoji", (event) => {
+  emojiPicker.open(/** @type {CustomEvent} */ (event).detail, (emoji) => composer.insert(emoji));
+});
+composer.addEventListener("restrict", chooseAudience);
+composer.addEventListener("edit-last", () => timeline.lastOwn && composer.edit(timeline.lastOwn));
+audiencePicker.addEventListener("choose", (event) => composer.restrict(/** @type {CustomEvent} */ (event).detail));
+onMessage("reply", ({ item }) => composer.reply(item));
+onMessage("edit", ({ item }) => composer.edit(item));
+onMessage("react", ({ item, row }) => {
+  emojiPicker.open(part(row, "bubble"), (emoji) => void wish({ type: "react", key: item.key, emoji, add: true }));
+});
+onMessage("delete", ({ item }) => void askToDelete(item));
+body.addEventListener("open-link", (event) => void followLink(/** @type {CustomEvent} */ (event).detail));
 composer.addEventListener("sent", () => timeline.follow());
 newChat.addEventListener("started", () => composer.focusText());
 settingsPanel.settings = chosen;
@@ -136,6 +154,42 @@ tellAlive();
 setInterval(tellAlive, ALIVE_EVERY);
 if (!navigator.onLine) void wish({ type: "network", online: false });
 
+/**
+ * @param {string} name of what is to be done with a message
+ * @param {(what: { item: TimelineItem, row: HTMLElement }) => void} act
+ */
+function onMessage(name, act) {
+  messageMenu.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
+}
+
+/** @param {TimelineItem} item */
+async function askToDelete(item) {
+  if (item.state?.state === "failed") {
+    void wish({ type: "deleteUnsent", key: item.key });
+    return;
+  }
+  const title = t("delete.title");
+  const isSure = await question.ask({ title, text: t("delete.text"), action: t("message.delete"), isDanger: true });
+  if (isSure) void wish({ type: "delete", key: item.key });
+}
+
+/**
+ * A link whose words are not its address is followed after a look at where it leads.
+ *
+ * @param {{ target: string, host: string, titled: boolean }} link
+ */
+async function followLink({ target, host, titled }) {
+  const text = host ? t("link.text", { host }) : t("link.textOther");
+  const isSure =
+    !titled || (await question.ask({ title: t("link.title"), text, detail: target, action: t("link.open") }));
+  if (isSure) void openLink(target);
+}
+
+function chooseAudience() {
+  const { open, session } = state?.view ?? {};
+  if (open && session?.state === "signedIn") audiencePicker.open(open, session.me.id, composer.audience);
+}
+
 /** @param {import("./types").Update} update */
 function hear(update) {
   if (!state) return;
@@ -155,6 +209,7 @@ function tellAlive() {
 
 function defineElements() {
   customElements.define("alert-stack", AlertStack);
+  customElements.define("audience-picker", AudiencePicker);
   customElements.define("chat-details", ChatDetails);
   customElements.define("chat-header", ChatHeader);
   customElements.define("chat-list", ChatList);
@@ -166,6 +221,7 @@ function defineElements() {
   customElements.define("message-timeline", MessageTimeline);
   customElements.define("new-chat", NewChat);
   customElements.define("people-found", PeopleFound);
+  customElements.define("question-dialog", QuestionDialog);
   customElements.define("settings-panel", SettingsPanel);
   customElements.define("sign-in", SignIn);
   customElements.define("typing-line", TypingLine);
@@ -213,7 +269,7 @@ function showScreen(view) {
   if (open) chat.setAttribute("aria-label", open.name);
   if (signedIn) {
     setText(part(body, "server-name"), session.serverName ?? "Khaya");
-    part(body, "new-chat").hidden = !session.features.includes("chats");
+    part(body, "new-chat").hidden = !session.mayStartChats;
   }
   const name = open ? `${open.name} · Khaya` : "Khaya";
   document.title = view.unread > 0 ? t("title.unread", { count: view.unread, name }) : name;

@@ -2,11 +2,12 @@
  * One message of the timeline as an element: what it shows, and what it is called.
  *
  * @typedef {import("./types").TimelineItem} TimelineItem
- * @typedef {import("./message-text.js").Mentionable} Mentionable
+ * @typedef {import("./message-body.js").Mentionable} Mentionable
  */
 
 import { showAvatar } from "./avatar.js";
-import { showText } from "./message-text.js";
+import { showBody, wordsOf } from "./message-body.js";
+import { showReactions } from "./reactions.js";
 import { instantiate, part, setAttribute, setText } from "./template.js";
 import { clockTime, dayName, failureText, fullTime, hasText, nameList, sameDay, t } from "./words.js";
 
@@ -60,6 +61,14 @@ export function isSameRow(a, b) {
   );
 }
 
+/** What each row shows. */
+const items = /** @type {WeakMap<HTMLElement, TimelineItem>} */ (new WeakMap());
+
+/** @param {HTMLElement} row @returns {TimelineItem | undefined} what it shows */
+export function itemOf(row) {
+  return items.get(row);
+}
+
 /** @param {Row} row */
 export function createRow({ item }) {
   const element = instantiate("message-row");
@@ -72,14 +81,17 @@ export function createRow({ item }) {
  * @param {Row} row
  */
 export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, people }) {
-  const kind = item.system !== null ? "system" : item.own ? "own" : "other";
+  items.set(element, item);
+  const kind = item.system ? "system" : item.own ? "own" : "other";
   element.dataset.kind = kind;
   element.dataset.state = item.state?.state ?? "";
   element.classList.toggle("first", isFirst);
   element.classList.toggle("last", isLast);
   element.classList.toggle("deleted", item.deleted);
   element.classList.toggle("restricted", item.audience !== null);
-  element.classList.toggle("emoji", !item.deleted && EMOJI_ONLY.test(item.text));
+  element.classList.toggle("emoji", !item.deleted && EMOJI_ONLY.test(wordsOf(item.body)));
+  element.classList.toggle("mentioned", item.mentionsMe);
+  element.classList.toggle("changing", item.changing);
 
   show(part(element, "day"), day);
   part(element, "unread").hidden = !isFirstUnread;
@@ -91,8 +103,16 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, pe
 
   part(element, "audience").hidden = item.audience === null;
   setText(part(element, "audience-text"), audienceText(item));
-  showText(part(element, "text"), bodyText(item), people);
-  part(element, "edited").hidden = item.editedAt === null || item.deleted;
+  showQuote(element, item.replyTo);
+  if (item.deleted || item.system) setText(part(element, "text"), bodyText(item));
+  else showBody(part(element, "text"), item.text, item.body, people);
+  part(element, "edited").hidden = !item.editedAt || item.deleted;
+  setAttribute(part(element, "edited"), "title", item.editedAt ? fullTime(item.editedAt) : null);
+  part(element, "pinned").toggleAttribute("hidden", !item.pinned);
+  showReactions(part(element, "reactions"), item);
+  part(element, "act-react").hidden = !item.may.react;
+  part(element, "act-reply").hidden = !item.may.reply;
+  part(element, "actions").hidden = kind === "system";
   const time = part(element, "time");
   setText(time, clockTime(item.at));
   setAttribute(time, "datetime", item.at);
@@ -103,44 +123,67 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, pe
 
 /**
  * @param {TimelineItem} item
- * @returns {string} the text as it is shown
+ * @returns {string} its words, for who hears them
  */
 export function bodyText(item) {
   if (item.deleted) return t("message.deleted");
-  if (item.system !== null && item.text === "") return systemText(item.system.event, item.sender.name);
-  return item.text;
+  if (item.system) return systemText(item.system, item.sender.name);
+  return wordsOf(item.body);
 }
 
 /**
  * @param {HTMLElement} element
+ * @param {TimelineItem["replyTo"]} quote
+ */
+function showQuote(element, quote) {
+  part(element, "quote").hidden = !quote;
+  if (!quote) return;
+  setText(part(element, "quote-sender"), quote.senderName ?? "");
+  setText(part(element, "quote-text"), quote.deleted ? t("message.deleted") : quote.excerpt);
+  part(element, "quote").toggleAttribute("disabled", quote.id === null);
+}
+
+/**
+ * What went wrong with it: it was not sent, or an edit of it was not taken.
+ *
+ * @param {HTMLElement} element
  * @param {TimelineItem} item
  */
-function fillState(element, { state }) {
+function fillState(element, { key, state, failedEdit }) {
+  const failed = state?.state === "failed" ? { key, failure: state.failure } : failedEdit;
+  part(element, "failure").hidden = !failed;
+  if (failed) {
+    part(element, "failure").dataset.key = failed.key;
+    const text = failureText(failed.failure);
+    setText(part(element, "failure-text"), failed === failedEdit ? t("message.editFailed", { reason: text }) : text);
+  }
   part(element, "state").hidden = state === null;
-  part(element, "failure").hidden = state?.state !== "failed";
   if (!state) return;
   setText(part(element, "state-text"), t(`message.${state.state}`));
   setAttribute(part(element, "state"), "title", t(`message.${state.state}`));
   setAttribute(part(element, "state-icon"), "href", `#icon-${state.state}`);
-  setText(part(element, "failure-text"), state.state === "failed" ? failureText(state.failure) : "");
 }
 
 /** @param {TimelineItem} item @returns {string} what a screen reader says of it: sender, text, time and state */
 function labelOf(item) {
-  const sender = item.own ? t("message.ownSender", { name: item.sender.name }) : item.sender.name;
+  const name = item.own ? t("message.ownSender", { name: item.sender.name }) : item.sender.name;
+  const to = item.replyTo?.senderName;
+  const sender = to ? t("message.replying", { name, to }) : name;
   const details = [
     item.audience ? audienceText(item) : "",
-    item.editedAt !== null && !item.deleted ? t("message.edited") : "",
+    item.editedAt && !item.deleted ? t("message.edited") : "",
+    item.pinned ? t("message.pinned") : "",
+    item.reactions.map(({ emoji, count }) => t("message.reactions", { emoji, count })).join(", "),
     clockTime(item.at),
     item.state ? t(`message.${item.state.state}`) : "",
   ];
   return t("message.label", { sender, text: bodyText(item), details: details.filter(Boolean).join(", ") });
 }
 
-/** @param {string} event @param {string} name */
-function systemText(event, name) {
+/** @param {import("./types").SystemEvent} system @param {string} sender */
+function systemText({ event, by, about }, sender) {
   const key = `system.${event}`;
-  return t(hasText(key) ? key : "system.other", { name });
+  return t(hasText(key) ? key : "system.other", { name: by ?? sender, about: about ?? "" });
 }
 
 /** @param {TimelineItem} item */
@@ -152,8 +195,9 @@ function audienceText({ audience }) {
 function isRun(before, after) {
   return (
     before.sender.id === after.sender.id &&
-    before.system === null &&
-    after.system === null &&
+    !before.system &&
+    !after.system &&
+    !after.replyTo &&
     String(before.audience) === String(after.audience) &&
     sameDay(before.at, after.at) &&
     new Date(after.at).getTime() - new Date(before.at).getTime() <= RUN

@@ -83,14 +83,16 @@ export class RovingFocus {
 }
 
 /**
- * Links within an item can be reached from it alone.
+ * Links and buttons within an item can be reached from it alone.
  *
  * @param {HTMLElement} item
  * @param {0 | -1} index
  */
 function setTabIndex(item, index) {
   item.tabIndex = index;
-  for (const link of item.querySelectorAll("a")) link.tabIndex = index;
+  for (const inner of item.querySelectorAll("a, .message button:not(.message-failure button)")) {
+    if (inner instanceof HTMLElement) inner.tabIndex = index;
+  }
 }
 
 /** @param {HTMLElement[]} items @param {number} at @returns {number} about how many items a page has */

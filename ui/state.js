@@ -41,6 +41,11 @@ export class State {
     return this.#number;
   }
 
+  /** @returns {View | null} as it is now */
+  get view() {
+    return this.#view;
+  }
+
   /** Takes the whole view from the app, and then what came meanwhile. Does nothing while it is under way. */
   async refresh() {
     if (this.#asking) return;

@@ -77,6 +77,25 @@ export function nameList(names) {
   return formats.list.format(names);
 }
 
+/** @param {string} role on the server @returns {string} what people call it */
+export function roleName(role) {
+  const key = `role.${role}`;
+  return hasText(key) ? t(key) : role;
+}
+
+/** @param {import("./types").Presence} presence */
+export function presenceText({ status, lastSeen }) {
+  return status === "offline" && lastSeen ? t("presence.lastSeen", { when: ago(lastSeen) }) : t(`presence.${status}`);
+}
+
+/** @param {string} time "5 minutes ago", "yesterday" */
+function ago(time) {
+  const minutes = Math.round((Date.now() - new Date(time).getTime()) / 60_000);
+  if (minutes < 60) return formats.relative.format(-Math.max(0, minutes), "minute");
+  if (minutes < 24 * 60) return formats.relative.format(-Math.round(minutes / 60), "hour");
+  return formats.relative.format(dayNumber(new Date(time)) - dayNumber(new Date()), "day");
+}
+
 /** @param {string[]} names those who are typing; at least one */
 export function typingText(names) {
   if (names.length > 3) return t("typing.several");

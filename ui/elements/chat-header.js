@@ -8,7 +8,7 @@
 import { showAvatar } from "../avatar.js";
 import { wish } from "../ipc.js";
 import { instantiate, part, setText } from "../template.js";
-import { nameList, t } from "../words.js";
+import { nameList, presenceText, t } from "../words.js";
 
 export class ChatHeader extends HTMLElement {
   #root = instantiate("chat-header");
@@ -37,7 +37,9 @@ function subtitle(open, me) {
   if (open.topic) return open.topic;
   if (open.kind === "direct") {
     const other = open.members.find((member) => member.id !== me);
-    return other ? t("chat.direct", { username: other.username }) : "";
+    if (!other) return "";
+    const username = t("chat.direct", { username: other.username });
+    return other.presence ? t("chat.presence", { username, presence: presenceText(other.presence) }) : username;
   }
   const names = open.members.map((member) => member.name);
   return t("chat.members", { count: names.length, names: nameList(names) });

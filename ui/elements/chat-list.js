@@ -5,7 +5,7 @@
  * @typedef {import("../types").ChatRow} ChatRow
  */
 
-import { showAvatar } from "../avatar.js";
+import { showAvatar, showPresence } from "../avatar.js";
 import { wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
 import { RovingFocus } from "../roving-focus.js";
@@ -114,7 +114,7 @@ export class ChatList extends HTMLElement {
     if (shown > 0) return "";
     if (chats.length > 0) return t("chats.noMatch", { query: this.#typed });
     if (chatsLoading) return t("chats.loading");
-    const canStart = session.state === "signedIn" && session.features.includes("chats");
+    const canStart = session.state === "signedIn" && session.mayStartChats;
     return `${t("chats.empty")}. ${t(canStart ? "chats.emptyNew" : "chats.emptyBase")}`;
   }
 
@@ -149,12 +149,18 @@ function fillRow(row, chat) {
   unread.hidden = chat.unread === 0;
   setText(part(row, "unread-text"), t("chatRow.unread", { count: chat.unread }));
   part(row, "muted").toggleAttribute("hidden", !chat.muted);
+  part(row, "pinned").toggleAttribute("hidden", !chat.pinned);
+  part(row, "mention").hidden = !chat.mentioned;
+  showPresence(part(row, "avatar"), chat.presence);
   part(row, "muted-text").hidden = !chat.muted;
   row.dataset.preview = preview.kind;
   row.classList.toggle("unread", chat.unread > 0);
   row.classList.toggle("muted", chat.muted);
   const details = [t("chatRow.unread", { count: chat.unread }), preview.text, shortTime(chat.at)];
+  if (chat.mentioned) details.push(t("chatRow.mentioned"));
   if (chat.muted) details.push(t("chatRow.muted"));
+  if (chat.pinned) details.push(t("chatRow.pinned"));
+  if (chat.presence) details.push(t(`presence.${chat.presence.status}`));
   setAttribute(row, "aria-label", t("chatRow.label", { name: chat.name, details: details.join(", ") }));
 }
 

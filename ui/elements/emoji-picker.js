@@ -1,5 +1,5 @@
 /**
- * All the emoji at once, found by name: a field and a grid. A `pick` event carries the one that was chosen.
+ * All the emoji at once, found by name: a field and a grid. Who opens it is told the one that was chosen.
  */
 
 import { EMOJI, SKIN_TONES, findEmoji, toned } from "../emoji.js";
@@ -15,6 +15,8 @@ export class EmojiPicker extends HTMLElement {
   #grid = part(this.#root, "grid");
   #tone = /** @type {HTMLSelectElement} */ (part(this.#root, "tone"));
 
+  #onPick = (/** @type {string} */ _emoji) => {};
+
   connectedCallback() {
     this.append(this.#root);
     for (const tone of SKIN_TONES) this.#tone.append(new Option(toned(HAND, tone), tone));
@@ -27,8 +29,12 @@ export class EmojiPicker extends HTMLElement {
     });
   }
 
-  /** @param {HTMLElement} anchor the button that it opens above */
-  open(anchor) {
+  /**
+   * @param {HTMLElement} anchor what it opens above
+   * @param {(emoji: string) => void} onPick
+   */
+  open(anchor, onPick) {
+    this.#onPick = onPick;
     this.#query.value = "";
     this.#show();
     this.#root.showPopover();
@@ -97,7 +103,7 @@ export class EmojiPicker extends HTMLElement {
   /** @param {string} emoji */
   #pick(emoji) {
     this.#root.hidePopover();
-    this.dispatchEvent(new CustomEvent("pick", { detail: emoji }));
+    this.#onPick(emoji);
   }
 
   #buttons() {

@@ -1,16 +1,31 @@
 /**
  * Where a message is written. What is typed stays until the app has it on disk: as a draft while typing, as a
- * message once sent. An `emoji` event asks for the picker, above the element in its detail.
+ * message once sent. It can be a reply, the edit of a message, or meant for some members only.
+ *
+ * An `emoji` event asks for the picker, above the element in its detail; a `restrict` event for who can see the
+ * next message; an `edit-last` event for the last message that can be changed.
  *
  * @typedef {import("../types").View} View
  * @typedef {import("../types").Failure} Failure
+ * @typedef {import("../types").TimelineItem} TimelineItem
+ * @typedef {import("./audience-picker.js").Audience} Audience
+ *
+ * @typedef {{ chatId: string, text: string, context: Context, audience: Audience | null }} Leaving
+ */
+
+/**
+ * What the text in the box is for, besides a message of its own. What stood in the box before an edit comes back
+ * after it.
+ *
+ * @typedef {{ kind: "none" } | { kind: "reply", item: TimelineItem } | { kind: "edit", item: TimelineItem, aside: string }} Context
  */
 
 import { Completion } from "../completion.js";
 import { showFailure } from "../failure.js";
 import { dispatch, wish } from "../ipc.js";
-import { instantiate, part, setText } from "../template.js";
-import { t } from "../words.js";
+import { bodyText } from "../message-row.js";
+import { instantiate, part, setAttribute, setText } from "../template.js";
+import { nameList, t } from "../words.js";
 
 /** A draft is on disk this soon after a key. */
 const DRAFT_AFTER = 150;
@@ -19,6 +34,8 @@ const TYPING_EVERY = 2_000;
 const TYPING_ENDS = 5_000;
 /** From this share of the limit on, what is left is shown. */
 const COUNT_FROM = 0.9;
+/** @type {Context} */
+const NO_CONTEXT = { kind: "none" };
 
 export class MessageComposer extends HTMLElement {
   #root = instantiate("message-composer");
@@ -35,8 +52,14 @@ export class MessageComposer extends HTMLElement {
   #draftTimer = 0;
   #typingToldAt = -Infinity;
   #typingTimer = 0;
-  /** Sent, and not on disk yet; oldest first. @type {{ chatId: string, text: string }[]} */
+  /** Sent, and not on disk yet; oldest first. @type {Leaving[]} */
   #leaving = [];
+  /** @type {Context} */
+  #context = NO_CONTEXT;
+  /** Who can see the next message; nothing for everyone. @type {Audience | null} */
+  #audience = null;
+  /** What was begun in other chats. @type {Map<string, { context: Context, audience: Audience | null }>} */
+  #begun = new Map();
   /** What stood in the boxes of other chats when they were left while {@link #leaving} was not empty. */
   #rests = /** @type {Map<string, string>} */ (new Map());
   #isSending = false;
@@ -47,6 +70,9 @@ export class MessageComposer extends HTMLElement {
     part(this.#root, "emoji").addEventListener("click", (event) => {
       this.dispatchEvent(new CustomEvent("emoji", { detail: event.currentTarget }));
     });
+    part(this.#root, "restrict").addEventListener("click", () => this.dispatchEvent(new CustomEvent("restrict")));
+    part(this.#root, "context-end").addEventListener("click", () => this.#endContext());
+    part(this.#root, "audience-end").addEventListener("click", () => this.restrict(null));
     this.#root.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#submit();
@@ -62,15 +88,53 @@ export class MessageComposer extends HTMLElement {
     this.#limit = session.state === "signedIn" ? session.messageBytes : Infinity;
     const me = session.state === "signedIn" ? session.me.id : "";
     this.#completion.people = open?.kind === "group" ? open.members.filter(({ id }) => id !== me) : [];
+    part(this.#root, "restrict").hidden = !open?.may.restrict;
     if ((open?.id ?? "") === this.#chatId) return;
     this.#completion.close();
+    if (this.#context.kind === "edit") this.#endContext();
     this.#onLeave();
     if (this.#isSending) this.#rests.set(this.#chatId, this.#text.value);
+    this.#begun.set(this.#chatId, { context: this.#context, audience: this.#audience });
     this.#chatId = open?.id ?? "";
+    const begun = this.#begun.get(this.#chatId);
+    this.#context = begun?.context ?? NO_CONTEXT;
+    this.#audience = begun?.audience ?? null;
     this.#savedDraft = open?.draft ?? "";
     this.#text.value = this.#rests.get(this.#chatId) ?? this.#savedDraft;
     showFailure(this.#alert, null);
+    this.#showContext();
     this.#showText();
+  }
+
+  /** @returns {Audience | null} who can see the next message; nothing for everyone */
+  get audience() {
+    return this.#audience;
+  }
+
+  /** @param {Audience | null} audience who can see the next message; nothing for everyone */
+  restrict(audience) {
+    this.#audience = audience && audience.names.length > 0 ? audience : null;
+    this.#showContext();
+    this.focusText();
+  }
+
+  /** @param {TimelineItem} item that the next message replies to */
+  reply(item) {
+    if (this.#context.kind === "edit") this.#endContext();
+    this.#context = { kind: "reply", item };
+    this.#showContext();
+    this.focusText();
+  }
+
+  /** @param {TimelineItem} item whose text is to be changed; what is in the box waits */
+  edit(item) {
+    if (this.#context.kind === "edit") this.#endContext();
+    this.#endTyping();
+    this.#context = { kind: "edit", item, aside: this.#text.value };
+    this.#setText(item.text);
+    this.#showContext();
+    this.focusText();
+    this.#text.setSelectionRange(item.text.length, item.text.length);
   }
 
   focusText() {
@@ -91,6 +155,14 @@ export class MessageComposer extends HTMLElement {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
+    if (event.key === "Escape" && this.#context.kind !== "none") {
+      event.preventDefault();
+      this.#endContext();
+    }
+    if (event.key === "ArrowUp" && this.#text.value === "" && this.#context.kind === "none") {
+      event.preventDefault();
+      this.dispatchEvent(new CustomEvent("edit-last"));
+    }
     // WebKit ends a composition before the key that ended it; that key has the code 229.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
@@ -101,8 +173,40 @@ export class MessageComposer extends HTMLElement {
     showFailure(this.#alert, null);
     this.#showText();
     if (this.#draftTimer === 0) this.#draftTimer = setTimeout(() => void this.#saveDraft(), DRAFT_AFTER);
-    if (this.#text.value.trim() === "") this.#endTyping();
+    if (this.#text.value.trim() === "" || this.#context.kind === "edit") this.#endTyping();
     else this.#tellTyping();
+  }
+
+  #endContext() {
+    const context = this.#context;
+    this.#context = NO_CONTEXT;
+    if (context.kind === "edit") this.#setText(context.aside);
+    showFailure(this.#alert, null);
+    this.#showContext();
+  }
+
+  #showContext() {
+    const context = this.#context;
+    part(this.#root, "context").hidden = context.kind === "none";
+    if (context.kind !== "none") {
+      const name = context.item.own ? t("composer.yourself") : context.item.sender.name;
+      const text = bodyText(context.item);
+      const words = context.kind === "edit" ? t("composer.editing", { text }) : t("composer.replying", { name, text });
+      setText(part(this.#root, "context-text"), words);
+      setAttribute(part(this.#root, "context-icon"), "href", `#icon-${context.kind}`);
+    }
+    // An answer goes no further than what it answers.
+    const inherited = context.kind === "reply" ? context.item.audience : null;
+    const names = this.#audience?.names ?? inherited;
+    part(this.#root, "audience").hidden = !names || context.kind === "edit";
+    part(this.#root, "audience-end").hidden = !this.#audience;
+    setText(part(this.#root, "audience-text"), names ? t("message.audience", { names: nameList(names) }) : "");
+    this.#root.classList.toggle("restricted", Boolean(names));
+  }
+
+  /** @returns {string} what is meant to become a message of its own */
+  get #draft() {
+    return this.#context.kind === "edit" ? this.#context.aside : this.#text.value;
   }
 
   #onLeave() {
@@ -114,16 +218,21 @@ export class MessageComposer extends HTMLElement {
     const chatId = this.#chatId;
     const text = this.#text.value.trim();
     if (!chatId || text === "" || this.#bytesOver() > 0) return;
+    const context = this.#context;
+    if (context.kind === "edit") return this.#saveEdit(context, text);
     // The next message may be written at once; this one comes back into the box if the app cannot take it.
-    this.#leaving.push({ chatId, text });
+    this.#leaving.push({ chatId, text, context, audience: this.#audience });
+    this.#context = NO_CONTEXT;
+    this.#audience = null;
     this.#setText("");
     showFailure(this.#alert, null);
+    this.#showContext();
     this.#endTyping();
     if (this.#isSending) return;
     this.#isSending = true;
     for (let next; (next = this.#leaving[0]);) {
       try {
-        await dispatch({ type: "send", ...next });
+        await dispatch(sendIntent(next));
         this.#leaving.shift();
         this.#whenTaken(next.chatId);
       } catch (failure) {
@@ -132,6 +241,19 @@ export class MessageComposer extends HTMLElement {
     }
     this.#isSending = false;
     this.#rests.clear();
+  }
+
+  /**
+   * @param {Extract<Context, { kind: "edit" }>} context
+   * @param {string} text
+   */
+  async #saveEdit(context, text) {
+    try {
+      if (text !== context.item.text) await dispatch({ type: "edit", key: context.item.key, text });
+      if (this.#context === context) this.#endContext();
+    } catch (failure) {
+      showFailure(this.#alert, /** @type {Failure} */ (failure));
+    }
   }
 
   /** @param {string} chatId whose oldest message on its way is on disk now */
@@ -148,12 +270,17 @@ export class MessageComposer extends HTMLElement {
       if (chatId !== this.#chatId) void wish({ type: "saveDraft", chatId, text: this.#unsent(chatId) });
     }
     const mine = this.#unsent(this.#chatId);
+    const first = this.#leaving.find(({ chatId }) => chatId === this.#chatId);
     this.#leaving = [];
     if (!chats.has(this.#chatId)) {
       window.dispatchEvent(new CustomEvent("failure", { detail: failure }));
       return;
     }
+    if (this.#context.kind === "edit") this.#endContext();
     this.#setText(mine);
+    if (first && this.#context.kind === "none") this.#context = first.context;
+    if (first && !this.#audience) this.#audience = first.audience;
+    this.#showContext();
     showFailure(this.#alert, failure);
     void this.#saveDraft();
   }
@@ -164,7 +291,7 @@ export class MessageComposer extends HTMLElement {
    */
   #unsent(chatId) {
     const leaving = this.#leaving.filter((message) => message.chatId === chatId).map(({ text }) => text);
-    const written = (chatId === this.#chatId ? this.#text.value : this.#rests.get(chatId)) ?? "";
+    const written = (chatId === this.#chatId ? this.#draft : this.#rests.get(chatId)) ?? "";
     return (written === "" ? leaving : [...leaving, written]).join("\n");
   }
 
@@ -223,4 +350,11 @@ export class MessageComposer extends HTMLElement {
   #bytesOver() {
     return new TextEncoder().encode(this.#text.value.trim()).length - this.#limit;
   }
+}
+
+/** @param {Leaving} leaving @returns {import("../types").Intent} */
+function sendIntent({ chatId, text, context, audience }) {
+  const replyTo = context.kind === "reply" ? context.item.key : null;
+  const { visibleTo = [], visibleToRoles = [] } = audience ?? {};
+  return { type: "send", chatId, text, replyTo, visibleTo, visibleToRoles };
 }

@@ -13,7 +13,7 @@ import { AwayMark } from "../away-mark.js";
 import { showFailure } from "../failure.js";
 import { wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
-import { bodyText, createRow, fillRow, isSameRow, rowsOf } from "../message-row.js";
+import { bodyText, createRow, fillRow, isSameRow, itemOf, rowsOf } from "../message-row.js";
 import { ReadWatch } from "../read-watch.js";
 import { RovingFocus } from "../roving-focus.js";
 import { ScrollAnchor } from "../scroll-anchor.js";
@@ -24,6 +24,8 @@ import { t } from "../words.js";
 const AHEAD = 1.5;
 /** Where the first unread message stands at first, in heights of the view. */
 const UNREAD_AT = 0.25;
+/** Where a message stands that was jumped to. */
+const JUMPED_AT = 0.35;
 /** Up to so many unread messages are fetched to find the first of them. */
 const UNREAD_FETCHED = 300;
 /** What is left above a message for the unread line, in pixels. */
@@ -55,7 +57,7 @@ export class MessageTimeline extends HTMLElement {
   #unreadAtOpen = 0;
   /** @type {string | null} */
   #unreadFrom = null;
-  /** @type {import("../message-text.js").Mentionable} */
+  /** @type {import("../message-body.js").Mentionable} */
   #people = { usernames: new Set(), me: "" };
   /** Until the messages are there, or the person scrolls: where to begin is not settled. */
   #isPlacing = true;
@@ -66,6 +68,8 @@ export class MessageTimeline extends HTMLElement {
   #away = new AwayMark();
   /** Whether the chat has been answered since it was opened: then the line of its opening is of no more use. */
   #isAnswered = false;
+  /** The number of the last jump that was made. */
+  #jumped = 0;
   /** The ends of the window at which more was asked for: once each, and again after a while of scrolling. */
   #asked = { before: "", after: "", at: 0 };
 
@@ -76,7 +80,7 @@ export class MessageTimeline extends HTMLElement {
     this.append(this.#notice, this.#scroller, this.#jump, this.#news);
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#jump.addEventListener("click", () => this.#onJump());
-    this.#list.addEventListener("click", (event) => onRowClick(event));
+    this.#list.addEventListener("click", (event) => this.#onRowClick(event));
     this.#list.addEventListener("keydown", (event) => {
       if (event.key === "End" && this.#open?.hasNewer) void wish({ type: "jumpToNewest" });
     });
@@ -116,6 +120,7 @@ export class MessageTimeline extends HTMLElement {
     this.#fill();
     if (!open) return;
     this.#place();
+    this.#jumpTo(open);
     if (before.length > 0) this.#tellNew(before.at(-1));
     this.#look();
   }
@@ -129,6 +134,11 @@ export class MessageTimeline extends HTMLElement {
   /** @param {Place | null} place where reading goes on in the chat that is shown next */
   resumeAt(place) {
     this.#resume = place ?? "end";
+  }
+
+  /** @returns {TimelineItem | undefined} the last message that the person wrote and may change */
+  get lastOwn() {
+    return this.#items.findLast((item) => item.own && item.may.edit);
   }
 
   /** Shows the newest messages from now on; for when the person has sent one. */
@@ -195,6 +205,21 @@ export class MessageTimeline extends HTMLElement {
     }
     this.#isPlacing = false;
     this.#resume = null;
+  }
+
+  /** Brings the message that was asked for into view, once. @param {OpenChat} open */
+  #jumpTo({ jumpedTo }) {
+    const row = jumpedTo && jumpedTo.number !== this.#jumped ? this.#rows.get(jumpedTo.key) : undefined;
+    if (!row || !jumpedTo) return;
+    this.#jumped = jumpedTo.number;
+    this.#isPlacing = false;
+    this.#anchor.place(row, this.#scroller.clientHeight * JUMPED_AT);
+    this.#endIsNotNewest();
+    row.focus({ preventScroll: true });
+    row.classList.remove("jumped");
+    // Begins anew where the same message was jumped to before.
+    void row.offsetWidth;
+    row.classList.add("jumped");
   }
 
   /** @returns {string | null} the key of the first message that was unread when the chat was opened */
@@ -334,13 +359,22 @@ export class MessageTimeline extends HTMLElement {
     const whole = fresh.map((item) => `${item.sender.name}: ${bodyText(item)}`).join(". ");
     setText(this.#news, fresh.length > TOLD_WHOLE ? t("timeline.manyNew", { count: fresh.length }) : whole);
   }
-}
 
-/** @param {MouseEvent} event */
-function onRowClick(event) {
-  const button = event.target instanceof Element ? event.target.closest("button") : null;
-  const key = button?.closest("li")?.dataset.key;
-  if (!key) return;
-  if (button.dataset.part === "retry") void wish({ type: "retry", key });
-  if (button.dataset.part === "delete") void wish({ type: "deleteUnsent", key });
+  /** @param {MouseEvent} event */
+  #onRowClick(event) {
+    const button = event.target instanceof Element ? event.target.closest("button") : null;
+    const row = button?.closest("li.message");
+    const item = row instanceof HTMLElement ? itemOf(row) : undefined;
+    if (!button || !item) return;
+    const { part: name, emoji } = button.dataset;
+    const failedKey = part(/** @type {HTMLElement} */ (row), "failure").dataset.key ?? item.key;
+    if (name === "retry") void wish({ type: "retry", key: failedKey });
+    if (name === "delete") void wish({ type: "deleteUnsent", key: failedKey });
+    if (name === "quote" && item.replyTo?.id && this.#open)
+      void wish({ type: "jumpTo", chatId: this.#open.id, messageId: item.replyTo.id });
+    if (emoji) {
+      const mine = item.reactions.some((reaction) => reaction.emoji === emoji && reaction.mine);
+      void wish({ type: "react", key: item.key, emoji, add: !mine });
+    }
+  }
 }

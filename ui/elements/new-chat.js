@@ -77,7 +77,7 @@ export class NewChat extends HTMLElement {
   /** @param {View} view */
   render({ people, session }) {
     this.#search = people;
-    this.#isAllowed = session.state === "signedIn" && session.features.includes("chats");
+    this.#isAllowed = session.state === "signedIn" && session.mayStartChats;
     if (!this.#isAllowed) this.#dialog.close();
     if (this.#dialog.open) this.#show();
   }

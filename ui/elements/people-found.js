@@ -53,7 +53,7 @@ export class PeopleFound extends HTMLElement {
 
   /** @param {View} view */
   render({ people, session, chats }) {
-    this.#isAllowed = session.state === "signedIn" && session.features.includes("chats");
+    this.#isAllowed = session.state === "signedIn" && session.mayStartChats;
     const me = session.state === "signedIn" ? session.me.id : "";
     const known = new Set(chats.filter(({ kind }) => kind === "direct").map(({ name }) => name));
     const found = people && people.query === this.#query && this.#query !== "" ? people.people : [];

@@ -27,6 +27,8 @@ const SHORTCUTS = [
   ["shortcut.chat", "Alt+ArrowDown", "Alt+ArrowUp"],
   ["shortcut.send", "Enter"],
   ["shortcut.line", "Shift+Enter"],
+  ["shortcut.editLast", "ArrowUp"],
+  ["shortcut.reply", "R", "E", "+", "Delete"],
   ["shortcut.back", "Escape"],
 ];
 
