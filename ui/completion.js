@@ -1,8 +1,9 @@
 /**
- * Suggestions while typing: emoji after `:` and people after `@`. The text box keeps the focus; the suggestion
- * that Enter or Tab would take is its active descendant.
+ * Suggestions while typing: emoji after `:`, people after `@`, chats after `#`, and commands after a `/` that begins
+ * the text. The text box keeps the focus; the suggestion that Enter or Tab would take is its active descendant.
  *
  * @typedef {import("./types").Person} Person
+ * @typedef {import("./types").ChatRow} ChatRow
  */
 
 import { findEmoji } from "./emoji.js";
@@ -12,13 +13,17 @@ import { folded, t } from "./words.js";
 
 const SHOWN = 6;
 /** What is being named just before the caret. */
-const TOKEN = /(?:^|\s)([:@])([\p{L}\p{N}_.+-]*)$/u;
+const TOKEN = /(?:^|\s)([:@#])([\p{L}\p{N}_.+-]*)$|^(\/)(\w*)$/u;
 /** So many letters an emoji needs, so that a colon alone suggests nothing. */
 const EMOJI_FROM = 2;
 
 export class Completion {
   /** Those who can be mentioned. @type {readonly Person[]} */
   people = [];
+  /** Those that can be linked to. @type {readonly ChatRow[]} */
+  chats = [];
+  /** Those that can be given. @type {readonly string[]} */
+  commands = [];
   #box;
   #list = document.createElement("ul");
   /** @type {Suggestion[]} */
@@ -62,12 +67,32 @@ export class Completion {
   #suggest() {
     const caret = this.#box.selectionStart;
     const match = caret === this.#box.selectionEnd ? TOKEN.exec(this.#box.value.slice(0, caret)) : null;
-    const [, mark = "", typed = ""] = match ?? [];
+    const mark = match?.[1] ?? match?.[3] ?? "";
+    const typed = match?.[2] ?? match?.[4] ?? "";
     this.#from = caret - typed.length - mark.length;
-    const found = mark === ":" ? emojiFor(typed) : mark === "@" ? peopleFor(typed, this.people) : [];
-    this.#suggestions = found.slice(0, SHOWN);
+    this.#suggestions = this.#find(mark, typed).slice(0, SHOWN);
     this.#active = 0;
     this.#show();
+  }
+
+  /**
+   * @param {string} mark
+   * @param {string} typed
+   * @returns {Suggestion[]}
+   */
+  #find(mark, typed) {
+    switch (mark) {
+      case ":":
+        return emojiFor(typed);
+      case "@":
+        return peopleFor(typed, this.people);
+      case "#":
+        return chatsFor(typed, this.chats);
+      case "/":
+        return commandsFor(typed, this.commands);
+      default:
+        return [];
+    }
   }
 
   /** @param {KeyboardEvent} event */
@@ -137,6 +162,32 @@ function peopleFor(typed, people) {
         .some((word) => word.startsWith(wanted)),
   );
   return found.map(({ name, username }) => ({ shown: `${name} @${username}`, insert: `@${username}` }));
+}
+
+/**
+ * @param {string} typed
+ * @param {readonly ChatRow[]} chats
+ * @returns {Suggestion[]}
+ */
+function chatsFor(typed, chats) {
+  const wanted = folded(typed);
+  const found = chats.filter(({ kind, name }) => kind === "group" && folded(name).includes(wanted));
+  return found.map(({ id, name }) => ({
+    shown: `#${name}`,
+    // Brackets in a name would end the link's words.
+    insert: `[#${name.replace(/[[\]\\]/gu, "\\$&")}](khaya://chat/${id})`,
+  }));
+}
+
+/**
+ * @param {string} typed
+ * @param {readonly string[]} commands
+ * @returns {Suggestion[]} none when the command is there in full
+ */
+function commandsFor(typed, commands) {
+  if (commands.includes(typed)) return [];
+  const found = commands.filter((name) => name.startsWith(typed.toLowerCase()));
+  return found.map((name) => ({ shown: `/${name} · ${t(`command.${name}`)}`, insert: `/${name}` }));
 }
 
 /**

@@ -77,7 +77,7 @@ const readers = [
   [chatDetails, ["open", "session"]],
   [timeline, ["open", "timeline", "chats"]],
   [element(TypingLine, "typing-line"), ["open"]],
-  [composer, ["open", "session"]],
+  [composer, ["open", "session", "chats"]],
   [newChat, ["people", "session"]],
   [settingsPanel, ["session", "connection", "chats"]],
   [keyringChoice, ["session"]],
@@ -179,6 +179,11 @@ async function askToDelete(item) {
  * @param {{ target: string, host: string, titled: boolean }} link
  */
 async function followLink({ target, host, titled }) {
+  const [, chatId] = /^khaya:\/\/chat\/([\w-]+)$/u.exec(target) ?? [];
+  if (chatId) {
+    void wish({ type: "openChat", chatId });
+    return;
+  }
   const text = host ? t("link.text", { host }) : t("link.textOther");
   const isSure =
     !titled || (await question.ask({ title: t("link.title"), text, detail: target, action: t("link.open") }));

@@ -20,6 +20,7 @@
  * @typedef {{ kind: "none" } | { kind: "reply", item: TimelineItem } | { kind: "edit", item: TimelineItem, aside: string }} Context
  */
 
+import { commandsFor, outcomeOf } from "../commands.js";
 import { Completion } from "../completion.js";
 import { showFailure } from "../failure.js";
 import { dispatch, wish } from "../ipc.js";
@@ -34,6 +35,12 @@ const TYPING_EVERY = 2_000;
 const TYPING_ENDS = 5_000;
 /** From this share of the limit on, what is left is shown. */
 const COUNT_FROM = 0.9;
+/** What a key with Ctrl or ⌘ puts around what is selected. */
+const MARKS = new Map([
+  ["b", "**"],
+  ["i", "_"],
+  ["e", "`"],
+]);
 /** @type {Context} */
 const NO_CONTEXT = { kind: "none" };
 
@@ -46,6 +53,9 @@ export class MessageComposer extends HTMLElement {
   #alert = part(this.#root, "alert");
   #completion = new Completion(this.#text);
   #chatId = "";
+  /** @type {import("../types").OpenChat | null} */
+  #open = null;
+  #myName = "";
   #limit = Infinity;
   /** What is on disk, as far as is known. @type {string | null} */
   #savedDraft = "";
@@ -84,7 +94,11 @@ export class MessageComposer extends HTMLElement {
   }
 
   /** @param {View} view */
-  render({ open, session }) {
+  render({ open, session, chats }) {
+    this.#open = open;
+    this.#myName = session.state === "signedIn" ? session.me.name : "";
+    this.#completion.chats = chats;
+    this.#completion.commands = open ? commandsFor(open) : [];
     this.#limit = session.state === "signedIn" ? session.messageBytes : Infinity;
     const me = session.state === "signedIn" ? session.me.id : "";
     this.#completion.people = open?.kind === "group" ? open.members.filter(({ id }) => id !== me) : [];
@@ -148,6 +162,18 @@ export class MessageComposer extends HTMLElement {
     this.focusText();
   }
 
+  /** @param {string} mark put around what is selected, or taken away from there */
+  #surround(mark) {
+    const { selectionStart: start, selectionEnd: end, value } = this.#text;
+    const isMarked = value.slice(0, start).endsWith(mark) && value.slice(end).startsWith(mark);
+    const inner = value.slice(start, end);
+    if (isMarked) this.#text.setRangeText(inner, start - mark.length, end + mark.length);
+    else this.#text.setRangeText(`${mark}${inner}${mark}`, start, end);
+    const from = isMarked ? start - mark.length : start + mark.length;
+    this.#text.setSelectionRange(from, from + inner.length);
+    this.#onInput();
+  }
+
   /** Puts what is typed on disk now. */
   async save() {
     await this.#saveDraft();
@@ -155,6 +181,11 @@ export class MessageComposer extends HTMLElement {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
+    const mark = (event.ctrlKey || event.metaKey) && !event.altKey ? MARKS.get(event.key) : undefined;
+    if (mark) {
+      event.preventDefault();
+      this.#surround(mark);
+    }
     if (event.key === "Escape" && this.#context.kind !== "none") {
       event.preventDefault();
       this.#endContext();
@@ -216,10 +247,13 @@ export class MessageComposer extends HTMLElement {
 
   async #submit() {
     const chatId = this.#chatId;
-    const text = this.#text.value.trim();
-    if (!chatId || text === "" || this.#bytesOver() > 0) return;
+    const typed = this.#text.value.trim();
+    if (!chatId || !this.#open || typed === "" || this.#bytesOver() > 0) return;
     const context = this.#context;
-    if (context.kind === "edit") return this.#saveEdit(context, text);
+    if (context.kind === "edit") return this.#saveEdit(context, typed);
+    const outcome = outcomeOf(typed, this.#open, this.#myName);
+    if ("intent" in outcome) return this.#runCommand(outcome.intent);
+    const { text } = outcome;
     // The next message may be written at once; this one comes back into the box if the app cannot take it.
     this.#leaving.push({ chatId, text, context, audience: this.#audience });
     this.#context = NO_CONTEXT;
@@ -241,6 +275,17 @@ export class MessageComposer extends HTMLElement {
     }
     this.#isSending = false;
     this.#rests.clear();
+  }
+
+  /** @param {import("../types").Intent} intent that a command in the box stands for */
+  async #runCommand(intent) {
+    try {
+      await dispatch(intent);
+      this.#setText("");
+      void this.#saveDraft();
+    } catch (failure) {
+      showFailure(this.#alert, /** @type {Failure} */ (failure));
+    }
   }
 
   /**

@@ -27,9 +27,27 @@ const SHORTCUTS = [
   ["shortcut.chat", "Alt+ArrowDown", "Alt+ArrowUp"],
   ["shortcut.send", "Enter"],
   ["shortcut.line", "Shift+Enter"],
+  ["shortcut.bold", "Mod+B"],
+  ["shortcut.italic", "Mod+I"],
+  ["shortcut.code", "Mod+E"],
   ["shortcut.editLast", "ArrowUp"],
   ["shortcut.reply", "R", "E", "+", "Delete"],
   ["shortcut.back", "Escape"],
+];
+
+/** How text is marked, and what it becomes. */
+const FORMATS = [
+  ["format.bold", "**…**"],
+  ["format.italic", "_…_"],
+  ["format.strike", "~~…~~"],
+  ["format.code", "`…`"],
+  ["format.block", "```rust"],
+  ["format.quote", "> …"],
+  ["format.list", "- …", "1. …"],
+  ["format.task", "- [ ] …"],
+  ["format.heading", "# …"],
+  ["format.link", "[…](https://…)"],
+  ["format.emoji", ":tada:"],
 ];
 
 export class SettingsPanel extends HTMLElement {
@@ -42,7 +60,8 @@ export class SettingsPanel extends HTMLElement {
   connectedCallback() {
     this.append(this.#dialog);
     const shortcuts = part(this.#dialog, "shortcuts");
-    for (const [what = "", ...keys] of SHORTCUTS) shortcuts.append(shortcutRow(what, keys));
+    for (const [what = "", ...keys] of SHORTCUTS) shortcuts.append(shortcutRow(what, keys.map(keyName)));
+    for (const [what = "", ...marks] of FORMATS) part(this.#dialog, "formats").append(shortcutRow(what, marks));
     const languages = part(this.#dialog, "language");
     languages.append(new Option(t("settings.languageSystem"), "system"));
     for (const size of TEXT_SIZES) {
@@ -147,14 +166,14 @@ function choose(select, value) {
 
 /**
  * @param {string} what
- * @param {string[]} keys
+ * @param {string[]} keys as they are shown
  */
 function shortcutRow(what, keys) {
   const row = instantiate("shortcut-row");
   part(row, "what").textContent = t(what);
   for (const name of keys) {
     const key = document.createElement("kbd");
-    key.textContent = keyName(name);
+    key.textContent = name;
     part(row, "keys").append(key, " ");
   }
   return row;
