@@ -21,14 +21,18 @@ struct Step {
     without: Vec<String>,
 }
 
-/// The roles of the contract's "What a person finds".
+/// The roles that tests look for; most of them are of the contract's "What a person finds".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Alert,
     Button,
+    Checkbox,
+    Dialog,
     List,
     Item,
+    MenuItem,
     Navigation,
+    Option,
     Region,
     Searchbox,
     Status,
@@ -125,6 +129,10 @@ impl Step {
         let name = match self.role {
             Role::Alert => session.text(element).await.ok(),
             Role::Button
+            | Role::Checkbox
+            | Role::Dialog
+            | Role::MenuItem
+            | Role::Option
             | Role::Status
             | Role::List
             | Role::Item
@@ -156,6 +164,10 @@ impl Role {
         match self {
             Self::Alert => "alert",
             Self::Button => "button",
+            Self::Checkbox => "checkbox",
+            Self::Dialog => "dialog",
+            Self::MenuItem => "menuitem",
+            Self::Option => "option",
             Self::List => "list",
             Self::Item => "listitem",
             Self::Navigation => "navigation",
@@ -171,6 +183,10 @@ impl Role {
         match self {
             Self::Alert => "[role=alert]",
             Self::Button => "button, [role=button], input[type=submit]",
+            Self::Checkbox => "input[type=checkbox], [role=checkbox]",
+            Self::Dialog => "dialog[open], [role=dialog]",
+            Self::MenuItem => "[role=menuitem]",
+            Self::Option => "option, [role=option]",
             Self::List => "ul, ol, menu, [role=list]",
             Self::Item => "li, [role=listitem]",
             Self::Navigation => "nav, [role=navigation]",
