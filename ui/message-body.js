@@ -4,7 +4,7 @@
  *
  * @typedef {import("./types").Block} Block
  * @typedef {import("./types").Inline} Inline
- * @typedef {import("./types").ListItem} ListItem
+ * @typedef {Extract<Block, { kind: "list" }>["items"][number]} ListItem
  * @typedef {{ usernames: ReadonlySet<string>, me: string }} Mentionable those who can be mentioned in a chat
  */
 
