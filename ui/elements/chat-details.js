@@ -35,6 +35,11 @@ export class ChatDetails extends HTMLElement {
     (/** @type {Person} */ person) => person.id,
     (person) => this.#createFound(person.id),
   );
+  #pins = new KeyedList(
+    part(this.#dialog, "pins"),
+    (/** @type {OpenChat["pins"][number]} */ pin) => pin.id,
+    (pin) => this.#createPin(pin.id),
+  );
   #timer = 0;
   /** @type {View | null} */
   #view = null;
@@ -93,6 +98,11 @@ export class ChatDetails extends HTMLElement {
     setText(part(this.#dialog, "count"), t("details.count", { count: open.members.length }));
     this.#members.show(open.members, (row, member) => this.#fillMember(row, member, open));
     this.#showFound(open);
+    part(this.#dialog, "pins-section").hidden = open.pins.length === 0;
+    this.#pins.show(open.pins, (row, { senderName, excerpt }) => {
+      setText(part(row, "sender"), senderName);
+      setText(part(row, "excerpt"), excerpt);
+    });
   }
 
   /** @param {OpenChat} open */
@@ -151,6 +161,17 @@ export class ChatDetails extends HTMLElement {
       if (chatId && chosen) void wish({ type: "setRole", chatId, userId: id, role: chosen });
     });
     part(row, "remove").addEventListener("click", () => void this.#remove(id, name));
+    return row;
+  }
+
+  /** @param {string} messageId */
+  #createPin(messageId) {
+    const row = instantiate("pin-row");
+    part(row, "jump").addEventListener("click", () => {
+      const chatId = this.#view?.open?.id;
+      this.#dialog.close();
+      if (chatId) void wish({ type: "jumpTo", chatId, messageId });
+    });
     return row;
   }
 
