@@ -150,19 +150,29 @@ async fn a_group_is_renamed_muted_and_left() {
         let (ada, bob) = (pair.ada.page(), pair.bob.page());
         ada.open_chat("Garden").await?;
         ada.click(&named(Role::Button, "About this chat")).await?;
-        ada.fill(&named(Role::Textbox, "Group name"), "Orchard").await?;
-        ada.fill(&named(Role::Textbox, "Topic"), "Apples").await?;
-        ada.click(&named(Role::Button, "Save")).await?;
+        let about = dialog("Garden");
+        ada.fill(&about.clone().with(named(Role::Textbox, "Group name")), "Orchard")
+            .await?;
+        ada.fill(&about.clone().with(named(Role::Textbox, "Topic")), "Apples")
+            .await?;
+        ada.click(&about.with(named(Role::Button, "Save"))).await?;
         bob.find(&chats().with(starting(Role::Item, "Orchard"))).await?;
-        ada.click(&named(Role::Button, "Close")).await?;
+        ada.click(&dialog("Orchard").with(named(Role::Button, "Close")))
+            .await?;
         ada.shows("Apples").await?;
 
         bob.open_chat("Orchard").await?;
         bob.click(&named(Role::Button, "About this chat")).await?;
-        bob.click(&starting(Role::Checkbox, "Mute")).await?;
+        bob.click(&dialog("Orchard").with(starting(Role::Checkbox, "Mute")))
+            .await?;
+        // Behind a dialog nothing can be found.
+        bob.click(&dialog("Orchard").with(named(Role::Button, "Close")))
+            .await?;
         bob.find(&chats().with(containing(Role::Item, &["Orchard", "muted"])))
             .await?;
-        bob.click(&named(Role::Button, "Leave the group")).await?;
+        bob.click(&named(Role::Button, "About this chat")).await?;
+        bob.click(&dialog("Orchard").with(named(Role::Button, "Leave the group")))
+            .await?;
         bob.click(&dialog("Leave the group").with(named(Role::Button, "Leave the group")))
             .await?;
         bob.gone(&chats().with(starting(Role::Item, "Orchard"))).await?;
