@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
-use tungstenite::Bytes;
+use tokio_tungstenite::tungstenite::Bytes;
 
 use crate::{ack::Responder, codec::packet::Arguments, error::PayloadError};
 

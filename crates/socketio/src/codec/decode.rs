@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::codec::packet::{Arguments, Packet, Rest, Span};
 

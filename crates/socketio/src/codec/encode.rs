@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{codec::frame::Frame, payload::Encoded};
 

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::Deserialize;
-use tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// One message of a transport that keeps messages apart.
 #[derive(Debug, Clone, PartialEq, Eq)]

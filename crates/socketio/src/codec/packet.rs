@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
-use tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{codec::attachment, error::PayloadError};
 

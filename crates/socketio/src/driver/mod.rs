@@ -3,7 +3,6 @@
 pub(crate) mod command;
 mod cookies;
 mod http;
-mod messages;
 mod outlets;
 mod polling;
 mod proxy;

@@ -8,14 +8,19 @@ use std::{
     time::Duration,
 };
 
-use tungstenite::{
-    Error, Message,
-    error::ProtocolError,
-    handshake::{client::generate_key, derive_accept_key},
-    protocol::WebSocketConfig,
+use futures_util::{Sink as _, Stream as _, StreamExt as _};
+use reqwest::Upgraded;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Error, Message,
+        error::ProtocolError,
+        handshake::{client::generate_key, derive_accept_key},
+        protocol::{Role, WebSocketConfig},
+    },
 };
 
-use super::{http::Http, messages::Messages};
+use super::http::Http;
 use crate::{codec::frame::Frame, engine::Input};
 
 /// How long a WebSocket that the client closes may take to be written out and answered.
@@ -25,6 +30,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// each read.
 const READ_BUFFER: usize = 8 * 1024;
 
+type Messages = WebSocketStream<Upgraded>;
 type Opening = Pin<Box<dyn Future<Output = Result<Messages, Arc<str>>> + Send>>;
 
 #[derive(Default)]
@@ -51,7 +57,7 @@ impl WebSocket {
             Self::Open { messages, writing } => {
                 *writing = true;
                 for frame in frames {
-                    messages.send(message(frame)).map_err(|error| end(&error))?;
+                    send(messages, frame).map_err(|error| end(&error))?;
                 }
                 Ok(())
             }
@@ -62,7 +68,7 @@ impl WebSocket {
     pub(crate) fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<Input> {
         match self {
             Self::None | Self::Opening(_) | Self::Open { writing: false, .. } => Poll::Pending,
-            Self::Open { messages, writing } => match messages.poll_flush(context) {
+            Self::Open { messages, writing } => match Pin::new(messages).poll_flush(context) {
                 Poll::Ready(Ok(())) => {
                     *writing = false;
                     Poll::Ready(Input::WebSocketWritten)
@@ -95,7 +101,7 @@ impl WebSocket {
                 Poll::Pending => Poll::Pending,
             },
             Self::Open { messages, .. } => loop {
-                let input = match messages.poll_next(context) {
+                let input = match Pin::new(&mut **messages).poll_next(context) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Some(Ok(Message::Text(text)))) => {
                         return Poll::Ready(Input::WebSocketFrame(Frame::Text(text)));
@@ -127,12 +133,15 @@ impl WebSocket {
         };
         tokio::spawn(tokio::time::timeout(CLOSE_TIMEOUT, async move {
             for frame in frames {
-                if messages.send(message(frame)).is_err() {
+                if send(&mut messages, frame).is_err() {
                     return;
                 }
             }
-            if poll_fn(|context| messages.poll_close(context)).await.is_ok() {
-                while let Some(Ok(_)) = poll_fn(|context| messages.poll_next(context)).await {}
+            if poll_fn(|context| Pin::new(&mut messages).poll_close(context))
+                .await
+                .is_ok()
+            {
+                while let Some(Ok(_)) = messages.next().await {}
             }
         }));
     }
@@ -172,12 +181,14 @@ async fn open(http: Arc<Http>, sid: Option<Arc<str>>, max_packet: usize) -> Resu
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(max_packet))
         .max_frame_size(Some(max_packet));
-    Ok(Messages::new(upgraded, config))
+    Ok(Messages::from_raw_socket(upgraded, Role::Client, Some(config)).await)
 }
 
-fn message(frame: Frame) -> Message {
-    match frame {
+/// Takes a frame to write, which a flush does. The engine gives no more before that is done, so that there is always
+/// room.
+fn send(messages: &mut Messages, frame: Frame) -> tungstenite::Result<()> {
+    Pin::new(messages).start_send(match frame {
         Frame::Text(text) => Message::Text(text),
         Frame::Binary(bytes) => Message::Binary(bytes),
-    }
+    })
 }

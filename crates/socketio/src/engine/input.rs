@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::codec::frame::Frame;
 
