@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use khaya_socketio::Binary;
-use tungstenite::Message;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::script::{HANDSHAKE, Script, connected, event};
 

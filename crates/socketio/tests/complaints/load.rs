@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
     sync::oneshot,
 };
-use tungstenite::Message;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::script::{HANDSHAKE, Script, connected, event, failure};
 

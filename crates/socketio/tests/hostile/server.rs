@@ -64,7 +64,8 @@ impl Request {
             name.eq_ignore_ascii_case("sec-websocket-key")
                 .then(|| value.trim().to_owned())
         });
-        let accept = tungstenite::handshake::derive_accept_key(key.unwrap_or_default().as_bytes());
+        let accept =
+            tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.unwrap_or_default().as_bytes());
         format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
