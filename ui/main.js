@@ -24,6 +24,7 @@ import { PeopleFound } from "./elements/people-found.js";
 import { QuestionDialog } from "./elements/question-dialog.js";
 import { SettingsPanel } from "./elements/settings-panel.js";
 import { SignIn } from "./elements/sign-in.js";
+import { StoreLock } from "./elements/store-lock.js";
 import { TypingLine } from "./elements/typing-line.js";
 import { alive, onFlush, onUpdate, openLink, saveSettings, settings, snapshot, wish } from "./ipc.js";
 import { installShortcuts, keyName } from "./shortcuts.js";
@@ -64,6 +65,7 @@ const question = element(QuestionDialog, "question-dialog");
 const newChat = element(NewChat, "new-chat");
 const settingsPanel = element(SettingsPanel, "settings-panel");
 const keyringChoice = element(KeyringChoice, "keyring-choice");
+const storeLock = element(StoreLock, "store-lock");
 
 /** @type {[{ render(view: View): void }, Part[]][]} What each element shows of the view. */
 const readers = [
@@ -81,6 +83,7 @@ const readers = [
   [newChat, ["people", "session"]],
   [settingsPanel, ["session", "connection", "chats"]],
   [keyringChoice, ["session"]],
+  [storeLock, ["session"]],
 ];
 
 state = new State(takeSnapshot, (view, parts) => {
@@ -106,6 +109,7 @@ search.addEventListener("keydown", (event) => {
 });
 chatHeader.addEventListener("details", () => chatDetails.open());
 chatDetails.question = question;
+storeLock.question = question;
 composer.addEventListener("emoji", (event) => {
   emojiPicker.open(/** @type {CustomEvent} */ (event).detail, (emoji) => composer.insert(emoji));
 });
@@ -229,6 +233,7 @@ function defineElements() {
   customElements.define("question-dialog", QuestionDialog);
   customElements.define("settings-panel", SettingsPanel);
   customElements.define("sign-in", SignIn);
+  customElements.define("store-lock", StoreLock);
   customElements.define("typing-line", TypingLine);
 }
 

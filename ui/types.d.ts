@@ -32,6 +32,7 @@ export interface Member extends Person {
 export type Kept = { state: "inKeyring" } | { state: "undecided"; failure: Failure } | { state: "thisRunOnly" };
 
 export type Session =
+    | { state: "locked"; failure: Failure; canRecover: boolean }
     | { state: "signedOut"; server: string | null; username: string | null; failure: Failure | null }
     | { state: "signingIn"; server: string; username: string }
     | {
@@ -300,6 +301,9 @@ export type Intent =
     | { type: "keepForThisRun" }
     | { type: "retryKeyring" }
     | { type: "signOut" }
+    | { type: "unlockStore"; passphrase: string | null }
+    | { type: "beginStoreAnew" }
+    | { type: "setRecoveryPassphrase"; passphrase: string | null }
     | { type: "openChat"; chatId: string }
     | { type: "closeChat" }
     | {

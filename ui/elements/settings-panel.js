@@ -10,7 +10,8 @@
  */
 
 import { showAvatar } from "../avatar.js";
-import { wish } from "../ipc.js";
+import { showFailure } from "../failure.js";
+import { dispatch, wish } from "../ipc.js";
 import { keyName } from "../shortcuts.js";
 import { instantiate, part, setText } from "../template.js";
 import { LANGUAGES, failureText, languageName, percent, t } from "../words.js";
@@ -71,6 +72,10 @@ export class SettingsPanel extends HTMLElement {
     part(this.#dialog, "close").addEventListener("click", () => this.#dialog.close());
     part(this.#dialog, "sign-out").addEventListener("click", () => this.#askOrSignOut());
     part(this.#dialog, "confirm-sign-out").addEventListener("click", () => void wish({ type: "signOut" }));
+    part(this.#dialog, "recovery").addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#setRecovery();
+    });
     part(this.#dialog, "stay").addEventListener("click", () => this.#showConfirm(false));
   }
 
@@ -146,6 +151,19 @@ export class SettingsPanel extends HTMLElement {
   #askOrSignOut() {
     if (this.#hasUnsent) this.#showConfirm(true);
     else void wish({ type: "signOut" });
+  }
+
+  async #setRecovery() {
+    const field = /** @type {HTMLInputElement} */ (part(this.#dialog, "recovery-passphrase"));
+    const told = part(this.#dialog, "recovery-alert");
+    if (field.value === "") return;
+    try {
+      await dispatch({ type: "setRecoveryPassphrase", passphrase: field.value });
+      field.value = "";
+      setText(told, t("settings.recoveryDone"));
+    } catch (failure) {
+      showFailure(told, /** @type {import("../types").Failure} */ (failure));
+    }
   }
 
   /** @param {boolean} isAsking */

@@ -39,6 +39,8 @@ export class SignIn extends HTMLElement {
       showFailure(this.#alert, null);
       return;
     }
+    // Another element asks how to go on.
+    if (session.state === "locked") return;
     if (before === "signedIn") this.#username.value = "";
     this.#server.value ||= this.server || (session.server ?? "");
     this.#username.value ||= session.username ?? "";
