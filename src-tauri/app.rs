@@ -21,6 +21,7 @@ use crate::{
     notifications::Remark,
     profile::Profile,
     questions::{self, Pending},
+    quiet,
     settings::Settings,
     tray::{Tray, Unread},
     updates,
@@ -151,6 +152,7 @@ impl App {
         tokio::spawn(updates::run(chat.view(), requested, made, server));
         let focus = watch::Sender::new(false);
         tokio::spawn(follow_focus(chat.clone(), focus.subscribe()));
+        tokio::spawn(quiet::follow(chat.clone(), settings.clone()));
         Self {
             profile,
             settings,

@@ -18,6 +18,7 @@ mod logs;
 mod notifications;
 mod profile;
 mod questions;
+mod quiet;
 mod secrets;
 mod settings;
 mod sign_in;

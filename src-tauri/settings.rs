@@ -4,6 +4,7 @@
 
 use std::{fs, sync::Arc};
 
+use khaya_chat::intent::Quiet;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
@@ -13,6 +14,11 @@ use crate::profile::Profile;
 const CLOSE_TO_TRAY: (&str, bool) = ("closeToTray", true);
 const NOTICE_TEXT: (&str, bool) = ("noticeText", true);
 const NOTICE_SOUND: (&str, bool) = ("noticeSound", true);
+const DO_NOT_DISTURB: (&str, bool) = ("doNotDisturb", false);
+const QUIET_BUT_MENTIONS: (&str, bool) = ("quietButMentions", false);
+/// Times of the day, as `22:30`; quiet hours are from the one to the other.
+const QUIET_FROM: &str = "quietFrom";
+const QUIET_TO: &str = "quietTo";
 
 /// What the person has chosen last. Cheap to clone; all clones see a change.
 #[derive(Debug, Clone)]
@@ -51,6 +57,29 @@ impl Settings {
         self.flag(NOTICE_SOUND)
     }
 
+    /// When there are no notices; the clock's place in the world is not its business.
+    pub(crate) fn quiet(&self) -> Quiet {
+        Quiet {
+            do_not_disturb: self.flag(DO_NOT_DISTURB),
+            hours: self.time(QUIET_FROM).zip(self.time(QUIET_TO)),
+            utc_offset: 0,
+            but_mentions: self.flag(QUIET_BUT_MENTIONS),
+        }
+    }
+
+    /// Tells of each change from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<Map<String, Value>> {
+        self.chosen.subscribe()
+    }
+
+    /// In minutes after midnight.
+    fn time(&self, key: &str) -> Option<u16> {
+        let chosen = self.chosen.borrow();
+        let (hours, minutes) = chosen.get(key)?.as_str()?.split_once(':')?;
+        let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+        (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+    }
+
     fn flag(&self, (key, default): (&str, bool)) -> bool {
         self.chosen
             .borrow()
@@ -74,6 +103,23 @@ mod tests {
         let profile = Profile::open(&arguments).unwrap();
         fs::write(profile.settings(), content).unwrap();
         Settings::read(&profile)
+    }
+
+    #[test]
+    fn quiet_hours_need_two_times() {
+        for (content, hours) in [
+            (
+                "{\"quietFrom\":\"22:30\",\"quietTo\":\"07:00\"}",
+                Some((1350, 420)),
+            ),
+            ("{\"quietFrom\":\"22:30\"}", None),
+            ("{\"quietFrom\":\"22:30\",\"quietTo\":\"\"}", None),
+            ("{\"quietFrom\":\"24:00\",\"quietTo\":\"07:00\"}", None),
+            ("{\"quietFrom\":1,\"quietTo\":\"x:y\"}", None),
+        ] {
+            assert_eq!(read(content).quiet().hours, hours, "{content}");
+        }
+        assert!(read("{\"doNotDisturb\":true}").quiet().do_not_disturb);
     }
 
     #[test]

@@ -360,6 +360,12 @@ export interface Settings {
     closeToTray?: boolean;
     noticeText?: boolean;
     noticeSound?: boolean;
+    /** Absent means no. */
+    doNotDisturb?: boolean;
+    quietButMentions?: boolean;
+    /** Times of the day, as `22:30`; none where either is absent or empty. */
+    quietFrom?: string;
+    quietTo?: string;
 }
 
 interface Tauri {

@@ -6,7 +6,8 @@
  * @typedef {import("../types").Connection} Connection
  * @typedef {import("../types").Theme} Theme
  * @typedef {import("../types").Settings} Settings
- * @typedef {"closeToTray" | "noticeText" | "noticeSound"} Switch
+ * @typedef {"closeToTray" | "noticeText" | "noticeSound" | "doNotDisturb" | "quietButMentions"} Switch
+ * @typedef {"quietFrom" | "quietTo"} Time
  */
 
 import { showAvatar } from "../avatar.js";
@@ -36,6 +37,8 @@ const SHORTCUTS = [
   ["shortcut.back", "Escape"],
 ];
 
+/** The switches that are off until somebody turns them on. */
+const OFF_AT_FIRST = ["doNotDisturb", "quietButMentions"];
 /** How text is marked, and what it becomes. */
 const FORMATS = [
   ["format.bold", "**…**"],
@@ -85,6 +88,7 @@ export class SettingsPanel extends HTMLElement {
     for (const input of this.#dialog.querySelectorAll("input")) {
       if (input.type === "radio" && input.checked) settings.theme = /** @type {Theme} */ (input.value);
       if (input.type === "checkbox") settings[/** @type {Switch} */ (input.name)] = input.checked;
+      if (input.type === "time") settings[/** @type {Time} */ (input.name)] = input.value;
     }
     for (const select of this.#dialog.querySelectorAll("select")) {
       Object.assign(settings, { [select.name]: select.value });
@@ -96,7 +100,9 @@ export class SettingsPanel extends HTMLElement {
     this.#settings = settings;
     for (const input of this.#dialog.querySelectorAll("input")) {
       if (input.type === "radio") input.checked = input.value === (settings.theme ?? "system");
-      if (input.type === "checkbox") input.checked = settings[/** @type {Switch} */ (input.name)] ?? true;
+      if (input.type === "checkbox")
+        input.checked = settings[/** @type {Switch} */ (input.name)] ?? !OFF_AT_FIRST.includes(input.name);
+      if (input.type === "time") input.value = settings[/** @type {Time} */ (input.name)] ?? "";
     }
     choose(part(this.#dialog, "language"), settings.language ?? "system");
     choose(this.#dialog.querySelector("[name=textSize]"), settings.textSize ?? "100");
