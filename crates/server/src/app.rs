@@ -17,7 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Config, Error,
     files::{self, Files},
-    http, listen, operator,
+    http,
+    limits::Quotas,
+    listen::{self, Front, Tls},
+    operator,
     password::Passwords,
     realtime::Hub,
     store::{Store, settings, sync, users::NewUser},
@@ -41,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) passwords: Passwords,
     pub(crate) hub: Hub,
     pub(crate) throttle: Throttle,
+    pub(crate) quotas: Quotas,
     pub(crate) counters: Counters,
 }
 
@@ -75,6 +79,7 @@ impl App {
                 passwords: Passwords::new(),
                 counters: Counters::default(),
                 throttle: Throttle::default(),
+                quotas: Quotas::new(&config.limits),
                 config,
                 store,
                 files,
@@ -118,6 +123,7 @@ impl Counters {
 pub struct Server {
     app: App,
     address: SocketAddr,
+    url: String,
     stop: CancellationToken,
     served: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
@@ -131,22 +137,33 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, Error> {
         let wanted = config.listen;
         let app = App::open(config).await?;
-        let listener = bind(wanted, app.config.backlog)?;
+        let stop = CancellationToken::new();
+        let tls = app
+            .config
+            .tls
+            .clone()
+            .map(|files| Tls::start(files, stop.clone()))
+            .transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let listener = bind(
+            wanted,
+            u32::try_from(app.config.limits.backlog).unwrap_or(u32::MAX),
+        )?;
         let address = listener
             .local_addr()
             .map_err(|source| Error::io("cannot tell the address", source))?;
-        let stop = CancellationToken::new();
         let sweeping = tokio::spawn(files::sweep(app.clone(), stop.clone()));
         let router = http::router(app.clone());
-        let served = tokio::spawn(listen::serve(
-            listener,
-            router,
-            app.config.max_connections,
-            stop.clone(),
-        ));
+        let front = Front {
+            tls,
+            proxies: app.config.proxies.clone(),
+            limits: app.config.limits.clone(),
+        };
+        let served = tokio::spawn(listen::serve(listener, router, front, stop.clone()));
         Ok(Self {
             app,
             address,
+            url: format!("{scheme}://{address}"),
             stop,
             served,
             sweeping,
@@ -157,6 +174,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address as a URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Adds somebody who can sign in.

@@ -49,7 +49,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until interrupted. Prints `listening on http://ADDRESS:PORT` when it can.
-    Serve(Options),
+    Serve(Box<Options>),
     /// Add people and change their roles; also beside a running server.
     #[command(subcommand)]
     User(UserCommand),
@@ -133,7 +133,7 @@ pub async fn run() -> ExitCode {
         return failed(&error);
     }
     let done = match cli.command {
-        Command::Serve(args) => serve(args).await,
+        Command::Serve(args) => serve(*args).await,
         Command::User(UserCommand::Add {
             username,
             name,
@@ -180,7 +180,7 @@ fn failed(error: &Error) -> ExitCode {
 async fn serve(options: Options) -> Result<(), Error> {
     let config = options.into_config()?;
     let server = Server::start(config).await?;
-    print(&format!("listening on http://{}", server.address()))?;
+    print(&format!("listening on {}", server.url()))?;
     interrupted().await;
     server.stop().await;
     Ok(())

@@ -1,6 +1,8 @@
 //! What a server can be told: from the command line, the environment, a file. What makes no sense is refused
 //! with a sentence, wherever it comes from.
 
+mod limits;
+
 use std::{
     net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
@@ -10,6 +12,9 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use self::limits::LimitOptions;
+pub use self::limits::Limits;
+pub use crate::proxy::{Proxies, ProxyHeader};
 use crate::{Database, Error};
 
 /// Everything that a server can be told.
@@ -39,10 +44,21 @@ pub struct Config {
     pub registration: Registration,
     /// What a collector of metrics says to be let in; without one only admins are.
     pub metrics_token: Option<String>,
-    /// How many connections may wait to be accepted.
-    pub backlog: u32,
-    /// How many connections are served at once, WebSockets aside.
-    pub max_connections: usize,
+    /// The certificate and the key to speak TLS with; without them the server speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The proxies in front of the server, whose word on a client's address is taken.
+    pub proxies: Proxies,
+    /// How much of anything the server takes.
+    pub limits: Limits,
+}
+
+/// Where the certificate and its key are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// PEM: the server's certificate, and those between it and its root.
+    pub cert: PathBuf,
+    /// PEM: the certificate's key.
+    pub key: PathBuf,
 }
 
 /// Where the bytes of files lie.
@@ -85,8 +101,9 @@ impl Default for Config {
             allow_origin: Vec::new(),
             registration: Registration::default(),
             metrics_token: None,
-            backlog: 4096,
-            max_connections: 16_384,
+            tls: None,
+            proxies: Proxies::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -126,26 +143,22 @@ pub(crate) struct Options {
     files: Option<String>,
     /// The largest file that is taken, in bytes [default: 104857600]
     #[arg(long, env = "KHAYA_FILE_BYTES", value_name = "BYTES")]
-    #[serde(alias = "file_bytes")]
     file_bytes: Option<u64>,
     /// What all files of one person take together, in bytes [default: 10737418240]
     #[arg(long, env = "KHAYA_FILE_QUOTA", value_name = "BYTES")]
-    #[serde(alias = "file_quota")]
     file_quota: Option<u64>,
     /// How long a file waits for the message that it is for [default: 86400]
     #[arg(long, env = "KHAYA_UPLOAD_TTL", value_name = "SECONDS")]
-    #[serde(alias = "upload_ttl")]
     upload_ttl: Option<u64>,
     /// The name of the server that clients show [default: Khaya]
     #[arg(long, env = "KHAYA_NAME")]
     name: Option<String>,
     /// How long an access token lasts [default: 900]
     #[arg(long, env = "KHAYA_TOKEN_TTL", value_name = "SECONDS")]
-    #[serde(alias = "token_ttl")]
     token_ttl: Option<u64>,
     /// An Origin whose pages may call this server; may be repeated, or hold several with commas between them
     #[arg(long, env = "KHAYA_ALLOW_ORIGIN", value_name = "ORIGIN")]
-    #[serde(default, alias = "allow_origin", deserialize_with = "one_or_many")]
+    #[serde(default, deserialize_with = "one_or_many")]
     allow_origin: Vec<String>,
     /// Who may make an account [default: invite]
     #[arg(long, env = "KHAYA_REGISTRATION")]
@@ -157,15 +170,25 @@ pub(crate) struct Options {
         hide_env_values = true,
         value_name = "TOKEN"
     )]
-    #[serde(alias = "metrics_token")]
     metrics_token: Option<String>,
-    /// How many connections may wait to be accepted [default: 4096]
-    #[arg(long, env = "KHAYA_BACKLOG", value_name = "N")]
-    backlog: Option<u32>,
-    /// How many connections are served at once, WebSockets aside [default: 16384]
-    #[arg(long, env = "KHAYA_MAX_CONNECTIONS", value_name = "N")]
-    #[serde(alias = "max_connections")]
-    max_connections: Option<usize>,
+    /// Speak TLS with the certificate in this PEM file, which is read again when it changes or on SIGHUP
+    #[arg(long, env = "KHAYA_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate, a PEM file too
+    #[arg(long, env = "KHAYA_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// An address or network (10.0.0.0/8) of proxies in front of the server: what they say of a client's address
+    /// is believed, and nobody else. May be repeated, or hold several with commas between them
+    #[arg(long, env = "KHAYA_TRUSTED_PROXY", value_name = "ADDRESS")]
+    #[serde(default, deserialize_with = "one_or_many")]
+    trusted_proxy: Vec<String>,
+    /// The header in which they say it; the proxy has to set it itself, whatever the client sent [default:
+    /// x-forwarded-for]
+    #[arg(long, env = "KHAYA_PROXY_HEADER")]
+    proxy_header: Option<ProxyHeader>,
+    #[command(flatten)]
+    #[serde(skip)]
+    limits: LimitOptions,
 }
 
 impl Options {
@@ -192,11 +215,10 @@ impl Options {
             ));
         }
         let data = self.data.or(file.data).unwrap_or(default.data);
-        let origins = if self.allow_origin.iter().all(|text| text.trim().is_empty()) {
-            file.allow_origin
-        } else {
-            self.allow_origin
-        };
+        let origins = several(self.allow_origin, file.allow_origin);
+        let proxies = several(self.trusted_proxy, file.trusted_proxy);
+        let cert = named(self.tls_cert).or(named(file.tls_cert));
+        let key = named(self.tls_key).or(named(file.tls_key));
         Ok(Config {
             listen: match given(self.listen).or(given(file.listen)) {
                 Some(text) => address(&text)?,
@@ -227,34 +249,77 @@ impl Options {
                 Some(_) => return Err(Error::Config("token-ttl: is 1 to 31536000 seconds".to_owned())),
                 None => default.token_ttl,
             },
-            allow_origin: origins
-                .iter()
-                .flat_map(|text| text.split(','))
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .map(origin)
-                .collect::<Result<_, _>>()?,
+            allow_origin: listed(&origins).map(origin).collect::<Result<_, _>>()?,
             registration: self.registration.or(file.registration).unwrap_or_default(),
             metrics_token: given(self.metrics_token).or(given(file.metrics_token)),
-            backlog: self.backlog.or(file.backlog).unwrap_or(default.backlog),
-            max_connections: match self.max_connections.or(file.max_connections) {
-                Some(0) => return Err(Error::Config("max-connections: is at least 1".to_owned())),
-                Some(connections) => connections.min(tokio::sync::Semaphore::MAX_PERMITS),
-                None => default.max_connections,
+            tls: match (cert, key) {
+                (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
+                (None, None) => None,
+                (Some(_), None) => {
+                    return Err(Error::Config("tls-key: is needed beside tls-cert".to_owned()));
+                }
+                (None, Some(_)) => {
+                    return Err(Error::Config("tls-cert: is needed beside tls-key".to_owned()));
+                }
             },
+            proxies: Proxies::new(
+                listed(&proxies),
+                self.proxy_header.or(file.proxy_header).unwrap_or_default(),
+            )?,
+            limits: self.limits.or(&file.limits),
         })
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Error::io(format!("cannot read {}", path.display()), source))?;
-        toml::from_str(&text).map_err(|error| Error::Config(format!("{}: {error}", path.display())))
+        Self::parse(&text).map_err(|error| Error::Config(format!("{}: {error}", path.display())))
     }
+
+    /// Reads TOML. A name may be written with underscores, as in the environment.
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let mut options = toml::Table::new();
+        let mut limits = toml::Table::new();
+        for (name, value) in text.parse::<toml::Table>()? {
+            let name = name.replace('_', "-");
+            if LimitOptions::names().any(|limit| limit == name) {
+                limits.insert(name, value);
+            } else {
+                options.insert(name, value);
+            }
+        }
+        Ok(Self {
+            limits: limits.try_into()?,
+            ..options.try_into()?
+        })
+    }
+}
+
+/// What is given as several, or as one with commas in it.
+fn listed(texts: &[String]) -> impl Iterator<Item = &str> {
+    texts
+        .iter()
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
 }
 
 /// A variable that is set and empty says nothing.
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
+}
+
+fn named(path: Option<PathBuf>) -> Option<PathBuf> {
+    path.filter(|path| !path.as_os_str().is_empty())
+}
+
+/// What is given, or else what the file says.
+fn several(given: Vec<String>, in_file: Vec<String>) -> Vec<String> {
+    if given.iter().all(|text| text.trim().is_empty()) {
+        in_file
+    } else {
+        given
+    }
 }
 
 fn address(text: &str) -> Result<SocketAddr, Error> {
@@ -333,7 +398,7 @@ mod tests {
     use super::*;
 
     fn read(toml: &str) -> Result<Config, Error> {
-        toml::from_str::<Options>(toml)
+        Options::parse(toml)
             .map_err(|error| Error::Config(error.to_string()))?
             .into_config()
     }
@@ -344,6 +409,14 @@ mod tests {
         assert_eq!(config.allow_origin, ["http://a.example", "https://b.example"]);
         assert!(config.listen.ip().is_loopback());
         assert_eq!(config.database().to_string(), "/x");
+        assert_eq!(
+            read("max-connections = 7\nheader_timeout = 0").unwrap().limits,
+            Limits {
+                max_connections: 7,
+                header_timeout: 0,
+                ..Limits::default()
+            }
+        );
         assert_eq!(read("listen = \"\"\nbus = \"\"").unwrap().listen.port(), 4000);
     }
 
@@ -355,12 +428,17 @@ mod tests {
             "token-ttl = 9223372036854775807",
             "allow-origin = \"*\"",
             "allow-origin = [\"https://a.example/path\"]",
-            "max-connections = 0",
             "file-bytes = 0",
             "upload-ttl = 0",
             "files = \"ftp://x\"",
             "files = \"s3://key:secret@bucket\"",
             "database = \"mysql://x\"",
+            "max-connections = -1",
+            "max-connections = \"many\"",
+            "trusted-proxy = \"nginx\"",
+            "proxy-header = \"x-real-ip\"",
+            "tls-cert = \"/x\"",
+            "tls-key = \"/x\"",
             "bus = \"redis://x\"",
             "registration = \"maybe\"",
             "listne = \"x\"",

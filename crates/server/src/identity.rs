@@ -42,6 +42,7 @@ impl FromRequestParts<App> for Caller {
             .extensions
             .get::<Address>()
             .ok_or_else(|| Error::Internal("a request from nowhere".to_owned()))?;
+        app.quotas.request_of(&viewer.user)?;
         Ok(Self {
             viewer,
             session: access.session,

@@ -19,10 +19,12 @@ mod files;
 )]
 mod http;
 mod identity;
+mod limits;
 mod listen;
 mod operator;
 mod password;
 mod presence;
+mod proxy;
 mod realtime;
 mod store;
 mod throttle;

@@ -8,7 +8,7 @@
 mod suite;
 
 // What the tests call by its place in their own crate.
-use suite::{cli, client, database, files, postgres, schema};
+use suite::{cli, client, database, files, polling, postgres, program, schema};
 
 #[path = "blackbox_postgres/nodes.rs"]
 mod nodes;

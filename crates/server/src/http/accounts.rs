@@ -1,5 +1,7 @@
 //! Accounts: making one, one's sessions, password and name; and what admins do with people and invites.
 
+use std::time::Instant;
+
 use axum::{Extension, Json as Answer, extract::State};
 use http::{HeaderMap, StatusCode, header};
 use khaya_wire::{
@@ -30,6 +32,8 @@ use crate::{
 
 /// The shortest password that people may choose, in characters (NIST SP 800-63B, section 5.1.1.2).
 const MIN_PASSWORD: usize = 8;
+/// An invite that there is not, or not any more.
+const USELESS_INVITE: Error = Error::Forbidden("this invite lets nobody in");
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Register {
@@ -58,15 +62,20 @@ pub(super) async fn register(
         ),
     };
     check_password("password", &asked.password)?;
+    // Asked again when it is spent; here so that hashing cannot be had without one.
+    if let Some(code) = invite.clone() {
+        app.store
+            .write(move |tx| invites::role(tx, &code))
+            .await?
+            .ok_or(USELESS_INVITE)?;
+    }
     let password_hash = app.passwords.hash(asked.password).await?;
     let client = client(&headers);
     let (user, session) = app
         .store
         .write(move |tx| {
             let given = match &invite {
-                Some(code) => {
-                    invites::role(tx, code)?.ok_or(Error::Forbidden("this invite lets nobody in"))?
-                }
+                Some(code) => invites::role(tx, code)?.ok_or(USELESS_INVITE)?,
                 None => role::MEMBER.to_owned(),
             };
             let new = NewUser {
@@ -132,8 +141,13 @@ pub(super) struct NewPassword {
 pub(super) async fn change_password(
     State(app): State<App>,
     caller: Caller,
+    Extension(Address(address)): Extension<Address>,
     Json(asked): Json<NewPassword>,
 ) -> Result<StatusCode, Error> {
+    // Who has somebody's token is not to find their password with it.
+    let attempt = app
+        .throttle
+        .attempt(caller.viewer.user.as_str(), address, Instant::now())?;
     let user = caller.viewer.user.clone();
     let hash = app
         .store
@@ -144,6 +158,7 @@ pub(super) async fn change_password(
         app.store.write(move |tx| failed.note(tx)).await?;
         return Err(Error::InvalidCredentials);
     }
+    attempt.succeeded();
     check_password("newPassword", &asked.new_password)?;
     let password_hash = app.passwords.hash(asked.new_password).await?;
     app.store

@@ -33,7 +33,7 @@ pub(super) async fn login(
     headers: HeaderMap,
     Json(login): Json<Login>,
 ) -> Result<Answer<SignedIn>, Error> {
-    app.throttle.check(&login.username, address, Instant::now())?;
+    let attempt = app.throttle.attempt(&login.username, address, Instant::now())?;
     let username = login.username.clone();
     let found = app
         .store
@@ -41,7 +41,6 @@ pub(super) async fn login(
         .await?;
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
     if !app.passwords.verify(login.password, hash).await? {
-        app.throttle.failed(&login.username, address, Instant::now());
         let mut failed = Act::new(Action::SignInFailed).from(address);
         if let Some((user, _hash)) = &found {
             failed = failed.user(&user.id);
@@ -49,6 +48,7 @@ pub(super) async fn login(
         app.store.write(move |tx| failed.note(tx)).await?;
         return Err(Error::InvalidCredentials);
     }
+    attempt.succeeded();
     let (user, _hash) = found.ok_or(Error::InvalidCredentials)?;
     let id = user.id.clone();
     let client = client(&headers);

@@ -1,6 +1,6 @@
 //! Reading what is asked: JSON bodies, ids in paths, queries, cursors. What cannot be read is told by field.
 
-use std::{str::FromStr, time::Duration};
+use std::str::FromStr;
 
 use axum::{
     body::to_bytes,
@@ -10,12 +10,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{header, request::Parts};
 use serde::{Deserialize, de::DeserializeOwned};
 
+use super::guard;
 use crate::Error;
 
 /// The largest JSON body that is read, in bytes: the largest message, all of it escaped, for a large audience.
 const MAX_BODY: usize = 512 * 1024;
-/// How long a body may take to come.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 #[derive(Debug)]
@@ -42,13 +41,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json {
             return Err(Error::MediaType("application/json"));
         }
-        let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(request.into_body(), MAX_BODY));
-        let bytes = body
-            .await
-            .map_err(|_| Error::invalid("body", "did not come in time"))?
-            .map_err(|_| Error::TooLarge {
-                limit: MAX_BODY as u64,
-            })?;
+        let bytes = to_bytes(request.into_body(), MAX_BODY).await.map_err(|error| {
+            if guard::is_too_slow(&error) {
+                Error::invalid("body", "did not come in time")
+            } else {
+                Error::TooLarge {
+                    limit: MAX_BODY as u64,
+                }
+            }
+        })?;
         parse_object(&bytes).map(Self)
     }
 }

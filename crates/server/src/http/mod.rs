@@ -6,6 +6,7 @@ mod body;
 mod changes;
 mod chats;
 mod files;
+mod guard;
 mod membership;
 mod messages;
 mod openapi;
@@ -34,7 +35,8 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app.clone())
         .layer(realtime::layer(app.clone()))
         .layer(from_fn_with_state(app.clone(), realtime::upgrade))
-        .layer(from_fn_with_state(app, origin::check))
+        .layer(from_fn_with_state(app.clone(), origin::check))
+        .layer(from_fn_with_state(app, guard::check))
         .layer(CatchPanicLayer::custom(|_panic| {
             axum::response::IntoResponse::into_response(Error::Internal("a handler panicked".to_owned()))
         }))

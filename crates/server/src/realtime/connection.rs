@@ -11,10 +11,11 @@ use std::{
 
 use engineioxide::socket::Sid;
 use khaya_wire::{
-    ChatId, Timestamp, UserId,
+    ChatId, Code, Timestamp, UserId,
     event::{Ack, Authenticate, ConnectRefused, Room, Typing, name},
 };
-use tokio::time::Instant;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, sleep};
 
 use super::{
     frame::Frame,
@@ -22,19 +23,40 @@ use super::{
     line::{Incoming, Line, Next},
     packet::{Packet, argument},
 };
-use crate::{App, Error, clock, identity, presence, store::members, token::Access};
+use crate::{
+    App, Error, clock, identity,
+    limits::{Bucket, Held, Unconnected},
+    listen, presence,
+    store::members,
+    token::Access,
+};
 
-/// How long a connection may take to say who it is.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many packets a connection may send before it has said who it is.
+const MAX_ATTEMPTS: usize = 16;
+/// How long a connection may take to say who it is when that is not limited.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many chats one socket has open. A client has one; a few more do no harm.
 const MAX_OPEN: usize = 100;
 /// How long somebody types who says nothing more (contract, "Socket.IO").
 const TYPING_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Serves one connection until it ends. `query` is that of the URL that it was opened with.
-pub(super) async fn run(app: App, line: Line, query: Option<&str>, mut incoming: impl Incoming) {
-    let refused = token_in_query(query.unwrap_or_default());
-    if let Some(mut connection) = connect(&app, &line, refused, &mut incoming).await {
+/// What a connection was opened with.
+#[derive(Debug)]
+pub(super) struct Opened<'q> {
+    /// The query of its URL.
+    pub(super) query: Option<&'q str>,
+    /// Its place among those that have not said yet who they are.
+    pub(super) place: Option<Unconnected>,
+}
+
+/// Serves one connection until it ends.
+pub(super) async fn run(app: App, line: Line, opened: Opened<'_>, mut incoming: impl Incoming) {
+    let refused = token_in_query(opened.query.unwrap_or_default());
+    let connection = connect(&app, &line, refused, &mut incoming).await;
+    if let Some(place) = opened.place {
+        place.leave();
+    }
+    if let Some(mut connection) = connection {
         connection.serve(&mut incoming).await;
         connection.end();
     }
@@ -43,25 +65,29 @@ pub(super) async fn run(app: App, line: Line, query: Option<&str>, mut incoming:
 
 /// Waits for a CONNECT with a good token. One with a bad token is refused and may be tried again.
 async fn connect(app: &App, line: &Line, refused: bool, incoming: &mut impl Incoming) -> Option<Connection> {
-    let deadline = Instant::now() + CONNECT_TIMEOUT;
-    loop {
+    let timeout = listen::seconds(app.config.limits.connect_timeout);
+    let deadline = Instant::now() + timeout.unwrap_or(LONG);
+    for _attempt in 0..MAX_ATTEMPTS {
         let Next::Packet(text) = incoming.next(deadline).await else {
             return None;
         };
         match Packet::parse(&text) {
             Ok(Packet::Connect(auth)) => {
-                let checked = match argument::<Authenticate>(auth) {
-                    Ok(auth) if !refused => {
-                        let check = Box::pin(identity::check(app, &auth.token));
-                        incoming.during(check).await
-                    }
-                    Ok(_) | Err(_) => Err(Error::Unauthorized),
+                let admitted = if refused {
+                    Err(Error::Unauthorized)
+                } else {
+                    incoming.during(Box::pin(admit(app, auth))).await
                 };
-                match checked {
-                    Ok((access, _viewer)) => return Connection::begin(app, line, &access),
+                match admitted {
+                    Ok((access, place)) => return Connection::begin(app, line, &access, place),
                     Err(error) => {
                         let data = ConnectRefused { code: error.code() };
-                        let frame = Frame::refused("unauthorized", Some(&data)).ok()?;
+                        let message = if data.code == Code::RateLimited {
+                            "too many connections"
+                        } else {
+                            "unauthorized"
+                        };
+                        let frame = Frame::refused(message, Some(&data)).ok()?;
                         line.send(&frame).ok()?;
                     }
                 }
@@ -73,6 +99,15 @@ async fn connect(app: &App, line: &Line, refused: bool, incoming: &mut impl Inco
             Ok(Packet::Event { .. } | Packet::Disconnect) | Err(_) => return None,
         }
     }
+    None
+}
+
+/// Who a CONNECT is from, and their place among the sockets that they may have.
+async fn admit(app: &App, auth: Option<&RawValue>) -> Result<(Access, Held<UserId>), Error> {
+    let auth: Authenticate = argument(auth).map_err(|_| Error::Unauthorized)?;
+    let (access, _viewer) = identity::check(app, &auth.token).await?;
+    let place = app.quotas.socket_of(&access.user)?;
+    Ok((access, place))
 }
 
 /// A URL ends up in logs, so a token has no place in it, whatever it is called there.
@@ -94,10 +129,13 @@ struct Connection {
     open: HashSet<ChatId>,
     /// The chats in which this socket's person is said to type, and until when.
     typing: HashMap<ChatId, Instant>,
+    /// How often this socket may say something.
+    allowance: Bucket,
+    _place: Held<UserId>,
 }
 
 impl Connection {
-    fn begin(app: &App, line: &Line, access: &Access) -> Option<Self> {
+    fn begin(app: &App, line: &Line, access: &Access, place: Held<UserId>) -> Option<Self> {
         let peer = Arc::new(Peer {
             user: access.user.clone(),
             session: access.session.clone(),
@@ -116,6 +154,8 @@ impl Connection {
             expires_at: access.expires_at,
             open: HashSet::new(),
             typing: HashMap::new(),
+            allowance: Bucket::new(app.config.limits.max_events_per_socket),
+            _place: place,
         })
     }
 
@@ -127,7 +167,13 @@ impl Connection {
         }
         loop {
             let goes_on = match incoming.next(self.next_deadline()).await {
-                Next::Packet(text) => incoming.during(Box::pin(self.handle(&text))).await,
+                Next::Packet(text) => {
+                    // Whoever says too much waits, and what they say meanwhile with them, where there is a bound.
+                    while let Err(wait) = self.allowance.take(Instant::now().into_std()) {
+                        incoming.during(Box::pin(sleep(wait))).await;
+                    }
+                    incoming.during(Box::pin(self.handle(&text))).await
+                }
                 Next::Deadline => self.on_deadline(),
                 Next::Closed => false,
             };

@@ -21,11 +21,11 @@ use engineioxide::{
     DisconnectReason, Socket, Str, TransportType, config::EngineIoConfig, handler::EngineIoHandler,
     layer::EngineIoLayer,
 };
-use http::{Extensions, header};
+use http::{Extensions, Uri, header};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    connection,
+    connection::{self, Opened},
     line::{Incoming, Line, Next},
     outbox::FRAMES,
     websocket,
@@ -100,6 +100,14 @@ pub(crate) fn layer(app: App) -> EngineIoLayer<Engine> {
     EngineIoLayer::from_config(Arc::new(Engine { app }), config)
 }
 
+/// Whether a request opens a connection of Engine.IO, of whatever transport.
+pub(crate) fn is_handshake(uri: &Uri) -> bool {
+    let inside = uri.path().strip_prefix(PATH);
+    let query = uri.query().unwrap_or_default();
+    inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        && !query.split('&').any(|pair| pair.starts_with("sid="))
+}
+
 /// Takes the WebSockets that belong to no session yet, and notes the connection to which a client upgrades from
 /// polling, so that it can be cut.
 pub(crate) async fn upgrade(State(app): State<App>, request: Request, next: middleware::Next) -> Response {
@@ -157,12 +165,15 @@ impl EngineIoHandler for Engine {
         let app = self.app.clone();
         tokio::spawn(async move {
             let line = Line::Engine(Arc::clone(&socket));
-            let query = socket.req_parts.uri.query();
+            let opened = Opened {
+                query: socket.req_parts.uri.query(),
+                place: socket.req_parts.extensions.get().cloned(),
+            };
             let queue = Queue {
                 socket: Arc::clone(&socket),
                 packets,
             };
-            connection::run(app, line, query, queue).await;
+            connection::run(app, line, opened, queue).await;
         });
     }
 

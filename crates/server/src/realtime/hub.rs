@@ -79,7 +79,18 @@ impl Drop for Counted {
 }
 
 impl Hub {
-    /// Hands over what was committed, in order.
+    /// Ends what was ended: before anybody is told that it is.
+    pub(crate) fn cut_off(&self, outgoing: &[Outgoing]) {
+        for outgoing in outgoing {
+            match outgoing {
+                Outgoing::Event { .. } | Outgoing::Volatile { .. } => {}
+                Outgoing::Left { chat, user } => self.leave_all(chat, user),
+                Outgoing::SessionEnded(session) => self.end_session(session),
+            }
+        }
+    }
+
+    /// Hands over what was committed, in order, after [`Hub::cut_off`].
     pub(crate) fn deliver(&self, outgoing: Vec<Outgoing>) {
         for outgoing in outgoing {
             match outgoing {
@@ -95,8 +106,7 @@ impl Hub {
                         peer.line.send_volatile(&frame);
                     }
                 }
-                Outgoing::Left { chat, user } => self.leave_all(&chat, &user),
-                Outgoing::SessionEnded(session) => self.end_session(&session),
+                Outgoing::Left { .. } | Outgoing::SessionEnded(_) => {}
             }
         }
     }
@@ -208,12 +218,22 @@ impl Hub {
             .collect();
         for peer in ended {
             // No event reaches it from here on, even if closing takes a moment.
-            take(&mut self.write().people, &peer.user, &peer);
+            self.forget(&peer);
             if let Ok(frame) = Frame::event(name::SESSION_REVOKED, &serde_json::json!({})) {
                 peer.line.send_volatile(&frame);
             }
             peer.disconnect();
         }
+    }
+
+    /// Takes a socket out, whatever it has open.
+    fn forget(&self, peer: &Arc<Peer>) {
+        let mut state = self.write();
+        take(&mut state.people, &peer.user, peer);
+        state.rooms.retain(|_, peers| {
+            peers.retain(|other| !Arc::ptr_eq(other, peer));
+            !peers.is_empty()
+        });
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use engineioxide::{DisconnectReason, Socket, Str};
+use engineioxide::{DisconnectReason, Socket, Str, TransportType};
 use tokio::time::Instant;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     frame::Frame,
     outbox::{End, Outbox, Refused},
 };
+use crate::listen::LAST_WORDS;
 
 /// The way to one client. Sending never waits.
 #[derive(Debug, Clone)]
@@ -41,10 +42,20 @@ impl Line {
     pub(super) fn close(&self) {
         match self {
             Self::WebSocket(outbox) => outbox.end(End::WhenSent),
-            Self::Engine(socket) => {
-                socket.close(DisconnectReason::ClosingServer);
-                socket.data.cut_soon();
-            }
+            Self::Engine(socket) => match socket.transport_type() {
+                TransportType::Websocket => {
+                    socket.close(DisconnectReason::ClosingServer);
+                    socket.data.cut_soon();
+                }
+                // Between two polls there is nobody to tell: the next one may still come for it.
+                TransportType::Polling => {
+                    let socket = Arc::clone(socket);
+                    tokio::spawn(async move {
+                        tokio::time::sleep(LAST_WORDS).await;
+                        socket.close(DisconnectReason::ClosingServer);
+                    });
+                }
+            },
         }
     }
 

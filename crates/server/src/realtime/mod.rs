@@ -16,7 +16,7 @@ mod reader;
 mod websocket;
 
 pub(crate) use self::{
-    engine::{layer, upgrade},
+    engine::{is_handshake, layer, upgrade},
     frame::Frame,
     hub::{Hub, Outgoing},
 };

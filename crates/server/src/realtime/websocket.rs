@@ -31,7 +31,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
-    connection,
+    connection::{self, Opened},
     engine::{MAX_INBOUND, PING_INTERVAL, PING_TIMEOUT},
     frame,
     line::{Incoming, Line, Next},
@@ -40,6 +40,7 @@ use super::{
 };
 use crate::{
     App,
+    limits::Unconnected,
     listen::{Cuttable, LAST_WORDS},
 };
 
@@ -61,6 +62,7 @@ pub(super) fn accept(app: App, mut request: Request) -> Response {
         return refused(5, "Unsupported protocol version");
     }
     let query = query.to_owned();
+    let place = request.extensions_mut().remove::<Unconnected>();
     let (Ok(accept), Some(upgrade)) = (accept, request.extensions_mut().remove::<OnUpgrade>()) else {
         return refused(3, "Bad request");
     };
@@ -74,8 +76,8 @@ pub(super) fn accept(app: App, mut request: Request) -> Response {
         };
         // What the listener hands to hyper is what hyper gives back.
         if let Ok(parts) = upgraded {
-            let stream = parts.io.into_inner().into_stream();
-            serve(app, stream, &parts.read_buf, query).await;
+            let stream = parts.io.into_inner().into_wire();
+            serve(app, stream, &parts.read_buf, query, place).await;
         }
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
@@ -94,7 +96,7 @@ fn refused(code: u8, message: &str) -> Response {
 }
 
 /// Serves one connection until it ends.
-async fn serve<S>(app: App, stream: S, already_read: &[u8], query: String)
+async fn serve<S>(app: App, stream: S, already_read: &[u8], query: String, place: Option<Unconnected>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -110,7 +112,11 @@ where
         "maxPayload": MAX_INBOUND,
     });
     let _has_room = outbox.push(frame::engine("0", &open.to_string()));
-    connection::run(app, Line::WebSocket(outbox), Some(&query), &mut socket).await;
+    let opened = Opened {
+        query: Some(&query),
+        place,
+    };
+    connection::run(app, Line::WebSocket(outbox), opened, &mut socket).await;
     socket.finish().await;
     drop(counted);
 }

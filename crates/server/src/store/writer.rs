@@ -200,6 +200,10 @@ struct Batch {
 impl Batch {
     /// Answers everyone who waits, and tells what happened when it did.
     fn end(self, committed: bool, hub: &Hub) {
+        if committed {
+            // Before it is answered: whoever reads that it is done relies on it.
+            hub.cut_off(&self.outgoing);
+        }
         for answer in self.answers {
             answer(committed);
         }

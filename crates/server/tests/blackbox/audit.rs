@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Serving, login, run},
+    cli::login,
     client::{PASSWORD, Person, answer},
     database,
+    program::{Serving, run},
 };
 
 /// The log as the command prints it.

@@ -17,9 +17,9 @@ use image::ImageFormat;
 use serde_json::json;
 
 use crate::{
-    cli::{Serving, program, run},
     client::{PASSWORD, Person, code},
     files::{picture, upload, uploaded},
+    program::{Serving, program, run},
 };
 
 /// What is in the bucket, and the parts of what is on its way into it.

@@ -1,69 +1,13 @@
 //! The program: its command lines, its output, its exit codes.
 
-use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    path::Path,
-    process::{Child, Command, Output, Stdio},
-};
-
 use reqwest::Client;
 use serde_json::json;
 
-use crate::{client::answer, database};
-
-pub(crate) fn program(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_khaya-server"));
-    if let Some(address) = database::of(data) {
-        command.env("KHAYA_DATABASE", address);
-    }
-    command
-        .env("KHAYA_DATA", data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-pub(crate) fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = program(data).args(arguments).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-/// A server in a process of its own, killed with this value.
-pub(crate) struct Serving {
-    child: Child,
-    pub(crate) url: String,
-}
-
-impl Serving {
-    pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
-        let mut command = program(data);
-        command.arg("serve").args(arguments);
-        Self::begin(command)
-    }
-
-    pub(crate) fn begin(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line
-            .strip_prefix("listening on ")
-            .unwrap_or_else(|| panic!("{line:?}"))
-            .trim()
-            .to_owned();
-        Self { child, url }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
+use crate::{
+    client::{Socket, answer},
+    database,
+    program::{Serving, program, run},
+};
 
 pub(crate) async fn login(url: &str, username: &str, password: &str) -> (u16, serde_json::Value) {
     let body = json!({"username": username, "password": password});
@@ -251,4 +195,48 @@ fn a_file_of_options_is_read_and_a_bad_one_refused() {
         String::from_utf8_lossy(&refused.stderr).contains("listne"),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn no_secret_is_ever_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (add, password) = (
+        [
+            "user",
+            "add",
+            "zoe",
+            "--name",
+            "Zoe",
+            "--role",
+            "admin",
+            "--password-stdin",
+        ],
+        "s3cret horse",
+    );
+    assert!(run(dir.path(), &add, password).status.success());
+    let serving = Serving::start_with(
+        dir.path(),
+        &["--listen", "127.0.0.1:0"],
+        &[("KHAYA_LOG", "trace")],
+    );
+    let (status, signed_in) = login(&serving.url, "zoe", password).await;
+    assert_eq!(status, 200);
+    let text = |field: &str| signed_in[field].as_str().unwrap().to_owned();
+    let (token, refresh_token) = (text("token"), text("refreshToken"));
+    let mut socket = Socket::open(&serving.url, &format!("&token={token}")).await;
+    socket.connect(json!({"token": token})).await;
+    let mut socket = Socket::open(&serving.url, "").await;
+    socket.connect(json!({"token": token})).await;
+    socket.ask("authenticate", json!({"token": token})).await;
+    let refreshed = Client::new()
+        .post(format!("{}/auth/refresh?token={token}", serving.url))
+        .json(&json!({"refreshToken": refresh_token}));
+    assert_eq!(answer(refreshed).await.0, 200);
+    login(&serving.url, "zoe", "wr0ng horse").await;
+    let log = serving.log();
+    assert!(log.contains("khaya"), "nothing was logged");
+    let signature = token.rsplit('.').next().unwrap();
+    for secret in [signature, &refresh_token, password, "wr0ng horse"] {
+        assert!(!log.contains(secret), "{secret} is in {log}");
+    }
 }

@@ -289,6 +289,11 @@ impl Socket {
         self.stream.send(Message::text(packet)).await.unwrap();
     }
 
+    /// Whether a packet could still be written.
+    pub(crate) async fn try_write(&mut self, packet: String) -> bool {
+        self.stream.send(Message::text(packet)).await.is_ok()
+    }
+
     pub(crate) async fn write_binary(&mut self, bytes: Vec<u8>) {
         self.stream.send(Message::binary(bytes)).await.unwrap();
     }

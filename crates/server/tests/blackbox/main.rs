@@ -5,8 +5,10 @@
 
 pub(crate) mod client;
 pub(crate) mod database;
+pub(crate) mod polling;
 #[cfg(target_os = "linux")]
 pub(crate) mod postgres;
+pub(crate) mod program;
 pub(crate) mod schema;
 
 mod accounts;
@@ -16,9 +18,11 @@ mod bucket;
 mod changes;
 mod chats;
 pub(crate) mod cli;
+mod cut;
 pub(crate) mod files;
 mod general;
 mod interference;
+mod limits;
 mod membership;
 mod messages;
 mod operate;
@@ -27,3 +31,4 @@ mod restricted;
 mod search;
 mod sockets;
 mod sync;
+mod tls;

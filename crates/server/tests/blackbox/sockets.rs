@@ -182,58 +182,6 @@ async fn what_is_not_known_is_ignored_and_a_burst_is_served() {
     assert_eq!(socket.ask("join_chat", join).await, json!({"ok": true}));
 }
 
-#[tokio::test]
-async fn a_client_that_reads_nothing_is_cut_off_with_its_session() {
-    let team = Team::start().await;
-    let (alice, bob, root) = (
-        team.join("alice", "member").await,
-        team.join("bob", "member").await,
-        team.join("root", "admin").await,
-    );
-    let desk = Person::sign_in(&team.url, "bob").await;
-    let chat = alice.group(&[&bob]).await;
-    let deaf = bob.socket().await;
-    // More than the system's buffers take, and fewer packets than the server's own.
-    let text = "x".repeat(16_000);
-    for _ in 0..900 {
-        alice.say(&chat, json!({"content": text})).await;
-    }
-    let sockets = async || {
-        let metrics = root.get("/metrics").await.1;
-        let line = metrics
-            .as_str()
-            .unwrap()
-            .lines()
-            .find_map(|line| line.strip_prefix("khaya_sockets "))
-            .unwrap()
-            .to_owned();
-        line.parse::<usize>().unwrap()
-    };
-    assert_eq!(sockets().await, 1);
-    let sessions = desk.get("/auth/sessions").await.1;
-    let other = sessions["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|session| session["current"] == false)
-        .unwrap();
-    assert_eq!(
-        desk.delete(&format!("/auth/sessions/{}", other["id"].as_str().unwrap()))
-            .await
-            .0,
-        204
-    );
-    let gone = async {
-        while sockets().await > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(15), gone)
-        .await
-        .expect("the connection is still there");
-    drop(deaf);
-}
-
 async fn typist(person: &Person, chat: &str) -> Socket {
     let mut socket = person.socket().await;
     assert_eq!(
