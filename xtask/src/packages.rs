@@ -43,7 +43,7 @@ const RUN: &[(&str, Probe)] = &[
     ("libssl-dev", Probe::Package),
 ];
 
-/// For tests: a desktop without a screen, and a driver for the windows on it.
+/// For tests: a desktop without a screen, a driver for the windows on it, and what joins servers.
 const TEST: &[(&str, Probe)] = &[
     ("xvfb", Probe::Package),
     ("webkit2gtk-driver", Probe::Package),
@@ -60,6 +60,7 @@ const TEST: &[(&str, Probe)] = &[
     ("fonts-noto-color-emoji", Probe::Package),
     ("util-linux", Probe::Package),
     ("postgresql", Probe::Package),
+    ("redis-server", Probe::Program("redis-server")),
 ];
 
 const PICTURES: &[(&str, Probe)] = &[
@@ -94,6 +95,7 @@ const TEST_PROGRAMS: &[&str] = &[
     "setpriv",
     "unshare",
     "psql",
+    "redis-server",
 ];
 
 const INTEROP_PROGRAMS: &[&str] = &["node", "npm", "python3"];
@@ -166,19 +168,19 @@ pub(crate) fn command_elsewhere(system: System, purpose: Purpose) -> String {
             "sudo dnf install",
             "gcc gcc-c++ pkgconf webkit2gtk4.1-devel gtk3-devel dbus-devel openssl-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-daemon dunst gnome-keyring libsecret openbox xdotool xprop \
-             ImageMagick google-noto-color-emoji-fonts postgresql-server nodejs npm python3",
+             ImageMagick google-noto-color-emoji-fonts postgresql-server nodejs npm python3 redis",
         ),
         System::Arch => (
             "sudo pacman -S --needed",
             "base-devel webkit2gtk-4.1 gtk3 dbus openssl",
             "xorg-server-xvfb dbus dunst gnome-keyring libsecret openbox xdotool xorg-xprop imagemagick \
-             noto-fonts-emoji postgresql nodejs npm python",
+             noto-fonts-emoji postgresql nodejs npm python redis",
         ),
         System::Suse => (
             "sudo zypper install",
             "gcc gcc-c++ pkgconf webkit2gtk3-devel gtk3-devel dbus-1-devel libopenssl-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-1 dunst gnome-keyring libsecret-tools openbox xdotool \
-             xprop ImageMagick noto-coloremoji-fonts postgresql-server nodejs npm python3",
+             xprop ImageMagick noto-coloremoji-fonts postgresql-server nodejs npm python3 redis",
         ),
         System::Debian | System::OtherLinux | System::MacOs | System::Windows => {
             return "Install them with your system's package manager, and run the command again.".to_owned();

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, Error,
+    bus::{self, Item},
     files::{self, Files},
     http,
     limits::Quotas,
@@ -125,6 +126,8 @@ pub struct Server {
     address: SocketAddr,
     url: String,
     stop: CancellationToken,
+    /// Ends what keeps the bus: last, so that what is still committed is told there.
+    leave: CancellationToken,
     served: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
 }
@@ -153,6 +156,10 @@ impl Server {
             .local_addr()
             .map_err(|source| Error::io("cannot tell the address", source))?;
         let sweeping = tokio::spawn(files::sweep(app.clone(), stop.clone()));
+        let leave = CancellationToken::new();
+        if let Some(at) = app.config.bus.clone() {
+            bus::start(&app, at, leave.clone()).await?;
+        }
         let router = http::router(app.clone());
         let front = Front {
             tls,
@@ -165,6 +172,7 @@ impl Server {
             address,
             url: format!("{scheme}://{address}"),
             stop,
+            leave,
             served,
             sweeping,
         })
@@ -214,11 +222,13 @@ impl Server {
 
     /// Takes no new requests, finishes those that run, stores what waits, and closes the database.
     pub async fn stop(self) {
+        self.app.hub.say(|| Item::Bye);
         self.stop.cancel();
         self.app.hub.close();
         let _ended = self.served.await;
         let _ended = self.sweeping.await;
         self.app.store.close().await;
+        self.leave.cancel();
     }
 }
 

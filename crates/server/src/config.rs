@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use self::limits::LimitOptions;
 pub use self::limits::Limits;
+pub use crate::bus::BusAt;
 pub use crate::proxy::{Proxies, ProxyHeader};
 use crate::{Database, Error};
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub registration: Registration,
     /// What a collector of metrics says to be let in; without one only admins are.
     pub metrics_token: Option<String>,
+    /// What joins this node to others of the same server.
+    pub bus: Option<BusAt>,
     /// The certificate and the key to speak TLS with; without them the server speaks plain HTTP.
     pub tls: Option<TlsFiles>,
     /// The proxies in front of the server, whose word on a client's address is taken.
@@ -101,6 +104,7 @@ impl Default for Config {
             allow_origin: Vec::new(),
             registration: Registration::default(),
             metrics_token: None,
+            bus: None,
             tls: None,
             proxies: Proxies::default(),
             limits: Limits::default(),
@@ -135,7 +139,7 @@ pub(crate) struct Options {
     /// Where to listen; port 0 picks one [default: 127.0.0.1:4000]
     #[arg(long, env = "KHAYA_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// What joins several nodes; this version serves with one
+    /// What joins several nodes that serve one database: redis://HOST:PORT, or rediss:// over TLS
     #[arg(long, env = "KHAYA_BUS", hide_env_values = true, value_name = "URL")]
     bus: Option<String>,
     /// Where files lie: nothing for `files` in the folder of the data, another folder, or s3://BUCKET/PREFIX with AWS_… variables
@@ -209,11 +213,6 @@ impl Options {
             .as_deref()
             .map_or_else(|| Ok(Self::default()), Self::read)?;
         let default = Config::default();
-        if given(self.bus).or(given(file.bus)).is_some() {
-            return Err(Error::Config(
-                "bus: this version serves with one node and has none".to_owned(),
-            ));
-        }
         let data = self.data.or(file.data).unwrap_or(default.data);
         let origins = several(self.allow_origin, file.allow_origin);
         let proxies = several(self.trusted_proxy, file.trusted_proxy);
@@ -252,6 +251,10 @@ impl Options {
             allow_origin: listed(&origins).map(origin).collect::<Result<_, _>>()?,
             registration: self.registration.or(file.registration).unwrap_or_default(),
             metrics_token: given(self.metrics_token).or(given(file.metrics_token)),
+            bus: given(self.bus)
+                .or(given(file.bus))
+                .map(|url| BusAt::new(&url))
+                .transpose()?,
             tls: match (cert, key) {
                 (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
                 (None, None) => None,
@@ -439,7 +442,8 @@ mod tests {
             "proxy-header = \"x-real-ip\"",
             "tls-cert = \"/x\"",
             "tls-key = \"/x\"",
-            "bus = \"redis://x\"",
+            "bus = \"nats://x\"",
+            "bus = \"redis:\"",
             "registration = \"maybe\"",
             "listne = \"x\"",
         ] {

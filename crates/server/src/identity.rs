@@ -60,10 +60,12 @@ impl FromRequestParts<App> for Signed {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let token = bearer_of(&parts.headers).ok_or(Error::Unauthorized)?;
-        match app.verified.get(token, clock::now()) {
-            Some(access) => Ok(Self(access)),
-            None => check(app, token).await.map(|(access, _viewer)| Self(access)),
-        }
+        let access = match app.verified.get(token, clock::now()) {
+            Some(access) => access,
+            None => check(app, token).await?.0,
+        };
+        app.quotas.request_of(&access.user)?;
+        Ok(Self(access))
     }
 }
 

@@ -6,6 +6,7 @@
 //! Never does: anything that depends on who runs it. A library, so that tests start it in their own process.
 
 mod app;
+mod bus;
 pub mod cli;
 mod clock;
 pub mod config;

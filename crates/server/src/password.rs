@@ -2,13 +2,16 @@
 //!
 //! Never logs or keeps a password, and takes as long for an unknown user as for a known one.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+};
 
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::Error;
 
@@ -17,19 +20,34 @@ const MAX_BYTES: usize = 1024;
 /// How many passwords may be in work or wait for it: some seconds' worth. More are told to come again.
 const MAX_WAITING: usize = 256;
 
-/// Hashes passwords on blocking threads, no more at once than the machine has cores: each takes 19 MiB.
+/// Hashes passwords on threads of its own, as many as the machine has cores. Each hash takes 19 MiB, and what one
+/// thread used the next hash uses again: on threads that come and go the system's allocator keeps all of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Passwords {
-    permits: Arc<Semaphore>,
+    work: mpsc::Sender<Work>,
     /// For those that are hashed and those that wait for it.
     places: Arc<Semaphore>,
 }
 
+type Work = Box<dyn FnOnce() + Send>;
+
 impl Passwords {
     pub(crate) fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (work, queue) = mpsc::channel::<Work>();
+        let queue = Arc::new(Mutex::new(queue));
+        for _core in 0..cores {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(work) = next else { return };
+                    work();
+                }
+            });
+        }
         Self {
-            permits: Arc::new(Semaphore::new(cores)),
+            work,
             places: Arc::new(Semaphore::new(MAX_WAITING)),
         }
     }
@@ -75,17 +93,13 @@ impl Passwords {
     ) -> Result<T, Error> {
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| Error::RateLimited { seconds: 5 })?;
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| Error::Unavailable)?;
-        tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop((permit, place));
-            result
-        })
-        .await
-        .map_err(|_| Error::Unavailable)
+        let (answer, answered) = oneshot::channel();
+        let work: Work = Box::new(move || {
+            let _nobody_waits = answer.send(work());
+            drop(place);
+        });
+        self.work.send(work).map_err(|_| Error::Unavailable)?;
+        answered.await.map_err(|_| Error::Unavailable)
     }
 }
 

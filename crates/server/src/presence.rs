@@ -11,7 +11,9 @@ use khaya_wire::{
 };
 
 use crate::{
-    App, Error, clock,
+    App, Error,
+    bus::Item,
+    clock,
     realtime::{Frame, Outgoing},
     store::{Conn, members, users},
 };
@@ -19,8 +21,21 @@ use crate::{
 /// How long somebody may be without a socket before they are said to be gone.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Somebody has come who was not there a moment ago.
+/// Somebody has come to this node who was not there a moment ago.
 pub(crate) async fn came(app: &App, user: &UserId) {
+    let is_new = app.hub.bus().is_none_or(|bus| !bus.is_online(user));
+    app.hub.say(|| Item::Online(user.clone()));
+    if is_new {
+        online(app, user).await;
+    }
+}
+
+/// Somebody has come to another node.
+pub(crate) fn tell_online(app: App, user: UserId) {
+    tokio::spawn(async move { online(&app, &user).await });
+}
+
+async fn online(app: &App, user: &UserId) {
     let changed = PresenceChanged {
         user_id: user.clone(),
         status: PresenceStatus::Online,
@@ -31,25 +46,50 @@ pub(crate) async fn came(app: &App, user: &UserId) {
     }
 }
 
-/// The last socket of somebody has gone.
+/// The last socket of somebody has gone from this node.
 pub(crate) fn went(app: App, user: UserId) {
     tokio::spawn(async move {
         tokio::time::sleep(GRACE).await;
-        if !app.hub.gone(&user) {
-            return;
-        }
-        let last_seen = clock::now();
-        let gone = user.clone();
-        let noted = app.store.write(move |tx| users::set_last_seen(tx, &gone)).await;
-        let changed = PresenceChanged {
-            user_id: user,
-            status: PresenceStatus::Offline,
-            last_seen: Some(last_seen),
-        };
-        if let Err(error) = noted.and(tell(&app, changed).await) {
-            tracing::debug!(%error, "presence was not told");
+        if app.hub.gone(&user) {
+            app.hub.say(|| Item::Offline(user.clone()));
+            gone(&app, user).await;
         }
     });
+}
+
+/// The node that somebody was on has gone; they may come back on another.
+pub(crate) fn lost(app: App, user: UserId) {
+    tokio::spawn(async move {
+        tokio::time::sleep(GRACE).await;
+        gone(&app, user).await;
+    });
+}
+
+async fn gone(app: &App, user: UserId) {
+    if app.hub.is_online(&user) {
+        return;
+    }
+    let noted = user.clone();
+    if let Err(error) = app.store.write(move |tx| users::set_last_seen(tx, &noted)).await {
+        tracing::debug!(%error, "when somebody was last there was not noted");
+    }
+    offline(app, user).await;
+}
+
+/// Somebody has gone from another node, a while ago.
+pub(crate) fn tell_offline(app: App, user: UserId) {
+    tokio::spawn(async move { offline(&app, user).await });
+}
+
+async fn offline(app: &App, user: UserId) {
+    let changed = PresenceChanged {
+        user_id: user,
+        status: PresenceStatus::Offline,
+        last_seen: Some(clock::now()),
+    };
+    if let Err(error) = tell(app, changed).await {
+        tracing::debug!(%error, "presence was not told");
+    }
 }
 
 /// Adds to the people of chats whether they are there.

@@ -73,9 +73,8 @@ impl Throttle {
         Ok(Attempt { throttle: self, keys })
     }
 
-    /// Notes a failure.
-    #[cfg(test)]
-    fn failed(&self, account: &str, address: IpAddr, now: Instant) {
+    /// Notes a failure on another node.
+    pub(crate) fn failed(&self, account: &str, address: IpAddr, now: Instant) {
         count(&mut self.lock(), &keys(account, address), now);
     }
 

@@ -40,6 +40,7 @@ pub(crate) struct Keys {
     encoding: EncodingKey,
     decoding: DecodingKey,
     refresh: [u8; 32],
+    bus: [u8; 32],
     validation: Validation,
     ttl: Duration,
 }
@@ -50,6 +51,16 @@ impl fmt::Debug for Keys {
         f.debug_struct("Keys")
             .field("ttl", &self.ttl)
             .finish_non_exhaustive()
+    }
+}
+
+/// What seals letters between the nodes of this server.
+pub(crate) struct BusKey([u8; 32]);
+
+impl BusKey {
+    /// HMAC-SHA256 of some bytes.
+    pub(crate) fn mac(&self, bytes: &[u8]) -> [u8; 32] {
+        hmac(&self.0, &[bytes])
     }
 }
 
@@ -81,6 +92,7 @@ impl Keys {
             encoding: EncodingKey::from_secret(&signing),
             decoding: DecodingKey::from_secret(&signing),
             refresh: derive(secret, b"refresh"),
+            bus: derive(secret, b"bus"),
             validation,
             ttl,
         }
@@ -142,6 +154,11 @@ impl Keys {
         })
     }
 
+    /// The key of the bus.
+    pub(crate) fn bus(&self) -> BusKey {
+        BusKey(self.bus)
+    }
+
     /// The refresh token of one rotation. The same for the same rotation, so that asking again after a lost
     /// answer gives what was lost.
     pub(crate) fn refresh_token(&self, session: &SessionId, generation: i64) -> String {
@@ -195,26 +212,30 @@ impl Keys {
         self.hmac(&[b"refresh", session.as_str().as_bytes(), &generation.to_be_bytes()])
     }
 
-    /// HMAC-SHA256 (RFC 2104) of some parts, each with its length before it.
     fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut inner_pad = [0x36_u8; 64];
-        let mut outer_pad = [0x5c_u8; 64];
-        for (index, byte) in self.refresh.iter().enumerate() {
-            inner_pad[index] ^= byte;
-            outer_pad[index] ^= byte;
-        }
-        let mut inner = Sha256::new().chain_update(inner_pad);
-        for part in parts {
-            inner.update((part.len() as u64).to_be_bytes());
-            inner.update(part);
-        }
-        let inner = inner.finalize();
-        Sha256::new()
-            .chain_update(outer_pad)
-            .chain_update(inner)
-            .finalize()
-            .into()
+        hmac(&self.refresh, parts)
     }
+}
+
+/// HMAC-SHA256 (RFC 2104) of some parts, each with its length before it.
+fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mut inner_pad = [0x36_u8; 64];
+    let mut outer_pad = [0x5c_u8; 64];
+    for (index, byte) in key.iter().enumerate() {
+        inner_pad[index] ^= byte;
+        outer_pad[index] ^= byte;
+    }
+    let mut inner = Sha256::new().chain_update(inner_pad);
+    for part in parts {
+        inner.update((part.len() as u64).to_be_bytes());
+        inner.update(part);
+    }
+    let inner = inner.finalize();
+    Sha256::new()
+        .chain_update(outer_pad)
+        .chain_update(inner)
+        .finalize()
+        .into()
 }
 
 fn derive(secret: &[u8], purpose: &[u8]) -> [u8; 32] {

@@ -11,7 +11,9 @@ use khaya_wire::{
 
 use super::body::Json;
 use crate::{
-    App, Error, clock,
+    App, Error,
+    bus::Item,
+    clock,
     identity::Caller,
     listen::Address,
     store::{
@@ -41,6 +43,8 @@ pub(super) async fn login(
         .await?;
     let hash = found.as_ref().map(|(_, hash)| hash.clone());
     if !app.passwords.verify(login.password, hash).await? {
+        let account = login.username;
+        app.hub.say(|| Item::Failed { account, address });
         let mut failed = Act::new(Action::SignInFailed).from(address);
         if let Some((user, _hash)) = &found {
             failed = failed.user(&user.id);

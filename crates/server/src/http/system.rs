@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::messages::MAX_CONTENT;
 use crate::{
     App, Error,
+    bus::Bus,
     config::Registration,
     identity::{self, Caller},
     token::constant_time_eq,
@@ -98,6 +99,7 @@ pub(super) async fn metrics(State(app): State<App>, request: Request) -> Result<
     Ok((
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         app.counters
-            .to_prometheus(app.hub.connections(), app.hub.sockets()),
+            .to_prometheus(app.hub.connections(), app.hub.sockets())
+            + &app.hub.bus().map(Bus::to_prometheus).unwrap_or_default(),
     ))
 }

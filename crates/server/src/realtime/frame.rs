@@ -55,6 +55,11 @@ impl Frame {
         Self::message("1")
     }
 
+    /// The packet, for another node.
+    pub(crate) fn packet(&self) -> &str {
+        std::str::from_utf8(&self.wire[self.packet..]).unwrap_or_default()
+    }
+
     /// As one frame of a WebSocket.
     pub(super) fn wire(&self) -> Bytes {
         self.wire.clone()
@@ -62,7 +67,7 @@ impl Frame {
 
     /// The packet alone.
     pub(super) fn text(&self) -> Str {
-        Str::from(String::from_utf8_lossy(&self.wire[self.packet..]).into_owned())
+        Str::from(self.packet().to_owned())
     }
 
     fn write(head: &str, data: &impl Serialize) -> Result<Self, Error> {
@@ -74,6 +79,13 @@ impl Frame {
         let wire = engine("4", packet);
         let packet = wire.len() - packet.len();
         Self { wire, packet }
+    }
+}
+
+impl From<String> for Frame {
+    /// A packet that another node has written.
+    fn from(packet: String) -> Self {
+        Self::message(&packet)
     }
 }
 

@@ -5,13 +5,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
 use engineioxide::Socket;
 use khaya_wire::{ChatId, SessionId, UserId, event::name};
 
 use super::{engine::Slot, frame::Frame, line::Line};
+use crate::bus::{Bus, Item, Told};
 
 /// Something to tell once the change that it tells of is on the disk.
 #[derive(Debug, Clone)]
@@ -54,6 +55,8 @@ impl Peer {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hub {
     state: Arc<RwLock<State>>,
+    /// The way to the other nodes, when there may be some.
+    bus: Arc<OnceLock<Bus>>,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +82,35 @@ impl Drop for Counted {
 }
 
 impl Hub {
+    /// Has everything told to other nodes too.
+    pub(crate) fn join_bus(&self, bus: Bus) {
+        let _set_once = self.bus.set(bus);
+    }
+
+    pub(crate) fn bus(&self) -> Option<&Bus> {
+        self.bus.get()
+    }
+
+    /// Says something to the other nodes.
+    pub(crate) fn say(&self, item: impl FnOnce() -> Item) {
+        if let Some(bus) = self.bus() {
+            bus.say(item());
+        }
+    }
+
+    /// Hands over what was committed, in order, after [`Hub::cut_off`]: here first, then to the other nodes.
+    /// `positions` are the places of its events in the database.
+    pub(crate) fn committed(&self, outgoing: Vec<Outgoing>, positions: Vec<i64>) {
+        let Some(bus) = self.bus().filter(|_| !outgoing.is_empty()) else {
+            self.deliver(outgoing);
+            return;
+        };
+        bus.note(&positions);
+        let told = outgoing.iter().map(Told::from).collect();
+        self.deliver(outgoing);
+        bus.say(Item::Committed { positions, told });
+    }
+
     /// Ends what was ended: before anybody is told that it is.
     pub(crate) fn cut_off(&self, outgoing: &[Outgoing]) {
         for outgoing in outgoing {
@@ -90,7 +122,7 @@ impl Hub {
         }
     }
 
-    /// Hands over what was committed, in order, after [`Hub::cut_off`].
+    /// Hands over to the sockets of this node, in order.
     pub(crate) fn deliver(&self, outgoing: Vec<Outgoing>) {
         for outgoing in outgoing {
             match outgoing {
@@ -148,9 +180,19 @@ impl Hub {
         }
     }
 
-    /// Whether somebody has a socket.
+    /// Whether somebody has a socket, on this node or another.
     pub(crate) fn is_online(&self, user: &UserId) -> bool {
+        self.is_online_here(user) || self.bus().is_some_and(|bus| bus.is_online(user))
+    }
+
+    /// Whether somebody has a socket on this node.
+    pub(crate) fn is_online_here(&self, user: &UserId) -> bool {
         self.read().people.contains_key(user)
+    }
+
+    /// Everybody who has a socket on this node.
+    pub(crate) fn people(&self) -> Vec<UserId> {
+        self.read().people.keys().cloned().collect()
     }
 
     /// Takes a socket in. Whether it has to be told that its person is there.
@@ -190,6 +232,16 @@ impl Hub {
 
     /// Tells the others who have a chat open. It may get lost.
     pub(super) fn to_room(&self, chat: &ChatId, but: &UserId, frame: &Frame) {
+        self.to_room_here(chat, but, frame);
+        self.say(|| Item::Typing {
+            chat: chat.clone(),
+            but: but.clone(),
+            packet: frame.packet().to_owned(),
+        });
+    }
+
+    /// The same, on this node.
+    pub(crate) fn to_room_here(&self, chat: &ChatId, but: &UserId, frame: &Frame) {
         for peer in self.read().rooms.get(chat).into_iter().flatten() {
             if peer.user != *but {
                 peer.line.send_volatile(frame);

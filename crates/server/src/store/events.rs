@@ -89,13 +89,16 @@ fn record(
     message: Option<&MessageId>,
 ) -> Result<(), Error> {
     let now = tx.now().as_millis();
-    query("INSERT INTO events (chat_id, user_id, seq, kind, message_id, at) VALUES ($1, $2, $3, $4, $5, $6)")
+    let row = query(
+        "INSERT INTO events (chat_id, user_id, seq, kind, message_id, at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING pos",
+    )
         .bind(chat.as_str())
         .bind(user.map(UserId::as_str))
         .bind(i64::try_from(number.seq).map_err(|_| Error::Internal("a stream is full".to_owned()))?)
         .bind(kind.text())
         .bind(message.map(MessageId::as_str))
         .bind(now)
-        .execute(tx.write())?;
+        .fetch_one(tx.write())?;
+    tx.note(row.try_get("pos")?);
     Ok(())
 }

@@ -150,6 +150,16 @@ pub(crate) fn list(conn: &mut Conn, user: &UserId, current: &SessionId) -> Resul
     .collect()
 }
 
+/// The sessions that have ended since a time, in milliseconds.
+pub(crate) fn ended_since(conn: &mut Conn, since: i64) -> Result<Vec<SessionId>, Error> {
+    query("SELECT id FROM sessions WHERE revoked_at >= $1")
+        .bind(since)
+        .fetch_all(conn)?
+        .iter()
+        .map(|row| read_id(row, "id"))
+        .collect()
+}
+
 /// Ends one of somebody's own sessions.
 pub(crate) fn revoke_own(tx: &mut Tx<'_>, user: &UserId, session: &SessionId) -> Result<(), Error> {
     holder(tx.read(), session, user)?.ok_or(Error::NotFound("thing"))?;

@@ -2,7 +2,7 @@
 //! told as things are now.
 
 use khaya_wire::{
-    ChatId, MessageId,
+    ChatId, MessageId, UserId,
     event::{ChatRemoved, ChatUpdated, MessageDeleted, MessageEvent, Number, Scope, name},
 };
 use serde_json::Value;
@@ -20,6 +20,15 @@ pub(crate) const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 pub(crate) struct Missed {
     pub(crate) event: &'static str,
     pub(crate) data: Value,
+}
+
+impl Missed {
+    /// The chat that somebody was taken out of, if that is what it tells.
+    pub(crate) fn removed_from(&self) -> Option<ChatId> {
+        (self.event == name::CHAT_REMOVED)
+            .then(|| self.data["chatId"].as_str()?.parse().ok())
+            .flatten()
+    }
 }
 
 /// A part of what was missed, the place after it, and whether there is more.
@@ -75,6 +84,39 @@ pub(crate) fn after(
         }
     }
     Ok(Some(Part { missed, next, more }))
+}
+
+/// The places of events after one, in order.
+pub(crate) fn places_after(conn: &mut Conn, place: i64, limit: usize) -> Result<Vec<i64>, Error> {
+    query("SELECT pos FROM events WHERE pos > $1 ORDER BY pos LIMIT $2")
+        .bind(place)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(conn)?
+        .iter()
+        .map(|row| row.try_get("pos"))
+        .collect()
+}
+
+/// Whom the event at a place may be told: the members of its chat, or the one person in whose stream it is.
+pub(crate) fn concerned(conn: &mut Conn, place: i64) -> Result<Vec<UserId>, Error> {
+    query(
+        "SELECT user_id FROM events WHERE pos = $1 AND user_id IS NOT NULL
+         UNION ALL
+         SELECT m.user_id FROM events e JOIN members m ON m.chat_id = e.chat_id WHERE e.pos = $1 AND e.user_id IS NULL",
+    )
+    .bind(place)
+    .fetch_all(conn)?
+    .iter()
+    .map(|row| read_id(row, "user_id"))
+    .collect()
+}
+
+/// The event at a place, told as things are now to one of those [`concerned`].
+pub(crate) fn at(conn: &mut Conn, viewer: &Viewer, place: i64) -> Result<Option<Missed>, Error> {
+    let row = query("SELECT pos, chat_id, user_id, seq, kind, message_id FROM events WHERE pos = $1")
+        .bind(place)
+        .fetch_optional(conn)?;
+    row.map(|row| tell(conn, viewer, &row)).transpose()
 }
 
 /// Forgets what is older than is kept.

@@ -51,6 +51,7 @@ pub(super) struct Writer {
 pub(crate) struct Tx<'c> {
     conn: &'c mut Conn,
     outgoing: &'c mut Vec<Outgoing>,
+    positions: &'c mut Vec<i64>,
     now: Timestamp,
     wrote: bool,
 }
@@ -70,6 +71,11 @@ impl Tx<'_> {
     /// The time of the change.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Notes the place of an event that tells of the change.
+    pub(super) fn note(&mut self, position: i64) {
+        self.positions.push(position);
     }
 
     /// Has something told once the change is on the disk.
@@ -195,6 +201,7 @@ where
 struct Batch {
     answers: Vec<Answer>,
     outgoing: Vec<Outgoing>,
+    positions: Vec<i64>,
 }
 
 impl Batch {
@@ -208,7 +215,7 @@ impl Batch {
             answer(committed);
         }
         if committed {
-            hub.deliver(self.outgoing);
+            hub.committed(self.outgoing, self.positions);
         }
     }
 }
@@ -271,6 +278,7 @@ fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub) -> Result<Stored, 
             now: job.at().unwrap_or_else(clock::now),
             conn: &mut *conn,
             outgoing: &mut batch.outgoing,
+            positions: &mut batch.positions,
             wrote: false,
         };
         let done = job.run(&mut tx);
@@ -306,6 +314,7 @@ fn settle(conn: &mut Conn, batch: Batch, queue: &mut mpsc::Receiver<Work>, hub: 
     let mut batch = Batch {
         answers: Vec::new(),
         outgoing: batch.outgoing,
+        positions: batch.positions,
     };
     let mut tries = 0;
     loop {

@@ -5,8 +5,7 @@ use serde_json::json;
 
 use crate::{
     client::{Socket, answer},
-    database,
-    program::{Serving, program, run},
+    program::{Serving, run},
 };
 
 pub(crate) async fn login(url: &str, username: &str, password: &str) -> (u16, serde_json::Value) {

@@ -54,7 +54,7 @@ impl Team {
     }
 }
 
-async fn serve(dir: &std::path::Path, change: impl FnOnce(&mut Config)) -> Server {
+pub(crate) async fn serve(dir: &std::path::Path, change: impl FnOnce(&mut Config)) -> Server {
     let mut config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         data: dir.join("data"),
@@ -287,6 +287,11 @@ impl Socket {
 
     pub(crate) async fn write(&mut self, packet: String) {
         self.stream.send(Message::text(packet)).await.unwrap();
+    }
+
+    /// The next packet, whatever it is.
+    pub(crate) async fn packet(&mut self) -> String {
+        self.read().await.expect("closed while waiting for a packet")
     }
 
     /// Whether a packet could still be written.

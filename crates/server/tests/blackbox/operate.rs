@@ -7,9 +7,9 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Serving, run},
     client::answer,
     database,
+    program::{Serving, run},
 };
 
 /// Somebody of the demo team, by a token that outlives servers.

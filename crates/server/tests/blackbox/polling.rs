@@ -41,6 +41,10 @@ impl Polling {
         polling
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Posts a payload.
     pub(crate) async fn post(&self, payload: String) -> StatusCode {
         self.http

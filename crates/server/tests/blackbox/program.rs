@@ -61,6 +61,16 @@ impl Serving {
         Self { child, url }
     }
 
+    /// How much memory it has, in MiB; 0 where that cannot be seen.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.map_or(0, |line| {
+            let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+            kilobytes / 1024
+        })
+    }
+
     /// Ends it and gives what it wrote to standard error.
     pub(crate) fn log(mut self) -> String {
         self.child.kill().unwrap();
