@@ -6,10 +6,32 @@ use khaya_wire::{ChatId, Message, MessageId};
 use rusqlite::{Connection, params};
 
 use super::{
-    Account, Edge, Position, StoreError, Window, chats,
+    Account, Position, StoreError, chats,
     messages::{find, quoted},
     profile::from_json,
 };
+
+/// Messages that follow each other, oldest first.
+#[derive(Debug, Clone)]
+pub struct Window {
+    pub chat: ChatId,
+    pub messages: Vec<Arc<Message>>,
+    /// What is before the first of them; or after the last, where messages after a place were asked for.
+    pub edge: Edge,
+    /// Messages that these reply to, as far as they are stored.
+    pub quoted: Vec<Arc<Message>>,
+}
+
+/// Where a window ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// There are more on disk.
+    Stored,
+    /// There may be more at the server.
+    Gap,
+    /// There are no more.
+    End,
+}
 
 /// A page of a chat's messages before a place, and after one.
 pub(super) const BEFORE: &str = "SELECT body, gap FROM messages WHERE chat = ?1 AND (at, id) < (?2, ?3)
