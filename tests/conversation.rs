@@ -59,15 +59,15 @@ async fn a_message_is_answered_changed_reacted_to_pinned_and_deleted() {
 
         // A reaction is a switch, and says who.
         choose(bob, "The plan for Saturday", "React with 🎉").await?;
-        ada.find(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 by Bob")))
+        ada.find(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 1, by Bob")))
             .await?;
-        ada.click(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 by Bob")))
+        ada.click(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 1, by Bob")))
             .await?;
-        bob.find(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 by Ada and you")))
+        bob.find(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 2, by Ada and you")))
             .await?;
-        bob.click(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 by Ada and you")))
+        bob.click(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 2, by Ada and you")))
             .await?;
-        bob.find(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 by Ada")))
+        bob.find(&item(&["The plan for Saturday"]).with(named(Role::Button, "🎉 1, by Ada")))
             .await?;
 
         choose(ada, "The plan for Saturday", "Pin in the chat").await?;

@@ -28,7 +28,7 @@ export function showReactions(element, { reactions, may }) {
     chip.setAttribute("aria-pressed", String(mine));
     chip.disabled = !may.react;
     const who = mine ? [...names, t("reaction.me")] : names;
-    const words = t("reaction.who", { emoji, names: nameList(who) });
+    const words = t("reaction.who", { emoji, count, names: nameList(who) });
     setAttribute(chip, "aria-label", words);
     setAttribute(chip, "title", words);
   });
