@@ -105,7 +105,8 @@ async fn an_access_token_ends_without_leeway() {
     let alice = team.join("alice", "member").await;
     loop {
         let answer = alice.get("/auth/me").await;
-        if answer.0 != 200 {
+        // Who asks this often is slowed down, whatever the token.
+        if answer.0 != 200 && answer.0 != 429 {
             assert_eq!(code(&answer), (401, "token_expired"));
             return;
         }
