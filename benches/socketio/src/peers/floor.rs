@@ -10,7 +10,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{net::TcpStream, runtime::Runtime};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tokio_tungstenite::tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
+    tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
 };
 
 use crate::{chat::NewMessage, peers::Connection};
