@@ -29,8 +29,11 @@ pub use tree::{Align, Block, Highlight, Inline, Item, Span};
 /// assert_eq!(parse("**now**"), vec![Block::Paragraph { inlines: vec![strong] }]);
 /// ```
 pub fn parse(text: &str) -> Vec<Block> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
     let blocks = convert::blocks(text);
-    if blocks.is_empty() && !text.trim().is_empty() {
+    if blocks.is_empty() {
         // Definitions of links alone, for instance, are no part of a document. In a chat somebody wrote them to be read.
         return vec![convert::as_typed(text)];
     }

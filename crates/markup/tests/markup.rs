@@ -144,7 +144,7 @@ fn what_is_no_markdown_looks_as_typed() {
 
 #[test]
 fn blank_text_is_nothing() {
-    for typed in ["", " ", "\n\n", "\t"] {
+    for typed in ["", " ", "\n\n", "\t", "\u{b}", "\u{3000}"] {
         assert_eq!(parse(typed), Vec::new());
     }
 }
