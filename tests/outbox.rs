@@ -78,6 +78,12 @@ async fn what_was_missed_while_asleep_is_there_whole_and_in_order() -> Result<()
     let began = std::time::Instant::now();
     app.want(json!({ "type": "refresh" })).await?;
     let last = format!("number {}", MISSED - 1);
+    app.view_with("all of them in the list", |view| {
+        row(view, &team.direct)["unread"] == MISSED
+    })
+    .await?;
+    // A window asks for what is newer while its end is in view; here that is done by hand.
+    app.want(json!({ "type": "jumpToNewest" })).await?;
     let view = app
         .view_with("the last of them, and what leads to it", |view| {
             let timeline = view["timeline"].as_array();
