@@ -105,6 +105,7 @@ export class State {
 function keepSame(before, after) {
   after.chats = withOld(before.chats, after.chats, (chat) => chat.id);
   after.timeline = withOld(before.timeline, after.timeline, (item) => item.key);
+  after.found = withOld(before.found, after.found, (hit) => hit.key);
 }
 
 /**
@@ -152,6 +153,12 @@ function applyChange(view, change) {
       break;
     case "people":
       view.people = change.value;
+      break;
+    case "search":
+      view.search = change.value;
+      break;
+    case "found":
+      view.found = applySteps(view.found, change.value, (hit) => hit.key);
       break;
     case "alerts":
       view.alerts = change.value;

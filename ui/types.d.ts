@@ -239,6 +239,38 @@ export interface PeopleSearch {
     failure: Failure | null;
 }
 
+export interface Search {
+    /** As it was typed. */
+    query: string;
+    /** The chat that is looked through; `null`: all of them. */
+    chatId: string | null;
+    isLoading: boolean;
+    /** `searchMore` has something to do. */
+    hasMore: boolean;
+    /** Whether the server was asked as well as this computer. */
+    isEverywhere: boolean;
+    /** What is wrong with the query, or why the server could not be asked. */
+    failure: Failure | null;
+}
+
+/** A message that was found. */
+export interface SearchHit {
+    key: string;
+    /** With `id`, for `jumpTo`. */
+    chatId: string;
+    id: string;
+    chatName: string;
+    sender: Person;
+    own: boolean;
+    at: Timestamp;
+    /** The text around what was looked for, in its order, on one line. */
+    excerpt: { text: string; isHit: boolean }[];
+    /** The names of its files. */
+    files: string[];
+    /** Whether some members only can see it. */
+    restricted: boolean;
+}
+
 export interface Alert {
     id: number;
     failure: Failure;
@@ -253,6 +285,9 @@ export interface View {
     open: OpenChat | null;
     timeline: TimelineItem[];
     people: PeopleSearch | null;
+    search: Search | null;
+    /** What `search` has found, newest first. */
+    found: SearchHit[];
     alerts: Alert[];
 }
 
@@ -267,6 +302,8 @@ export type Change =
     | { type: "open"; value: OpenChat | null }
     | { type: "timeline"; value: ListChange<TimelineItem>[] }
     | { type: "people"; value: PeopleSearch | null }
+    | { type: "search"; value: Search | null }
+    | { type: "found"; value: ListChange<SearchHit>[] }
     | { type: "alerts"; value: Alert[] };
 
 /** An update as the shell sends it: the changes, or a hint that a snapshot is the shorter way. */
@@ -340,6 +377,9 @@ export type Intent =
     | { type: "saveDraft"; chatId: string; text: string }
     | { type: "startChat"; kind: ChatKind; name: string | null; memberIds: string[] }
     | { type: "findPeople"; query: string | null }
+    | { type: "search"; query: string; chatId?: string | null }
+    | { type: "searchMore" }
+    | { type: "closeSearch" }
     | { type: "refresh" }
     | { type: "focus"; focused: boolean }
     | { type: "network"; online: boolean }

@@ -112,6 +112,18 @@ pub enum Intent {
     },
     /// Look for people by name; the answer is [`crate::View::people`]. `None` ends the search.
     FindPeople { query: Option<String> },
+    /// Look for messages; what is found is [`crate::View::search`]. In `query` are words, and what narrows the search
+    /// down: `from:` a person, `in:` a chat, `before:` and `after:` a date, `has:` file, image or link. With `chat_id`,
+    /// only that chat is looked through.
+    Search {
+        query: String,
+        #[serde(default)]
+        chat_id: Option<ChatId>,
+    },
+    /// Show more of what was found.
+    SearchMore,
+    /// End the search.
+    CloseSearch,
     /// Fetch everything anew and connect at once, without waiting for the next attempt.
     Refresh,
     /// Whether the window has the focus of the system, and whether it can be seen at all.

@@ -19,6 +19,8 @@ use serde::Serialize;
 
 pub use diff::{apply, diff};
 
+use crate::store::Piece;
+
 /// Everything that the main window shows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,6 +37,9 @@ pub struct View {
     /// The items of [`View::open`], oldest first.
     pub timeline: Vec<Arc<TimelineItem>>,
     pub people: Option<PeopleSearch>,
+    pub search: Option<Search>,
+    /// What [`View::search`] has found, newest first.
+    pub found: Vec<Arc<SearchHit>>,
     /// Oldest first.
     pub alerts: Vec<Alert>,
 }
@@ -408,6 +413,43 @@ pub struct PeopleSearch {
     pub failure: Option<Failure>,
 }
 
+/// A search for messages.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Search {
+    /// As it was typed.
+    pub query: String,
+    /// The chat that is looked through; all of them, where there is none.
+    pub chat_id: Option<ChatId>,
+    pub is_loading: bool,
+    /// Whether there is more ([`crate::Intent::SearchMore`]).
+    pub has_more: bool,
+    /// Whether the server was asked as well as this computer.
+    pub is_everywhere: bool,
+    /// What is wrong with the query, or why the server could not be asked.
+    pub failure: Option<Failure>,
+}
+
+/// A message that was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SearchHit {
+    pub key: String,
+    /// With [`SearchHit::id`], for [`crate::Intent::JumpTo`].
+    pub chat_id: ChatId,
+    pub id: MessageId,
+    pub chat_name: String,
+    pub sender: Person,
+    pub own: bool,
+    pub at: Timestamp,
+    /// The text around what was looked for, on one line, in its order.
+    pub excerpt: Vec<Piece>,
+    /// The names of its files.
+    pub files: Vec<String>,
+    /// Whether some members only can see the message.
+    pub restricted: bool,
+}
+
 /// Something that the person should know, until it is dismissed or over.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -459,6 +501,8 @@ pub enum Change {
     /// After [`Change::Open`] where both change. Another chat's timeline begins empty.
     Timeline(Vec<ListChange<TimelineItem>>),
     People(Option<PeopleSearch>),
+    Search(Option<Search>),
+    Found(Vec<ListChange<SearchHit>>),
     Alerts(Vec<Alert>),
 }
 

@@ -127,6 +127,26 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
         }
         Request::CreateChat(chat) => ask(Method::POST, "/chat").json(chat),
         Request::FindPeople { query } => ask(Method::GET, "/users").query(&[("query", query)]),
+        Request::Search {
+            words,
+            chat,
+            sender,
+            cursor,
+            limit,
+        } => {
+            let narrowed = [
+                ("chatId", chat.as_ref().map(ChatId::as_str)),
+                ("senderId", sender.as_ref().map(UserId::as_str)),
+                ("cursor", cursor.as_deref()),
+            ];
+            let narrowed: Vec<_> = narrowed
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect();
+            ask(Method::GET, "/search")
+                .query(&[("q", words), ("limit", &limit.to_string())])
+                .query(&narrowed)
+        }
     }
 }
 
@@ -171,7 +191,7 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
         | Request::CreateChat(_)
         | Request::ChangeChat { .. }
         | Request::PutMember { .. } => Response::Chat(Box::new(json(body)?)),
-        Request::Messages { .. } => Response::Messages(json(body)?),
+        Request::Messages { .. } | Request::Search { .. } => Response::Messages(json(body)?),
         Request::Send { .. } | Request::Edit { .. } => Response::Sent(Box::new(json(body)?)),
         Request::Sync { .. } => Response::Synced(json(body)?),
         Request::FindPeople { .. } => Response::People(json(body)?),

@@ -126,6 +126,14 @@ pub enum Request {
     FindPeople {
         query: String,
     },
+    /// Messages with all of these words, newest first.
+    Search {
+        words: String,
+        chat: Option<ChatId>,
+        sender: Option<UserId>,
+        cursor: Option<String>,
+        limit: usize,
+    },
 }
 
 impl Request {
@@ -155,7 +163,8 @@ impl Request {
             | Self::File { .. }
             | Self::SaveFile { .. }
             | Self::CreateChat(_)
-            | Self::FindPeople { .. } => true,
+            | Self::FindPeople { .. }
+            | Self::Search { .. } => true,
         }
     }
 }

@@ -88,6 +88,16 @@ pub(super) enum Purpose {
     FindPeople {
         query: String,
     },
+    /// Messages for the question with this number.
+    Search {
+        number: u64,
+    },
+}
+
+impl Pending {
+    pub(super) fn is_search(&self) -> bool {
+        matches!(self.purpose, Purpose::Search { .. })
+    }
 }
 
 impl Purpose {
@@ -112,6 +122,7 @@ impl Purpose {
             Self::MarkRead { .. } => "mark read",
             Self::CreateChat { .. } => "create chat",
             Self::FindPeople { .. } => "find people",
+            Self::Search { .. } => "search",
         }
     }
 }
@@ -241,6 +252,7 @@ impl Chat {
             Purpose::MarkRead { chat, position } => self.take_read_marked(chat, position, &result),
             Purpose::CreateChat { intent } => self.take_created_chat(intent, result),
             Purpose::FindPeople { query } => self.take_found_people(&query, result),
+            Purpose::Search { number } => self.take_server_found(number, asked, result),
         }
     }
 }

@@ -165,6 +165,7 @@ impl Chat {
         self.sync_soon();
         self.fetch_soon();
         self.outbox.stop_waiting();
+        self.search_again();
     }
 
     fn went_down(&mut self, failure: Failure) {

@@ -156,6 +156,7 @@ impl Chat {
 
     /// The row of a chat takes over what the store says after a transaction.
     pub(super) fn row_follows(&mut self, put: &Put) {
+        self.search_follows(put);
         if let Some(row) = self.chats.rows.get_mut(&put.chat) {
             row.stored.unread = put.unread;
             if put.newest.is_some() && row.stored.newest != put.newest {

@@ -130,6 +130,17 @@ impl Chat {
                 member_ids,
             } => return self.create_chat(id, kind, name, member_ids),
             Intent::FindPeople { query } => self.find_people(query),
+            Intent::Search { query, chat_id } => {
+                if chat_id
+                    .as_ref()
+                    .is_some_and(|chat| self.chats.get(chat).is_none())
+                {
+                    return self.answer(id, Err(no_such_chat()));
+                }
+                self.look_for(query, chat_id);
+            }
+            Intent::SearchMore => self.look_for_more(),
+            Intent::CloseSearch => self.close_search(),
             Intent::Refresh => self.try_now(),
             Intent::Focus { focused } => self.focus(focused),
             Intent::Network { online } => self.set_network(online),

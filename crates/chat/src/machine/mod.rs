@@ -18,6 +18,7 @@ mod notices;
 mod outbox;
 mod overtaken;
 mod random;
+mod search;
 mod session;
 mod show;
 mod stored;
@@ -66,6 +67,7 @@ pub struct Chat {
     overtaken: overtaken::Overtaken,
     typing: typing::Typing,
     people: Option<PeopleSearch>,
+    search: Option<search::Search>,
     alerts: Vec<Alert>,
     next_alert: u64,
 }
@@ -97,6 +99,7 @@ impl Chat {
             overtaken: overtaken::Overtaken::default(),
             typing: typing::Typing::default(),
             people: None,
+            search: None,
             alerts: Vec::new(),
             next_alert: 0,
         }
@@ -156,6 +159,7 @@ impl Chat {
         self.refresh_if_due();
         self.sync_if_due();
         self.fetch_if_due();
+        self.search_if_due();
         self.end_typing_that_is_due();
         self.send_what_can_be_sent();
     }
@@ -165,6 +169,7 @@ impl Chat {
             self.refresh_due(),
             self.fetch_due(),
             self.sync_due(),
+            self.search_due(),
             self.typing.due(),
             self.outbox_due(),
         ]

@@ -376,6 +376,7 @@ impl Chat {
         self.sync = super::sync::Sync::default();
         self.typing.forget();
         self.people = None;
+        self.search = None;
         self.drop_stored();
     }
 }

@@ -6,10 +6,18 @@ use std::{borrow::Cow, cmp::Reverse, sync::Arc};
 
 use khaya_wire::{Chat as WireChat, ChatKind, Message, User, UserId, discovery::Feature, model::role};
 
-use super::{Chat, chats::Row, incoming::has_more, session::Session, timeline::Timeline, words};
+use super::{
+    Chat,
+    chats::Row,
+    incoming::has_more,
+    search::{Hit, Search},
+    session::Session,
+    timeline::Timeline,
+    words,
+};
 use crate::{
     store::{OutboxEntry, Read, StoredChat},
-    view::{self, ChatRow, Jump, Member, OpenChat, Person, Pin, Preview, SendState, View},
+    view::{self, ChatRow, Jump, Member, OpenChat, Person, Pin, Preview, SearchHit, SendState, View},
 };
 
 /// Before the client id in the key of one's own message. Others' begin with [`OTHER_KEY`], so that no server can
@@ -49,6 +57,12 @@ impl Chat {
                 .map(|timeline| self.show_timeline(timeline))
                 .unwrap_or_default(),
             people: self.people.clone(),
+            search: self.search.as_ref().map(show_search),
+            found: self
+                .search
+                .as_ref()
+                .map(|search| search.hits().filter_map(|hit| self.show_hit(hit)).collect())
+                .unwrap_or_default(),
             alerts: self.alerts.clone(),
         }
     }
@@ -223,6 +237,36 @@ impl Chat {
         self.chat_as_changed(&stored.chat).map(Cow::Owned)
     }
 
+    /// `None` where the message is not there any more for this person.
+    fn show_hit(&self, hit: &Hit) -> Option<Arc<SearchHit>> {
+        let message = &hit.message;
+        let stored = self.chats.get(&message.chat_id)?;
+        let chat = self.chat_as_shown(stored)?;
+        let is_deleted = self
+            .message_as_changed(message)
+            .is_some_and(|changed| changed.deleted_at.is_some());
+        if is_deleted {
+            return None;
+        }
+        Some(Arc::new(SearchHit {
+            key: format!("{}/{}", message.chat_id, message.id),
+            chat_id: message.chat_id.clone(),
+            id: message.id.clone(),
+            chat_name: self.name_of_chat(&chat),
+            sender: self.person_of(stored, &message.sender_id),
+            own: self.is_own(message),
+            at: message.created_at,
+            excerpt: hit.excerpt.clone(),
+            files: message
+                .attachments
+                .iter()
+                .flatten()
+                .map(|file| file.name.clone())
+                .collect(),
+            restricted: message.is_restricted(),
+        }))
+    }
+
     fn show_member(&self, user: &User) -> Member {
         Member {
             person: person(user),
@@ -248,7 +292,7 @@ impl Chat {
             .filter(|_| chat.kind == ChatKind::Direct)
     }
 
-    fn name_of_chat(&self, chat: &WireChat) -> String {
+    pub(super) fn name_of_chat(&self, chat: &WireChat) -> String {
         self.other_of(chat)
             .map_or_else(|| chat.name.clone(), |other| other.name.clone())
     }
@@ -278,6 +322,17 @@ impl Chat {
     pub(super) fn is_own(&self, message: &Message) -> bool {
         self.signed_in()
             .is_some_and(|session| session.me.id == message.sender_id)
+    }
+}
+
+fn show_search(search: &Search) -> view::Search {
+    view::Search {
+        query: search.line.clone(),
+        chat_id: search.chat.clone(),
+        is_loading: search.is_loading(),
+        has_more: search.has_more(),
+        is_everywhere: search.is_everywhere(),
+        failure: search.failure().cloned(),
     }
 }
 

@@ -96,6 +96,10 @@ pub(super) enum Then {
     },
     /// Somebody has read up to here.
     Reads,
+    /// Messages for the question with this number.
+    Search {
+        number: u64,
+    },
 }
 
 impl Chat {
@@ -139,6 +143,7 @@ impl Chat {
                 | Then::Looked { .. }
                 | Then::Page { .. }
                 | Then::Window { .. }
+                | Then::Search { .. }
                 | Then::Reads => {}
             }
         }
@@ -195,6 +200,7 @@ impl Chat {
             }
             (Then::Reads, Answer::Unread { chat, unread, marker }) => self.read_up_to(&chat, unread, marker),
             (Then::Reads, Answer::Reads { chat, reads }) => self.others_read(&chat, reads),
+            (Then::Search { number }, Answer::Found(found)) => self.take_found(number, found),
             (_, _) => {}
         }
     }
@@ -242,6 +248,10 @@ impl Chat {
                 self.chats.nothing_is_live();
                 self.stop_loading();
                 self.fetch_later();
+            }
+            Then::Search { number } => {
+                self.alert(failure);
+                self.found_nothing(number);
             }
             Then::Nothing
             | Then::Removed { .. }

@@ -34,7 +34,7 @@ use khaya_wire::{Chat, ChatId, ClientId, Message, MessageId, Timestamp, User, Us
 pub use error::StoreError;
 pub use key::{KeyFile, StoreKey, WrongPassphrase};
 pub use open::{Opened, There, look, open, open_in_memory, remove_unkept, set_aside_locked};
-pub use search::{Excerpt, Found, Has, Hit, Query};
+pub use search::{Found, Has, Piece, Query, excerpt};
 pub use sync::Told;
 pub use windows::{Edge, Window};
 pub use work::{Change, OutboxEntry, Outgoing, OutgoingFile, Target, Work};

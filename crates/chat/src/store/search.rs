@@ -6,6 +6,7 @@
 //! that all of them are looked at, and a page goes on where the one before ended. What a search can be narrowed down to
 //! (chat, sender, files, links) is in the index as words that no text has.
 
+mod excerpt;
 mod words;
 
 use std::{fmt::Write, sync::Arc};
@@ -13,6 +14,7 @@ use std::{fmt::Write, sync::Arc};
 use khaya_wire::{ChatId, Message, Timestamp, UserId};
 use rusqlite::{Connection, params};
 
+pub use self::excerpt::{Piece, excerpt};
 use self::words::{Term, terms, words};
 use super::{Account, StoreError, chats, profile::from_json};
 
@@ -25,6 +27,8 @@ pub struct Query {
     pub chats: Vec<ChatId>,
     /// From one of these people; from anybody where there are none.
     pub senders: Vec<UserId>,
+    /// Sent at this time or later.
+    pub after: Option<Timestamp>,
     /// Sent before this time.
     pub before: Option<Timestamp>,
     pub has: Vec<Has>,
@@ -34,43 +38,52 @@ pub struct Query {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Has {
     File,
+    Image,
     Link,
 }
 
 /// A page of what was found, newest first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Found {
-    pub hits: Vec<Hit>,
+    pub messages: Vec<Arc<Message>>,
     /// Where the next page begins; `None` where there is none.
     pub next: Option<i64>,
 }
-
-/// A message that was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    pub message: Arc<Message>,
-    pub excerpt: Excerpt,
-}
-
-/// A piece of a text around what was found in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Excerpt {
-    pub text: String,
-    /// What was looked for: begin and end, in UTF-16 code units of the text.
-    pub marks: Vec<(usize, usize)>,
-    /// Whether there is more before and after.
-    pub is_cut: (bool, bool),
-}
-
-/// Characters of a text before the first mark, and in all.
-const EXCERPT_BEFORE: usize = 40;
-const EXCERPT: usize = 160;
 
 /// The first of those that no text has as a part of a word: Unicode's private use.
 const OWN: char = '\u{e000}';
 
 /// The bits of a number that tell apart messages of one millisecond.
 const SAME_TIME_BITS: u32 = 20;
+
+impl Query {
+    /// Whether there are words to be looked for.
+    #[must_use]
+    pub fn has_words(&self) -> bool {
+        !terms(&self.text).is_empty()
+    }
+
+    /// Whether a message is what is looked for.
+    #[must_use]
+    pub fn is_met_by(&self, message: &Message) -> bool {
+        let words = words(&message.content);
+        let is_there = |term: &Term| words.iter().any(|word| term.is_met_by(word));
+        self.admits(message)
+            && terms(&self.text).iter().all(is_there)
+            && words::has_runs(&message.content, &words::long_runs(&self.text))
+    }
+
+    /// Whether a message is among those that are looked through for the words.
+    #[must_use]
+    pub fn admits(&self, message: &Message) -> bool {
+        is_to_be_found(message)
+            && (self.chats.is_empty() || self.chats.contains(&message.chat_id))
+            && (self.senders.is_empty() || self.senders.contains(&message.sender_id))
+            && self.after.is_none_or(|after| message.created_at >= after)
+            && self.before.is_none_or(|before| message.created_at < before)
+            && self.has.iter().all(|has| has.is_so(message))
+    }
+}
 
 /// Looks for messages of an account.
 pub(super) fn find(
@@ -85,34 +98,33 @@ pub(super) fn find(
         return Ok(Found::default());
     };
     let end = query.before.map_or(i64::MAX, |time| first_at(time.as_millis()));
+    let start = query.after.map_or(i64::MIN, |time| first_at(time.as_millis()));
     let mut statement = db.prepare_cached(
         "SELECT s.rowid, m.body FROM search s CROSS JOIN messages m ON m.number = s.rowid
              CROSS JOIN chats c ON c.number = m.chat
-         WHERE s.search MATCH ?1 AND s.rowid < ?2 AND c.account = ?3 ORDER BY s.rowid DESC",
+         WHERE s.search MATCH ?1 AND s.rowid < ?2 AND s.rowid >= ?3 AND c.account = ?4 ORDER BY s.rowid DESC",
     )?;
     let mut rows = statement.query(params![
         expression,
         from.map_or(end, |from| from.min(end)),
+        start,
         account.number
     ])?;
     let runs = words::long_runs(&query.text);
     let mut found = Found::default();
     let mut last = None;
     while let Some(row) = rows.next()? {
-        if found.hits.len() == limit {
+        if found.messages.len() == limit {
             found.next = last;
             break;
         }
         let message: Message = from_json(row.get_ref(1)?.as_str().unwrap_or_default())?;
-        // Pairs that are all there need not stand together.
-        if !words::has_runs(&message.content, &runs) {
+        // Pairs that are all there need not stand together, and a picture is filed as any other file.
+        if !words::has_runs(&message.content, &runs) || !query.has.iter().all(|has| has.is_so(&message)) {
             continue;
         }
         last = Some(row.get(0)?);
-        found.hits.push(Hit {
-            excerpt: excerpt(&message.content, &terms),
-            message: Arc::new(message),
-        });
+        found.messages.push(Arc::new(message));
     }
     Ok(found)
 }
@@ -142,7 +154,7 @@ pub(super) fn number_for(db: &Connection, message: &Message) -> Result<i64, Stor
 
 /// Puts a message that was just stored into the index. It leaves it by itself when it is removed.
 pub(super) fn put(db: &Connection, chat: i64, number: i64, message: &Message) -> Result<(), StoreError> {
-    if message.deleted_at.is_some() || message.system.is_some() {
+    if !is_to_be_found(message) {
         return Ok(());
     }
     let mut text = String::with_capacity(2 * message.content.len());
@@ -175,13 +187,16 @@ pub(super) fn put_all(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn is_to_be_found(message: &Message) -> bool {
+    message.deleted_at.is_none() && message.system.is_none()
+}
+
 impl Has {
     fn is_so(self, message: &Message) -> bool {
+        let mut files = message.attachments.iter().flatten();
         match self {
-            Self::File => message
-                .attachments
-                .as_ref()
-                .is_some_and(|files| !files.is_empty()),
+            Self::File => files.next().is_some(),
+            Self::Image => files.any(|file| file.mime_type.starts_with("image/")),
             Self::Link => ["http://", "https://"]
                 .iter()
                 .any(|scheme| message.content.contains(scheme)),
@@ -190,7 +205,7 @@ impl Has {
 
     fn word(self) -> String {
         match self {
-            Self::File => format!("{OWN}file"),
+            Self::File | Self::Image => format!("{OWN}file"),
             Self::Link => format!("{OWN}link"),
         }
     }
@@ -251,37 +266,4 @@ fn sent_by(sender: &UserId) -> String {
 fn first_at(millis: i64) -> i64 {
     const MOST: i64 = (1 << (62 - SAME_TIME_BITS)) - 1;
     millis.clamp(-MOST - 1, MOST) << SAME_TIME_BITS
-}
-
-fn excerpt(text: &str, terms: &[Term]) -> Excerpt {
-    let mut marks: Vec<(usize, usize)> = Vec::new();
-    for word in words(text) {
-        if terms.iter().any(|term| term.is_met_by(&word)) {
-            match marks.last_mut() {
-                // Pairs overlap.
-                Some(last) if word.at.start <= last.1 => last.1 = last.1.max(word.at.end),
-                Some(_) | None => marks.push((word.at.start, word.at.end)),
-            }
-        }
-    }
-    let first = marks.first().map_or(0, |mark| mark.0);
-    let start = text[..first]
-        .char_indices()
-        .rev()
-        .nth(EXCERPT_BEFORE - 1)
-        .map_or(0, |(at, _)| at);
-    let end = text[start..]
-        .char_indices()
-        .nth(EXCERPT)
-        .map_or(text.len(), |(at, _)| start + at);
-    let units = |at: usize| text[start..at].encode_utf16().count();
-    Excerpt {
-        text: text[start..end].to_owned(),
-        marks: marks
-            .iter()
-            .filter(|mark| mark.1 <= end)
-            .map(|mark| (units(mark.0), units(mark.1)))
-            .collect(),
-        is_cut: (start > 0, end < text.len()),
-    }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Change, ChatRow, ListChange, TimelineItem, View};
+use super::{Change, ChatRow, ListChange, SearchHit, TimelineItem, View};
 
 /// What turns `old` into `new`: empty when they are equal. Rows that are the same allocation cost a comparison
 /// of pointers.
@@ -21,6 +21,8 @@ pub fn diff(old: &View, new: &View) -> Vec<Change> {
         open,
         timeline,
         people,
+        search,
+        found,
         alerts,
     } = new;
     let mut changes = Vec::new();
@@ -54,6 +56,13 @@ pub fn diff(old: &View, new: &View) -> Vec<Change> {
     if *people != old.people {
         changes.push(Change::People(people.clone()));
     }
+    if *search != old.search {
+        changes.push(Change::Search(search.clone()));
+    }
+    let steps = diff_list(&old.found, found);
+    if !steps.is_empty() {
+        changes.push(Change::Found(steps));
+    }
     if *alerts != old.alerts {
         changes.push(Change::Alerts(alerts.clone()));
     }
@@ -78,6 +87,8 @@ pub fn apply(view: &mut View, changes: &[Change]) {
             }
             Change::Timeline(steps) => apply_list(&mut view.timeline, steps),
             Change::People(people) => view.people = people.clone(),
+            Change::Search(search) => view.search.clone_from(search),
+            Change::Found(steps) => apply_list(&mut view.found, steps),
             Change::Alerts(alerts) => view.alerts = alerts.clone(),
         }
     }
@@ -99,6 +110,12 @@ impl Keyed for ChatRow {
 }
 
 impl Keyed for TimelineItem {
+    fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl Keyed for SearchHit {
     fn key(&self) -> &str {
         &self.key
     }

@@ -69,8 +69,13 @@ impl Desk {
 
     /// Signed in as `me`, connected, with a direct chat `d` and a group `g` that are known.
     pub(crate) fn connected(is_full: bool) -> Self {
+        Self::connected_to(is_full.then(discovery))
+    }
+
+    /// The same with a server that says this about itself.
+    pub(crate) fn connected_to(discovery: Option<Discovery>) -> Self {
         let mut desk = Self::new();
-        desk.sign_in(is_full);
+        desk.sign_in_to(discovery);
         desk.come_up();
         let chats = || vec![chat("d", ChatKind::Direct), chat("g", ChatKind::Group)];
         desk.answer_list(chats());
@@ -81,8 +86,13 @@ impl Desk {
     }
 
     pub(crate) fn sign_in(&mut self, is_full: bool) {
+        self.sign_in_to(is_full.then(discovery));
+    }
+
+    fn sign_in_to(&mut self, discovery: Option<Discovery>) {
+        let is_full = discovery.is_some();
         self.want(sign_in("chat.example.org")).unwrap();
-        self.answer(Response::Discovered(is_full.then(discovery)));
+        self.answer(Response::Discovered(discovery));
         self.answer(Response::SignedIn(Box::new(rest::SignedIn {
             token: "access-1".into(),
             user: user("me"),

@@ -10,6 +10,7 @@ mod changes;
 mod desk;
 mod files;
 mod notices;
+mod search;
 mod sending;
 mod session;
 mod typing;

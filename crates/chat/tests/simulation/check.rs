@@ -10,6 +10,9 @@ use khaya_wire::{Message, UserId};
 
 use crate::world::World;
 
+/// In everything that people write, and not in what the bot does.
+const WORD: &str = "from";
+
 /// After every input of a machine.
 pub(crate) fn at_any_time(world: &World, client: usize) {
     let view = &world.clients[client].view;
@@ -30,8 +33,21 @@ pub(crate) fn at_any_time(world: &World, client: usize) {
         .map(|row| row.unread)
         .sum();
     assert_eq!(view.unread, total, "counts have one source");
+    let user = &world.clients[client].user;
+    let mut last = None;
+    for hit in &view.found {
+        let place = (std::cmp::Reverse(hit.at), std::cmp::Reverse(hit.id.clone()));
+        assert!(
+            last.replace(place.clone()) < Some(place),
+            "what is found is in order, and once"
+        );
+        assert!(
+            world.server.is_entitled(&hit.chat_id, &hit.id, user),
+            "{} is not for this person",
+            hit.id
+        );
+    }
     if let Some(open) = &view.open {
-        let user = &world.clients[client].user;
         for id in view.timeline.iter().filter_map(|item| item.id.as_ref()) {
             assert!(
                 world.server.is_entitled(&open.id, id, user),
@@ -58,6 +74,9 @@ pub(crate) fn at_rest(world: &mut World) -> Doubles {
             if world.server.chats[&chat].members.contains(&user) {
                 timeline_agrees(world, client, &chat);
             }
+        }
+        if world.server.is_full {
+            search_agrees(world, client);
         }
     }
     doubles
@@ -200,6 +219,36 @@ fn timeline_agrees(world: &mut World, client: usize, chat: &khaya_wire::ChatId) 
         );
     }
     seen_is_seen(world, client, chat);
+}
+
+/// What is found on disk and at the server is one list: all of it, once, newest first.
+fn search_agrees(world: &mut World, client: usize) {
+    let query = WORD.to_owned();
+    world.intent(client, Intent::Search { query, chat_id: None });
+    for _ in 0..200 {
+        world.run_for(Duration::from_secs(2));
+        let search = world.clients[client]
+            .view
+            .search
+            .as_ref()
+            .expect("it is asked for");
+        assert_eq!(search.failure, None);
+        assert!(!search.is_loading && search.is_everywhere);
+        if !search.has_more {
+            break;
+        }
+        world.intent(client, Intent::SearchMore);
+    }
+    let this = &world.clients[client];
+    let found: Vec<_> = this.view.found.iter().map(|hit| hit.id.clone()).collect();
+    let expected: Vec<_> = world
+        .server
+        .found(&this.user, WORD)
+        .into_iter()
+        .map(|message| message.id.clone())
+        .collect();
+    assert_eq!(found, expected, "{}: what is found", this.user);
+    world.intent(client, Intent::CloseSearch);
 }
 
 fn seen_is_seen(world: &mut World, client: usize, chat: &khaya_wire::ChatId) {

@@ -162,6 +162,14 @@ fn act(world: &mut World, number: usize) {
             world.intent(client, Intent::Focus { focused });
         }
         (84..86, _, _) => world.intent(client, Intent::Refresh),
+        (86, _, chat_id) if number.is_multiple_of(2) => world.intent(
+            client,
+            Intent::Search {
+                query: format!("from {number}"),
+                chat_id: chat_id.filter(|_| number.is_multiple_of(4)),
+            },
+        ),
+        (86, _, _) if number.is_multiple_of(3) => world.intent(client, Intent::SearchMore),
         (86, _, _) => world.intent(client, Intent::CloseChat),
         (87..90, _, Some(_)) => decide_on_failed(world, client),
         (90..92, Some(chat_id), _) => world.intent(

@@ -289,6 +289,14 @@ impl Server {
                 self.mark_read(chat, &me, message, sent)?;
                 Ok(Response::Done)
             }
+            Request::Search {
+                words, cursor, limit, ..
+            } => Ok(Response::Messages(self.search(
+                &me(),
+                words,
+                cursor.as_deref(),
+                *limit,
+            ))),
             Request::Sync { since } => self.sync(&me(), since.as_deref()),
             Request::Edit { .. }
             | Request::Delete { .. }
@@ -424,6 +432,7 @@ fn discovery() -> Discovery {
             Feature::Acks,
             Feature::Authenticate,
             Feature::Everywhere,
+            Feature::Search,
             Feature::Sync,
             Feature::Edits,
             Feature::Reactions,

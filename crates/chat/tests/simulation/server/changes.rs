@@ -90,7 +90,8 @@ impl Server {
             | Request::File { .. }
             | Request::SaveFile { .. }
             | Request::CreateChat(_)
-            | Request::FindPeople { .. } => return None,
+            | Request::FindPeople { .. }
+            | Request::Search { .. } => return None,
         })
     }
 

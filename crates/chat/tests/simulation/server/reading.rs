@@ -144,6 +144,40 @@ impl Server {
         })
     }
 
+    /// What a person can see with this text, newest first. The cursor is how many there were before.
+    pub(super) fn search(
+        &self,
+        user: &UserId,
+        words: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Page<Message> {
+        let from: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let found = self.found(user, words);
+        let items: Vec<_> = found
+            .iter()
+            .skip(from)
+            .take(limit)
+            .map(|message| self.message_as(message, user))
+            .collect();
+        let end = from + items.len();
+        Page {
+            items,
+            next_cursor: (end < found.len()).then(|| end.to_string()),
+        }
+    }
+
+    /// Everything that exists for a person and has this text, newest first.
+    pub(crate) fn found(&self, user: &UserId, words: &str) -> Vec<&Message> {
+        let chats = self.chats.iter().filter(|(_, chat)| chat.members.contains(user));
+        let mut found: Vec<_> = chats
+            .flat_map(|(id, _)| self.entitled(id, user))
+            .filter(|message| message.deleted_at.is_none() && message.content.contains(words))
+            .collect();
+        found.sort_by(|a, b| b.position().cmp(&a.position()));
+        found
+    }
+
     pub(super) fn mark_read(
         &mut self,
         chat: &ChatId,
