@@ -34,6 +34,8 @@ struct Message {
     created_at: String,
 }
 
+/// The flood is received in a task of its own: the future that the runtime blocks on is looked at between the turns of
+/// all tasks, each time with a system call more.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -43,6 +45,10 @@ async fn main() -> anyhow::Result<()> {
         Some("polling") => Transport::Polling,
         Some(other) => bail!("no such transport: {other}"),
     };
+    tokio::spawn(flood(url, transport)).await?
+}
+
+async fn flood(url: String, transport: Transport) -> anyhow::Result<()> {
     let client = Client::builder(&url).transports([transport]).build()?;
     let (socket, mut events) = client.socket("/").auth(json!({ "token": "t" })).build()?;
     socket.connect();
