@@ -3,6 +3,7 @@
 pub(crate) mod command;
 mod cookies;
 mod http;
+mod moderation;
 mod outlets;
 mod polling;
 mod proxy;

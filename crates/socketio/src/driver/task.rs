@@ -20,6 +20,7 @@ use tokio::{
 use super::{
     command::{Command, Emission, Shared, SocketOptions},
     http::Http,
+    moderation::Moderation,
     outlets::Outlets,
     polling::Polling,
     websocket::WebSocket,
@@ -45,6 +46,7 @@ pub(crate) struct Task {
     client: Client,
     websocket: WebSocket,
     polling: Polling,
+    moderation: Moderation,
     sockets: Vec<Local>,
     outlets: Outlets,
     emits: BTreeMap<u64, Pending>,
@@ -85,6 +87,7 @@ impl Task {
             client,
             websocket: WebSocket::None,
             polling: Polling::default(),
+            moderation: Moderation::new(now().monotonic),
             sockets: Vec::new(),
             outlets: Outlets::default(),
             emits: BTreeMap::new(),
@@ -252,7 +255,7 @@ impl Task {
     /// Whether the timer is still to go off: at the moment that is needed or before, so that it is not set anew
     /// each time something is read.
     fn set_timer(&mut self, now: Now, context: &mut Context<'_>) -> bool {
-        let Some(wake) = self.client.wake_at(now) else {
+        let Some(wake) = self.client.wake_at(now).into_iter().chain(self.rest(now)).min() else {
             return true;
         };
         if self.alarm.is_none_or(|alarm| wake < alarm) {
@@ -271,14 +274,14 @@ impl Task {
         }
     }
 
-    /// Reads a batch, unless an application does not keep up. Tells whether there may be more.
+    /// Reads a batch, unless an application does not keep up or there is a rest. Tells whether there may be more.
     fn read(&mut self, now: Now, context: &mut Context<'_>) -> bool {
         let full = self.outlets.is_full(context, self.client.has_unsettled());
         if full != self.stalled {
             self.stalled = full;
             self.tell(now, Input::Engine(engine::Input::Stalled(full)));
         }
-        if full {
+        if full || self.rest(now).is_some() {
             return false;
         }
         for _ in 0..BATCH {
@@ -286,7 +289,10 @@ impl Task {
                 Poll::Ready(input) => input,
                 Poll::Pending => match self.polling.poll_input(context, self.max_packet) {
                     Poll::Ready(input) => input,
-                    Poll::Pending => return false,
+                    Poll::Pending => {
+                        self.moderation.drained(now.monotonic);
+                        return false;
+                    }
                 },
             };
             self.count(&input);
@@ -300,9 +306,17 @@ impl Task {
         true
     }
 
+    /// Until when nothing is read, since it is a flood.
+    fn rest(&mut self, now: Now) -> Option<std::time::Instant> {
+        self.moderation.rest(now.monotonic, self.client.has_unsettled())
+    }
+
     fn count(&mut self, input: &engine::Input) {
         let bytes = match input {
-            engine::Input::WebSocketFrame(frame) => frame.len(),
+            engine::Input::WebSocketFrame(frame) => {
+                self.moderation.frame_read(frame.len());
+                frame.len()
+            }
             engine::Input::Polled(text) => text.len(),
             engine::Input::WebSocketOpened
             | engine::Input::WebSocketWritten

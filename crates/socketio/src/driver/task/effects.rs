@@ -44,6 +44,7 @@ impl Task {
             }
             Output::SendWebSocket(frames) => {
                 self.begun = true;
+                self.moderation.frame_written();
                 self.metrics.packets_written += frames.len() as u64;
                 self.metrics.bytes_written += frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
                 if let Err(end) = self.websocket.send(frames) {
