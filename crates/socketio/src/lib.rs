@@ -52,7 +52,7 @@
 //! ```
 //!
 //! The proxies that the environment names (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), or the system, are
-//! used by either transport; a WebSocket asks them with CONNECT.
+//! used by either transport; a WebSocket asks an HTTP proxy with CONNECT. SOCKS5 is spoken, too (`socks5://…`).
 //!
 //! # Credentials
 //!

@@ -6,9 +6,11 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod proxy;
+mod socks;
 mod visit;
 
 use proxy::Proxy;
+use socks::Socks;
 use visit::{Visit, serve, serve_tls};
 
 const OPEN: &str = "HTTP_PROXY";
@@ -95,6 +97,20 @@ async fn exceptions_are_reached_directly() {
             let told = visit.with(name, "example.org, 127.0.0.0/8").make().await;
             assert!(told.starts_with("connected"), "{told}");
             assert_eq!(proxy.asked(), Vec::<String>::new());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_socks_proxy_carries_either_transport_plain_and_over_tls() {
+    let (server, tls, socks) = (serve().await, serve_tls().await, Socks::start().await);
+    for server in [&server, &tls] {
+        for (transport, name) in [("websocket", "WebSocket"), ("polling", "Polling")] {
+            let visit = Visit::over(transport, server).with("ALL_PROXY", &socks.url());
+            assert_eq!(visit.make().await, format!("connected over {name}"));
+            let asked = socks.asked();
+            assert!(!asked.is_empty());
+            assert!(asked.iter().all(|address| *address == server.host()), "{asked:?}");
         }
     }
 }
