@@ -2,7 +2,7 @@
 //! lost, events lost and doubled, connections cut, apps killed between any two outputs, disks full, tokens run
 //! out. When it has been quiet for a while, everyone must have what the server has.
 //!
-//! `KHAYA_SEEDS` says how many seeds are run, `KHAYA_SEED` runs one.
+//! `KHAYA_SEEDS` says how many seeds are run, or which (`1000..2000`); `KHAYA_SEED` runs one.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,6 +19,7 @@ mod world;
 
 use std::{
     num::NonZero,
+    ops::Range,
     panic::{self, AssertUnwindSafe},
     sync::atomic::{AtomicU64, Ordering},
     thread,
@@ -62,12 +63,23 @@ fn state_and_events_are_a_fresh_fetch() {
     }
 }
 
+/// Which seeds are to be run.
+fn chosen(usual: u64) -> Range<u64> {
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    if let Ok(seed) = std::env::var("KHAYA_SEED") {
+        return number(&seed)..number(&seed) + 1;
+    }
+    match std::env::var("KHAYA_SEEDS") {
+        Ok(seeds) => match seeds.split_once("..") {
+            Some((from, to)) => number(from)..number(to),
+            None => 0..number(&seeds),
+        },
+        Err(_) => 0..usual,
+    }
+}
+
 fn run(is_full: bool, seeds: u64) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = match number("KHAYA_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("KHAYA_SEEDS").unwrap_or(seeds),
-    };
+    let seeds = chosen(seeds);
     let next = AtomicU64::new(seeds.start);
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let outcomes = thread::scope(|scope| {
