@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::Stdio,
+    process::{Command, ExitStatus, Stdio},
 };
 
 use crate::{
@@ -37,6 +37,22 @@ impl Options {
     }
 }
 
+/// Long tests that are worth a build of their own: hundreds of thousands of simulated days.
+struct Optimised {
+    package: &'static str,
+    target: &'static str,
+    tests: [&'static str; 2],
+}
+
+const OPTIMISED: Optimised = Optimised {
+    package: "khaya-chat",
+    target: "simulation",
+    tests: [
+        "nothing_is_lost_or_doubled_on_full_in_many_runs",
+        "nothing_is_lost_on_base_in_many_runs",
+    ],
+};
+
 /// What came of it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Results {
@@ -58,25 +74,34 @@ pub(crate) fn run(options: &Options) -> Outcome {
         .arg("--");
     if options.long {
         test.arg("--include-ignored");
+        for name in OPTIMISED.tests {
+            test.args(["--skip", name]);
+        }
     }
     for name in skips.iter().filter_map(|skip| skip.name) {
         test.args(["--skip", name]);
     }
-    // A failed test tells what it waited for; where in the harness it waited does not help.
-    let mut child = test
-        .env("RUST_LIB_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cannot run cargo: {error}"))?;
     let mut results = Results::default();
-    if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            println!("{line}");
-            results.read(&line);
+    let mut status = watch(&mut test, &mut results)?;
+    if options.long {
+        say("Testing what takes hours without optimisation");
+        let mut test = cargo();
+        test.args([
+            "test",
+            "--release",
+            "--no-fail-fast",
+            "--package",
+            OPTIMISED.package,
+            "--test",
+        ])
+        .arg(OPTIMISED.target)
+        .args(&options.filter)
+        .args(["--", "--ignored"]);
+        let of_these = watch(&mut test, &mut results)?;
+        if status.success() {
+            status = of_these;
         }
     }
-    let status = child.wait().map_err(|error| format!("cargo is gone: {error}"))?;
     for Skip { what, why, .. } in &skips {
         say(&format!("Skipped: {what}. {why}"));
     }
@@ -89,6 +114,24 @@ pub(crate) fn run(options: &Options) -> Outcome {
         println!("    failed: {name}");
     }
     Err(format!("{summary} ({status})"))
+}
+
+/// Runs tests, shows what they print, and reads what came of them.
+fn watch(test: &mut Command, results: &mut Results) -> Outcome<ExitStatus> {
+    // A failed test tells what it waited for; where in the harness it waited does not help.
+    let mut child = test
+        .env("RUST_LIB_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            println!("{line}");
+            results.read(&line);
+        }
+    }
+    child.wait().map_err(|error| format!("cargo is gone: {error}"))
 }
 
 impl Results {

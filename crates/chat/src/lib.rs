@@ -11,10 +11,12 @@
 
 pub mod actor;
 pub mod api;
+pub mod diagnosis;
 pub mod files;
 pub mod intent;
 pub mod machine;
 pub mod mention;
+pub mod report;
 pub mod shell;
 pub mod store;
 pub mod view;

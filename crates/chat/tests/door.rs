@@ -408,3 +408,24 @@ async fn a_plain_store_is_not_closed_up_with_a_key_that_nobody_keeps() {
             .starts_with(b"SQLite")
     );
 }
+
+#[tokio::test]
+async fn a_store_that_is_locked_is_told_in_the_diagnosis_and_one_that_is_open_with_its_size() {
+    let desk = Desk::with_draft().await;
+    desk.keyring.lock(true);
+    let handle = desk.start().await;
+    let told = handle.diagnose().await;
+    assert_eq!(told.machine.session, "locked");
+    assert!(told.storage.store > 0 && told.storage.set_aside == 0);
+    desk.keyring.lock(false);
+    handle.dispatch(Intent::BeginStoreAnew).await.unwrap();
+    let told = handle.diagnose().await;
+    assert_eq!(told.machine.session, "signedOut");
+    assert!(told.storage.store > 0 && told.storage.set_aside > 0);
+    assert!(told.work.slowest_store.is_some() && told.work.views > 0);
+    handle.shut_down().await;
+    assert!(
+        handle.diagnose().await.storage.store > 0,
+        "also when it has ended"
+    );
+}

@@ -15,6 +15,7 @@ use super::{Message, errands::in_time, key::Keyholder};
 use crate::{
     Intent, View,
     api::{ApiError, Response},
+    diagnosis::{Condition, Work},
     intent::Secret,
     shell::{SecretName, Secrets},
     store::{self, KeyFile, Store, StoreError, StoreKey, There},
@@ -87,6 +88,7 @@ impl Door {
                         message = inbox.recv() => match message {
                             Some(Message::Intent(intent, answer)) => hear(&mut heard, intent, answer),
                             Some(Message::File(_, answer)) => refuse(answer),
+                            Some(Message::Diagnose(answer)) => tell_locked(answer),
                             Some(Message::ShutDown(done)) => return Ok(end(done)),
                             None => return Ok(None),
                         },
@@ -125,6 +127,7 @@ impl Door {
                     Some(Message::Intent(Intent::BeginStoreAnew, answer)) => break (Way::Anew, Some(answer)),
                     Some(Message::Intent(intent, answer)) => hear(&mut heard, intent, answer),
                     Some(Message::File(_, answer)) => refuse(answer),
+                    Some(Message::Diagnose(answer)) => tell_locked(answer),
                     Some(Message::ShutDown(done)) => return Ok(end(done)),
                     None => return Ok(None),
                 }
@@ -327,6 +330,15 @@ fn hear(heard: &mut Vec<Intent>, intent: Intent, asked: oneshot::Sender<Result<(
 fn refuse(answer: oneshot::Sender<Result<Response, ApiError>>) {
     // Who asked may have gone away.
     let _ = answer.send(Err(ApiError::Unreachable));
+}
+
+fn tell_locked(answer: oneshot::Sender<(Condition, Work)>) {
+    let condition = Condition {
+        session: "locked",
+        ..Condition::default()
+    };
+    // Who asked may have gone away.
+    let _ = answer.send((condition, Work::default()));
 }
 
 fn end<T>(done: oneshot::Sender<()>) -> Option<T> {

@@ -8,6 +8,7 @@ mod door;
 mod errands;
 mod key;
 mod link;
+mod measured;
 mod run;
 
 use std::{
@@ -24,6 +25,7 @@ use self::door::Door;
 use crate::{
     Intent, View,
     api::{ApiError, Content, Response},
+    diagnosis::{Condition, Diagnosis, Storage, Work},
     files::{Outgoing, StagedFile},
     machine::FileRequest,
     shell::{Secrets, ShellRequest},
@@ -72,12 +74,14 @@ pub struct Handle {
     to_actor: mpsc::Sender<Message>,
     view: watch::Receiver<Arc<View>>,
     outgoing: Outgoing,
+    data_dir: Arc<Path>,
 }
 
 /// What a [`Handle`] sends.
 enum Message {
     Intent(Intent, oneshot::Sender<Result<(), Failure>>),
     File(FileRequest, oneshot::Sender<Result<Response, ApiError>>),
+    Diagnose(oneshot::Sender<(Condition, Work)>),
     ShutDown(oneshot::Sender<()>),
 }
 
@@ -146,6 +150,31 @@ impl Handle {
         answered.await.map_err(ended)?
     }
 
+    /// How the app is, for who looks for a fault. It has no secret, no name and no text of a message.
+    pub async fn diagnose(&self) -> Diagnosis {
+        let (answer, answered) = oneshot::channel();
+        // Where the actor has ended, what can be seen from outside is still told.
+        self.to_actor.send(Message::Diagnose(answer)).await.ok();
+        let (machine, work) = answered.await.unwrap_or_default();
+        Diagnosis {
+            version: format!(
+                "Khaya {} on {} ({})",
+                env!("CARGO_PKG_VERSION"),
+                std::env::consts::OS,
+                std::env::consts::ARCH
+            ),
+            at: run::wall(),
+            machine,
+            work,
+            storage: self.storage().await,
+        }
+    }
+
+    /// What takes room on the disk.
+    pub async fn storage(&self) -> Storage {
+        Storage::of_profile(&self.data_dir).await
+    }
+
     /// The newest view, and when it changes.
     #[must_use]
     pub fn view(&self) -> watch::Receiver<Arc<View>> {
@@ -182,6 +211,7 @@ pub async fn start(config: Config) -> Result<(Handle, mpsc::Receiver<ShellReques
         to_actor,
         view: view.clone(),
         outgoing: outgoing.clone(),
+        data_dir: data_dir.as_path().into(),
     };
     let door = Door {
         folder: data_dir,

@@ -14,7 +14,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Message, StartError, door::Open, errands::Errands, key::Keyholder, link::Link};
+use super::{
+    Message, StartError, door::Open, errands::Errands, key::Keyholder, link::Link, measured::Measured,
+};
 use crate::{
     Intent, View,
     api::{self, ApiError, Response},
@@ -50,7 +52,7 @@ pub(super) struct Actor {
     progressed: mpsc::Receiver<(u64, u64)>,
     /// Who waits for a file.
     files: HashMap<u64, oneshot::Sender<Result<Response, ApiError>>>,
-    calls: JoinSet<(u64, Result<Response, ApiError>)>,
+    calls: JoinSet<Called>,
     /// What ends each of them.
     aborts: HashMap<u64, AbortHandle>,
     /// Which call each task of [`Actor::calls`] performs.
@@ -66,6 +68,15 @@ pub(super) struct Actor {
     shown_at: Option<Instant>,
     has_changed: bool,
     wake_at: Option<Instant>,
+    measured: Measured,
+}
+
+/// A call that was performed.
+struct Called {
+    token: u64,
+    result: Result<Response, ApiError>,
+    /// Of one that carries no file.
+    took: Option<Duration>,
 }
 
 /// What the task goes on with.
@@ -123,9 +134,11 @@ impl Actor {
             shown_at: None,
             has_changed: false,
             wake_at: None,
+            measured: Measured::default(),
         };
         actor.take(Input::Start);
         if let Some((token, result)) = actor.store.answer().await {
+            actor.measured.stored(token);
             actor.take(Input::Store { token, result });
         }
         for intent in heard {
@@ -161,7 +174,10 @@ impl Actor {
         tokio::select! {
             biased;
             answer = self.store.answer() => match answer {
-                Some((token, result)) => Next::Input(Input::Store { token, result }),
+                Some((token, result)) => {
+                    self.measured.stored(token);
+                    Next::Input(Input::Store { token, result })
+                }
                 None => Next::End(None),
             },
             // A flood of inputs does not keep the window from seeing any of it.
@@ -191,14 +207,21 @@ impl Actor {
                     self.files.insert(id, answer);
                     Next::Input(Input::File { id, request })
                 }
+                Some(Message::Diagnose(answer)) => {
+                    let work = self.measured.work(self.began.elapsed());
+                    // Who asked may have gone away.
+                    answer.send((self.machine.condition(), work)).ok();
+                    Next::Show
+                }
                 Some(Message::ShutDown(done)) => Next::End(Some(done)),
                 None => Next::End(None),
             },
             Some((token, sent)) = self.progressed.recv() => Next::Input(Input::Progress { token, sent }),
             Some(done) = self.calls.join_next_with_id(), if has_room => match done {
-                Ok((id, (token, result))) => {
+                Ok((id, Called { token, result, took })) => {
                     self.tokens.remove(&id);
                     self.aborts.remove(&token);
+                    self.measured.called(took);
                     Next::Input(Input::Call { token, result })
                 }
                 Err(error) if error.is_cancelled() => {
@@ -243,11 +266,14 @@ impl Actor {
                     progress.try_send((token, sent)).ok();
                 };
                 let task = self.calls.spawn(async move {
-                    let done = match api::perform_with_file(&http, &outgoing, &call, tell).await {
-                        Some(done) => done,
-                        None => api::perform(&http, call).await,
+                    let (result, took) = match api::perform_with_file(&http, &outgoing, &call, tell).await {
+                        Some(result) => (result, None),
+                        None => {
+                            let began = Instant::now();
+                            (api::perform(&http, call).await, Some(began.elapsed()))
+                        }
                     };
-                    (token, done)
+                    Called { token, result, took }
                 });
                 self.tokens.insert(task.id(), token);
                 self.aborts.insert(token, task);
@@ -288,6 +314,7 @@ impl Actor {
         while self.store.has_room()
             && let Some((token, op)) = self.held_back.pop_front()
         {
+            self.measured.asked_store(token);
             self.store.ask(token, op);
         }
     }
@@ -303,6 +330,7 @@ impl Actor {
             }
             is_new
         });
+        self.measured.shown();
     }
 
     /// Finishes what a sign-out began.
@@ -314,7 +342,7 @@ impl Actor {
         while self.machine.is_saying_farewell()
             && let Some(done) = self.calls.join_next().await
         {
-            if let Ok((token, result)) = done {
+            if let Ok(Called { token, result, .. }) = done {
                 self.take(Input::Call { token, result });
             }
         }
@@ -345,7 +373,7 @@ fn seed() -> u64 {
     RandomState::new().hash_one(SystemTime::now())
 }
 
-fn wall() -> Timestamp {
+pub(super) fn wall() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

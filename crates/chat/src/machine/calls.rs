@@ -144,6 +144,7 @@ impl Chat {
         };
         if let Err(error) = &result {
             tracing::trace!(purpose = pending.purpose.name(), %error, "a call failed");
+            self.note(pending.purpose.name(), &error.failure().code);
             if error.requires_sign_in() && pending.request.needs_token() {
                 self.renew_for(pending);
                 return;

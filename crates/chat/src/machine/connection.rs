@@ -18,6 +18,8 @@ pub(super) struct Connection {
     has_network: bool,
     failure: Option<Failure>,
     retry_at: Option<Timestamp>,
+    /// That have come up.
+    connections: u64,
     /// Counts connections: what was asked in an earlier one says nothing about this one.
     incarnation: u64,
 }
@@ -37,6 +39,7 @@ impl Default for Connection {
             has_network: true,
             failure: None,
             retry_at: None,
+            connections: 0,
             incarnation: 0,
         }
     }
@@ -49,6 +52,11 @@ impl Connection {
 
     pub(super) fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// How many there have been since the sign-in or the start.
+    pub(super) fn count(&self) -> u64 {
+        self.connections
     }
 
     pub(super) fn has_network(&self) -> bool {
@@ -158,6 +166,7 @@ impl Chat {
             has_network: true,
             failure: None,
             retry_at: None,
+            connections: self.connection.connections + 1,
             incarnation: self.connection.incarnation + 1,
         };
         self.discover();
@@ -170,6 +179,7 @@ impl Chat {
 
     fn went_down(&mut self, failure: Failure) {
         tracing::trace!(code = %failure.code, "not connected");
+        self.note("connection", &failure.code);
         let was_up = self.connection.is_up();
         self.connection.link = Link::Down;
         if !was_up {

@@ -11,6 +11,7 @@ mod changes;
 mod chats;
 mod connection;
 mod farewell;
+mod faults;
 mod incoming;
 mod intents;
 mod io;
@@ -70,6 +71,7 @@ pub struct Chat {
     search: Option<search::Search>,
     alerts: Vec<Alert>,
     next_alert: u64,
+    faults: faults::Faults,
 }
 
 impl Chat {
@@ -102,6 +104,7 @@ impl Chat {
             search: None,
             alerts: Vec::new(),
             next_alert: 0,
+            faults: faults::Faults::default(),
         }
     }
 

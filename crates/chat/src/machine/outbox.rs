@@ -15,6 +15,7 @@ use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, UserId, discovery
 
 use super::{Chat, stored::Then, words::Words};
 use crate::{
+    diagnosis,
     files::StagedFile,
     store::{Change, Op, OutboxEntry, Outgoing, OutgoingFile, Target, Work},
     view::{FailedEdit, Failure},
@@ -142,6 +143,16 @@ impl Outbox {
             .iter()
             .map(|entry| &entry.entry)
             .filter(move |entry| entry.chat == *chat)
+    }
+
+    /// How much of it there is.
+    pub(super) fn condition(&self) -> diagnosis::Outbox {
+        let waiting = self.entries.iter().filter(|entry| entry.entry.parked.is_none());
+        diagnosis::Outbox {
+            waiting: waiting.clone().count(),
+            parked: self.entries.len() - waiting.clone().count(),
+            since: waiting.map(|entry| entry.entry.at).min(),
+        }
     }
 
     pub(super) fn get(&self, client_id: &str) -> Option<&OutboxEntry> {

@@ -242,6 +242,11 @@ impl Chat {
     }
 
     pub(super) fn take_secrets_answer(&mut self, answer: SecretsAnswer) {
+        if let SecretsAnswer::Loaded(Err(_)) | SecretsAnswer::Saved(Err(_)) | SecretsAnswer::Deleted(Err(_)) =
+            &answer
+        {
+            self.note("keyring", "keyring_unavailable");
+        }
         match answer {
             SecretsAnswer::Loaded(loaded) => self.take_loaded(loaded),
             SecretsAnswer::Saved(saved) => self.take_saved(saved),

@@ -11,7 +11,7 @@ use super::{
     chats::Row,
     incoming::has_more,
     search::{Hit, Search},
-    session::Session,
+    session::{Session, SignedIn},
     timeline::Timeline,
     words,
 };
@@ -105,15 +105,7 @@ impl Chat {
                 me: person(&session.me),
                 server: session.server.to_string(),
                 server_name: session.discovery.as_ref().map(|discovery| discovery.name.clone()),
-                features: session
-                    .discovery
-                    .iter()
-                    .flat_map(|discovery| &discovery.features)
-                    .filter_map(|feature| match serde_json::to_value(feature) {
-                        Ok(serde_json::Value::String(name)) => Some(name),
-                        Ok(_) | Err(_) => None,
-                    })
-                    .collect(),
+                features: features(session),
                 message_bytes: session.message_bytes(),
                 file_bytes: session.file_bytes(),
                 kept: session.kept.clone(),
@@ -323,6 +315,19 @@ impl Chat {
         self.signed_in()
             .is_some_and(|session| session.me.id == message.sender_id)
     }
+}
+
+/// The names of the contract's features that a server has.
+pub(super) fn features(session: &SignedIn) -> Vec<String> {
+    session
+        .discovery
+        .iter()
+        .flat_map(|discovery| &discovery.features)
+        .filter_map(|feature| match serde_json::to_value(feature) {
+            Ok(serde_json::Value::String(name)) => Some(name),
+            Ok(_) | Err(_) => None,
+        })
+        .collect()
 }
 
 fn show_search(search: &Search) -> view::Search {

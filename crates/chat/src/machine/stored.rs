@@ -208,6 +208,7 @@ impl Chat {
     fn go_on_without(&mut self, then: Then, error: &StoreError) {
         tracing::warn!(%error, "the store did not do what was asked");
         let failure = error.failure();
+        self.note("store", &failure.code);
         match then {
             Then::Load => {
                 self.session = Session::SignedOut {

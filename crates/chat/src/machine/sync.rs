@@ -59,6 +59,10 @@ impl Sync {
         }
     }
 
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
     /// How many events have been caught up with, where there are more to come.
     pub(super) fn progress(&self) -> Option<u64> {
         self.run

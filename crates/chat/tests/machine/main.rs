@@ -8,6 +8,7 @@
 
 mod changes;
 mod desk;
+mod diagnosis;
 mod files;
 mod notices;
 mod search;
