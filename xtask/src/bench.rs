@@ -16,7 +16,7 @@ const OF_PROGRAMS: &[(&str, &str)] = &[("server", "khaya-server")];
 /// Builds `benches/NAME` for release and runs it.
 pub(crate) fn run(name: &str, arguments: &[&str]) -> Outcome {
     let manifest = root().join("benches").join(name).join("Cargo.toml");
-    if !manifest.is_file() {
+    if !manifest.with_file_name("src").join("main.rs").is_file() {
         return Err(format!(
             "There is no measurement {name}. There are: {}",
             names().join(", ")
@@ -54,7 +54,7 @@ fn names() -> Vec<String> {
         .flatten()
         .flatten();
     let mut names: Vec<String> = entries
-        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .filter(|entry| entry.path().join("src/main.rs").is_file())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();

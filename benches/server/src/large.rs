@@ -3,9 +3,9 @@
 use std::{io::Write as _, time::Instant};
 
 use anyhow::{Result, ensure};
+use bench_figures::Samples;
 
 use crate::{
-    figures::Samples,
     http::Http,
     latency::Latencies,
     subject::{Place, Subject},

@@ -1,6 +1,6 @@
 //! The machine: a core for the server and one for the load, many open files, and what a process has used.
 
-use std::{fs, process::Stdio, time::Duration};
+use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::{
@@ -89,31 +89,12 @@ pub(crate) fn resident_of(process: u32) -> Result<u64> {
 }
 
 /// A paragraph for the head of a report.
-pub(crate) async fn describe(cores: Cores) -> String {
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .map_or("unknown processor", |rest| {
-            rest.trim_start_matches(['\t', ' ', ':'])
-        });
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+pub(crate) fn describe(cores: Cores) -> String {
     format!(
-        "{model}, kernel {}, load at the start {}; the server on core {}, the load on core {}\n{}; node {}\nmin / median / max",
-        kernel.trim(),
-        load.split(' ').next().unwrap_or("unknown"),
+        "{}; node {}; the server on core {}, the load on core {}\nmin / median / max",
+        bench_figures::machine(),
+        bench_figures::said("node", &["--version"]),
         cores.server,
         cores.load,
-        version("rustc").await,
-        version("node").await,
     )
-}
-
-async fn version(program: &str) -> String {
-    let mut command = tokio::process::Command::new(program);
-    match command.arg("--version").stdin(Stdio::null()).output().await {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        Err(_) => "unknown".to_owned(),
-    }
 }

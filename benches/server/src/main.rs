@@ -7,7 +7,6 @@
 
 mod crowd;
 mod fanout;
-mod figures;
 mod http;
 mod idle;
 mod large;
@@ -109,7 +108,7 @@ async fn measure(options: &Options, cores: Cores) -> Result<()> {
     };
     size.rounds = options.rounds.unwrap_or(size.rounds);
     size.idle = size.idle.min(sockets);
-    println!("{}\n", machine::describe(cores).await);
+    println!("{}\n", machine::describe(cores));
     let mut report = Report::default();
     let wanted = |section| options.only.is_empty() || options.only.contains(&section);
     for round in 0..size.rounds {

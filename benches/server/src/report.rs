@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bench_figures::{Samples, digits, table};
+
 use crate::{
     Size,
     fanout::Flow,
-    figures::{Samples, digits, table},
     idle::Crowd,
     large::Large,
     sends::{SENDERS, Sent},

@@ -92,8 +92,8 @@ impl Programs {
     }
 
     /// Python, with its packages.
-    pub(crate) fn python(&self) -> Command {
-        Command::new(self.python.join("bin/python"))
+    pub(crate) fn python(&self) -> PathBuf {
+        self.python.join("bin/python")
     }
 
     /// The command that floods one client.
@@ -108,7 +108,7 @@ impl Programs {
                 command
             }
             Client::Python => {
-                let mut command = self.python();
+                let mut command = Command::new(self.python());
                 command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/flood.py"));
                 command
             }

@@ -8,7 +8,6 @@
 //! and the start of a process are in no figure.
 
 mod client;
-mod figures;
 mod machine;
 mod progress;
 mod rounds;
@@ -51,7 +50,7 @@ async fn main() -> Result<()> {
     let options = Options::parse();
     let programs = Programs::find()?;
     progress::tell("begin");
-    let mut report = format!("{HEAD}\n{}\n", machine::describe(&programs).await?);
+    let mut report = format!("{HEAD}\n{}\n", machine::describe(&programs));
     let chosen = if options.only.is_empty() {
         Section::ALL.to_vec()
     } else {

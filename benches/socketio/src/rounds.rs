@@ -1,13 +1,10 @@
 //! Interleaved rounds: in each, every client runs once, so that what else the machine does falls on all of them.
 
 use anyhow::Result;
+use bench_figures::Samples;
 use serde_json::Value;
 
-use crate::{
-    client::Client,
-    figures::{Samples, number},
-    progress,
-};
+use crate::{client::Client, progress};
 
 /// What the clients said, round by round.
 #[derive(Debug)]
@@ -114,4 +111,9 @@ impl Runs {
             .filter_map(|(line, other)| Some(number(line.as_ref()?, field) / number(other.as_ref()?, field)))
             .collect()
     }
+}
+
+/// A figure in what a client said.
+pub(crate) fn number(line: &Value, field: &str) -> f64 {
+    line[field].as_f64().unwrap_or(f64::NAN)
 }

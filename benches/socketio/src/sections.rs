@@ -1,14 +1,14 @@
 //! What is measured, table by table.
 
 use anyhow::{Result, ensure};
+use bench_figures::{digits, table};
 use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::{
     client::{Client, Programs, Server, run},
-    figures::{digits, number, table},
     progress,
-    rounds::Rounds,
+    rounds::{Rounds, number},
 };
 
 /// How many events a flood over WebSocket has.

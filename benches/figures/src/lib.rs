@@ -1,12 +1,16 @@
-//! Samples, their spread, and tables of them.
+//! What all measurements share: samples and their spread, tables of them, and what they were taken on.
+//!
+//! Never does: measure anything.
+
+mod machine;
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+pub use machine::{machine, said};
 
 /// The same figure, taken several times, in order of size.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Samples(Vec<f64>);
+pub struct Samples(Vec<f64>);
 
 impl FromIterator<f64> for Samples {
     fn from_iter<I: IntoIterator<Item = f64>>(samples: I) -> Self {
@@ -17,7 +21,19 @@ impl FromIterator<f64> for Samples {
 }
 
 impl Samples {
-    fn median(&self) -> f64 {
+    pub fn add(&mut self, sample: f64) {
+        let place = self.0.partition_point(|other| *other < sample);
+        self.0.insert(place, sample);
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Not a number, if there are none.
+    #[must_use]
+    pub fn median(&self) -> f64 {
         let middle = self.0.len() / 2;
         match self.0.len() {
             0 => f64::NAN,
@@ -27,7 +43,8 @@ impl Samples {
     }
 
     /// `min / median / max`
-    pub(crate) fn spread(&self) -> String {
+    #[must_use]
+    pub fn spread(&self) -> String {
         match (self.0.first(), self.0.last()) {
             (Some(least), Some(most)) => {
                 format!(
@@ -43,7 +60,8 @@ impl Samples {
 }
 
 /// As many digits as say something.
-pub(crate) fn digits(figure: f64) -> String {
+#[must_use]
+pub fn digits(figure: f64) -> String {
     let decimals = match figure.abs() {
         large if large >= 100.0 => 0,
         medium if medium >= 10.0 => 1,
@@ -53,13 +71,9 @@ pub(crate) fn digits(figure: f64) -> String {
     format!("{figure:.decimals$}")
 }
 
-/// A figure in what a client said.
-pub(crate) fn number(line: &Value, field: &str) -> f64 {
-    line[field].as_f64().unwrap_or(f64::NAN)
-}
-
 /// A table in Markdown.
-pub(crate) fn table(title: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
+#[must_use]
+pub fn table(title: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut text = format!("## {title}\n\n");
     let mut line = |cells: &mut dyn Iterator<Item = &str>| {
         text.push('|');
@@ -83,9 +97,9 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle_or_between_the_two() {
-        let samples = Samples::from_iter([3.0, 1.0, 2.0]);
+        let mut samples: Samples = [3.0, 1.0, 2.0].into_iter().collect();
         assert_eq!(samples.median(), 2.0);
-        let samples = Samples::from_iter([3.0, 10.0, 1.0, 2.0]);
+        samples.add(10.0);
         assert_eq!(samples.median(), 2.5);
         assert_eq!(samples.spread(), "1.00 / 2.50 / 10.0");
     }
