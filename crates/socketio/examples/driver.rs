@@ -411,7 +411,7 @@ fn connection_event(manager: u64, event: ConnectionEvent) {
         }
         ConnectionEvent::ReconnectFailed => json!({ "ev": "reconnect_failed", "manager": manager }),
         ConnectionEvent::Ping => json!({ "ev": "ping", "manager": manager }),
-        ConnectionEvent::TransportChanged(_) | ConnectionEvent::ReconnectScheduled { .. } => return,
+        ConnectionEvent::TransportChanged(_) | ConnectionEvent::ReconnectScheduled { .. } | _ => return,
     });
 }
 

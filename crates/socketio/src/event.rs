@@ -16,7 +16,7 @@ pub enum Transport {
     Polling,
 }
 
-/// What [`Events`](crate::Events) yields.
+/// What [`Events`](crate::Events) yields. Complete for this major version: whoever matches it has thought of everything.
 #[derive(Debug)]
 pub enum SocketEvent {
     /// The namespace is connected. What was emitted before has been handed to the transport already.
@@ -49,8 +49,10 @@ pub enum SocketEvent {
     Connection(ConnectionEvent),
 }
 
-/// What becomes of the connection under all sockets of a [`Client`](crate::Client).
+/// What becomes of the connection under all sockets of a [`Client`](crate::Client). It is told to be shown and noted, and
+/// more may be told in a later minor version.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum ConnectionEvent {
     /// An Engine.IO session is open.
     Opened {

@@ -43,7 +43,8 @@ async fn story(told: &mut Listener, end: &str) -> Vec<String> {
                 | ConnectionEvent::TransportChanged(_)
                 | ConnectionEvent::Closed { .. }
                 | ConnectionEvent::ReconnectScheduled { .. }
-                | ConnectionEvent::Ping => continue,
+                | ConnectionEvent::Ping
+                | _ => continue,
             },
         };
         story.push(step);
