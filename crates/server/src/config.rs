@@ -139,7 +139,7 @@ pub(crate) struct Options {
     /// Where to listen; port 0 picks one [default: 127.0.0.1:4000]
     #[arg(long, env = "KHAYA_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// What joins several nodes that serve one database: redis://HOST:PORT, or rediss:// over TLS
+    /// What joins several nodes that serve one database: redis://HOST:PORT (rediss:// over TLS), or postgres://USER@HOST/NAME
     #[arg(long, env = "KHAYA_BUS", hide_env_values = true, value_name = "URL")]
     bus: Option<String>,
     /// Where files lie: nothing for `files` in the folder of the data, another folder, or s3://BUCKET/PREFIX with AWS_… variables
@@ -444,6 +444,7 @@ mod tests {
             "tls-key = \"/x\"",
             "bus = \"nats://x\"",
             "bus = \"redis:\"",
+            "bus = \"postgres://\"",
             "registration = \"maybe\"",
             "listne = \"x\"",
         ] {

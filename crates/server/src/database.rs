@@ -2,9 +2,9 @@
 //!
 //! Never shows a password, and never sends one over a network in the clear unless it is told to.
 
-use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, sync::Arc};
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
-use postgres::config::{Host, SslMode};
+use postgres::config::{Host, SslMode, TargetSessionAttrs};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -12,6 +12,9 @@ use rustls::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::Error;
+
+/// How long the database may take to answer a connection, and how long it may be silent with something unanswered.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A database.
 #[derive(Debug, Clone)]
@@ -23,9 +26,9 @@ pub enum Database {
 }
 
 /// Where a Postgres is, and who one is there.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    config: postgres::Config,
+    config: tokio_postgres::Config,
     /// A file of certificates, one of which vouches for the server; those of the system when absent.
     roots: Option<PathBuf>,
 }
@@ -71,7 +74,7 @@ impl fmt::Debug for Address {
 }
 
 impl Address {
-    fn read(text: &str) -> Result<Self, Error> {
+    pub(crate) fn read(text: &str) -> Result<Self, Error> {
         let (base, parameters) = text.split_once('?').unwrap_or((text, ""));
         let (mut mode, mut roots, mut others) = (None, None, Vec::new());
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -87,7 +90,7 @@ impl Address {
                 Some(_) | None => others.push(parameter),
             }
         }
-        let mut config: postgres::Config = format!("{base}?{}", others.join("&"))
+        let mut config: tokio_postgres::Config = format!("{base}?{}", others.join("&"))
             .parse()
             .map_err(|error: postgres::Error| refused(&cause_of(&error)))?;
         if config.get_user().is_none() || config.get_hosts().is_empty() {
@@ -98,12 +101,19 @@ impl Address {
         } else {
             SslMode::Require
         });
-        config.ssl_mode(mode);
+        config
+            .ssl_mode(mode)
+            .application_name("khaya-server")
+            .connect_timeout(PATIENCE)
+            .tcp_user_timeout(PATIENCE)
+            .keepalives_idle(PATIENCE)
+            .keepalives_interval(PATIENCE)
+            .target_session_attrs(TargetSessionAttrs::ReadWrite);
         Ok(Self { config, roots })
     }
 
     /// How connections are made.
-    pub(crate) fn parts(&self) -> Result<(postgres::Config, Option<MakeRustlsConnect>), Error> {
+    pub(crate) fn parts(&self) -> Result<(tokio_postgres::Config, Option<MakeRustlsConnect>), Error> {
         let tls = if self.config.get_ssl_mode() == SslMode::Disable {
             None
         } else {
@@ -146,7 +156,7 @@ impl Address {
 }
 
 /// Whether the database is on this machine.
-fn is_here(config: &postgres::Config) -> bool {
+fn is_here(config: &tokio_postgres::Config) -> bool {
     let named = config.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => {
             name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
@@ -162,7 +172,8 @@ fn unescaped(text: &str) -> PathBuf {
     PathBuf::from(decoded.map_or_else(|| text.to_owned(), |(text, _)| text.into_owned()))
 }
 
-fn cause_of(error: &postgres::Error) -> String {
+/// What is the matter: the error itself says only when it happened.
+pub(crate) fn cause_of(error: &postgres::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 

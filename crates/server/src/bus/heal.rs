@@ -85,8 +85,11 @@ async fn look(app: &App, bus: &Bus, missing: &mut HashMap<i64, Instant>) -> Resu
     for place in &untold {
         let since = *missing.entry(*place).or_insert(now);
         if now.saturating_duration_since(since) >= late && bus.note_fresh(&[*place]) {
+            if let Err(error) = tell(app, *place).await {
+                bus.told().positions.remove(place);
+                return Err(error);
+            }
             missing.remove(place);
-            tell(app, *place).await?;
             bus.healed.fetch_add(1, Ordering::Relaxed);
         }
     }

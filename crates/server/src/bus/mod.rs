@@ -8,6 +8,8 @@
 mod heal;
 mod letter;
 mod nodes;
+mod notices;
+mod postgres;
 mod redis;
 
 use std::{
@@ -29,7 +31,12 @@ use self::{
     letter::{Letter, Seal},
     nodes::Nodes,
 };
-use crate::{App, Error, presence, realtime::Outgoing};
+use crate::{
+    App, Error,
+    database::{Address, cause_of},
+    presence,
+    realtime::Outgoing,
+};
 
 /// How many letters may wait to be sent.
 const QUEUE: usize = 4096;
@@ -47,6 +54,8 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 pub enum BusAt {
     /// `redis://` or `rediss://`
     Redis(String),
+    /// `postgres://`, which may be the database itself
+    Postgres(Box<Address>),
 }
 
 impl fmt::Debug for BusAt {
@@ -54,6 +63,7 @@ impl fmt::Debug for BusAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Redis(_) => f.write_str("Redis"),
+            Self::Postgres(address) => address.fmt(f),
         }
     }
 }
@@ -71,9 +81,27 @@ impl BusAt {
                 Ok(_) => Ok(Self::Redis(url.to_owned())),
                 Err(_) => refused("this is no address of Redis; write it as redis://host:6379"),
             },
-            Some(_) | None => refused("is redis://… or rediss://…"),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(Box::new(Address::read(url)?))),
+            Some(_) | None => refused("is redis://…, rediss://… or postgres://…"),
         }
     }
+}
+
+/// Why a connection to the bus ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("redis: {0}")]
+    Redis(#[from] ::redis::RedisError),
+    #[error("postgres: {}", cause_of(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error(transparent)]
+    Address(#[from] Error),
+    #[error("it took too long")]
+    TooSlow(#[from] tokio::time::error::Elapsed),
+    #[error("the subscription ended")]
+    Closed,
+    #[error("what is said there is not heard")]
+    Deaf,
 }
 
 /// This node's end of the bus.
@@ -235,7 +263,9 @@ async fn link(app: App, at: BusAt, mut queue: mpsc::Receiver<String>) {
     loop {
         let ended = match &at {
             BusAt::Redis(url) => redis::session(&app, bus, url, &mut queue).await,
+            BusAt::Postgres(address) => postgres::session(&app, bus, address, &mut queue).await,
         };
+        let (Ok(ended) | Err(ended)) = ended;
         if bus.up.swap(false, Ordering::Relaxed) {
             wait = first;
             tracing::warn!(why = %ended, "the bus is lost; other nodes are heard by way of the database");

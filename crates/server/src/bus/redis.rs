@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use redis::{Client, RedisError};
+use redis::Client;
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{BEAT, Bus, receive};
+use super::{BEAT, Bus, Ended, Item, receive};
 use crate::App;
 
 /// How long connecting may take, and publishing.
@@ -14,27 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How many letters go at once.
 const BATCH: usize = 64;
 
-/// Why a connection to the bus ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
-    #[error("redis: {0}")]
-    Redis(#[from] RedisError),
-    #[error("it took too long")]
-    TooSlow(#[from] tokio::time::error::Elapsed),
-    #[error("the subscription ended")]
-    Closed,
-    #[error("what is said there is not heard")]
-    Deaf,
-}
-
 /// One connection to Redis, from its beginning to its end.
-pub(super) async fn session(app: &App, bus: &Bus, url: &str, queue: &mut mpsc::Receiver<String>) -> Ended {
-    match serve(app, bus, url, queue).await {
-        Ok(ended) | Err(ended) => ended,
-    }
-}
-
-async fn serve(app: &App, bus: &Bus, url: &str, queue: &mut mpsc::Receiver<String>) -> Result<Ended, Ended> {
+pub(super) async fn session(
+    app: &App,
+    bus: &Bus,
+    url: &str,
+    queue: &mut mpsc::Receiver<String>,
+) -> Result<Ended, Ended> {
     let client = Client::open(url)?;
     let channel = bus.seal.channel();
     let mut publisher = timeout(PATIENCE, client.get_multiplexed_async_connection()).await??;
@@ -43,7 +29,7 @@ async fn serve(app: &App, bus: &Bus, url: &str, queue: &mut mpsc::Receiver<Strin
     let mut letters = subscriber.into_on_message();
     bus.connected();
     tracing::info!("the bus is there");
-    bus.say(super::Item::Here(app.hub.people()));
+    bus.say(Item::Here(app.hub.people()));
     let mut look = tokio::time::interval(BEAT);
     let mut batch = Vec::with_capacity(BATCH);
     loop {

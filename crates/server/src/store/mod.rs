@@ -19,6 +19,7 @@ pub(crate) mod members;
 pub(crate) mod membership;
 pub(crate) mod messages;
 mod postgres;
+mod queue;
 mod readers;
 pub(crate) mod reads;
 mod schema;
@@ -148,7 +149,7 @@ fn connect(database: &Database) -> Result<(Conn, Vec<Conn>), Error> {
         }
         Database::Postgres(address) => {
             let (config, tls) = address.parts()?;
-            let target = Arc::new(Target::new(config, tls));
+            let target = Arc::new(Target::new(config.into(), tls));
             let connection = || Conn::Postgres(Box::new(Postgres::new(Arc::clone(&target))));
             let mut write = connection();
             schema::migrate(&mut write)?;
@@ -165,7 +166,7 @@ pub(crate) async fn exists(database: &Database) -> Result<bool, Error> {
         Database::Sqlite(dir) => Ok(sqlite::file_in(dir).exists()),
         Database::Postgres(address) => {
             let (config, tls) = address.parts()?;
-            Postgres::new(Arc::new(Target::new(config, tls))).has_tables()
+            Postgres::new(Arc::new(Target::new(config.into(), tls))).has_tables()
         }
     })
     .await

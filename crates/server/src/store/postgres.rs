@@ -5,12 +5,11 @@
 //! again, and the numbers that the database gives out become visible in their order, on which `/sync` depends. Many
 //! changes share a transaction, so the lock costs little. Snapshots are `REPEATABLE READ` and never wait.
 
-use std::{collections::HashMap, error::Error as _, sync::Arc, time::Duration};
+use std::{collections::HashMap, error::Error as _, sync::Arc};
 
 use bytes::BytesMut;
 use postgres::{
     Client, Config, NoTls, Statement,
-    config::TargetSessionAttrs,
     types::{IsNull, ToSql, Type, to_sql_checked},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -23,8 +22,6 @@ use crate::{Error, clock};
 
 /// The advisory lock of changes ("khaya").
 const CHANGES: i64 = 0x6b_68_61_79_61;
-/// How long the database may take to answer a connection, and how long it may be silent with something unanswered.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long nodes that stopped are remembered, in milliseconds.
 const FORGET_NODES_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
@@ -42,14 +39,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(mut config: Config, tls: Option<MakeRustlsConnect>) -> Self {
-        config
-            .application_name("khaya-server")
-            .connect_timeout(PATIENCE)
-            .tcp_user_timeout(PATIENCE)
-            .keepalives_idle(PATIENCE)
-            .keepalives_interval(PATIENCE)
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
+    pub(super) fn new(config: Config, tls: Option<MakeRustlsConnect>) -> Self {
         Self { config, tls }
     }
 

@@ -1,9 +1,8 @@
 //! The one writer: takes changes from everywhere, stores all that wait in one transaction, answers when it is
 //! on the disk, and tells what happened after that, in the order in which it was stored.
-//!
-//! The queue is bounded: who finds it full waits, and with them their client.
 
 use std::{
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -11,26 +10,20 @@ use std::{
 };
 
 use khaya_wire::Timestamp;
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot},
-};
+use tokio::{runtime::Handle, sync::oneshot};
 
-use super::conn::Conn;
+use super::{conn::Conn, queue::Queue};
 use crate::{
     Error, clock,
     realtime::{Hub, Outgoing},
 };
 
-/// How many changes may wait.
-const QUEUE: usize = 1024;
 /// How many changes one transaction takes.
 const BATCH: usize = 256;
-/// How long a transaction waits at most for those who were answered together before: they ask again together, and
-/// what one of them waits is less than what the disk takes for one more transaction.
-const GATHER: Duration = Duration::from_micros(200);
-/// How long it waits between two looks.
-const LOOK: Duration = Duration::from_micros(20);
+/// How long a transaction waits at most for those who were answered before, and for what part of the time that the
+/// disk takes: they ask again together, and another transaction for those who are a little late would take longer.
+const GATHER: Duration = Duration::from_millis(2);
+const PART: u32 = 4;
 /// How long to wait before the database is asked again what it stored, and how often those wait for it whose changes
 /// are in doubt.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -39,7 +32,7 @@ const PATIENT_TRIES: u32 = 12;
 /// Where changes are handed in.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Work>,
+    jobs: Arc<Queue<Work>>,
     thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
 }
 
@@ -86,14 +79,15 @@ impl Tx<'_> {
 
 impl Writer {
     pub(super) fn start(mut conn: Conn, hub: Hub) -> Result<Self, Error> {
-        let (jobs, mut queue) = mpsc::channel(QUEUE);
+        let jobs = Arc::new(Queue::default());
+        let queue = CloseOnDrop(Arc::clone(&jobs));
         let runtime = Handle::current();
         let thread = thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || {
                 // Sockets that are closed here say so to the runtime.
                 let _entered = runtime.enter();
-                run(&mut conn, &mut queue, &hub);
+                run(&mut conn, &queue.0, &hub);
             })
             .map_err(|source| Error::io("cannot start a thread", source))?;
         Ok(Self {
@@ -112,9 +106,9 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(Change { at, change, answer });
         self.jobs
-            .send(Work::Change(job))
+            .put(Work::Change(job))
             .await
-            .map_err(|_| Error::Unavailable)?;
+            .map_err(|_closed| Error::Unavailable)?;
         answered.await.map_err(|_| Error::Unavailable)?
     }
 
@@ -122,7 +116,7 @@ impl Writer {
     pub(super) async fn close(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            let _gone = self.jobs.send(Work::End).await;
+            let _gone = self.jobs.put(Work::End).await;
             let _ended = tokio::task::spawn_blocking(|| thread.join()).await;
         }
     }
@@ -131,6 +125,21 @@ impl Writer {
 enum Work {
     Change(Box<dyn Job>),
     End,
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").finish_non_exhaustive()
+    }
+}
+
+/// However the writer ends, nobody waits for it.
+struct CloseOnDrop(Arc<Queue<Work>>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 trait Job: Send {
@@ -220,20 +229,18 @@ impl Batch {
     }
 }
 
-fn run(conn: &mut Conn, queue: &mut mpsc::Receiver<Work>, hub: &Hub) {
-    let mut work = Vec::with_capacity(BATCH);
-    let mut before = 1;
-    while queue.blocking_recv_many(&mut work, BATCH) > 0 {
-        gather(queue, &mut work, before);
-        before = work.len();
-        let mut jobs = Vec::with_capacity(work.len());
+fn run(conn: &mut Conn, queue: &Queue<Work>, hub: &Hub) {
+    let (mut wanted, mut patience) = (1, Duration::ZERO);
+    loop {
+        let mut jobs = Vec::new();
         let mut ends = false;
-        for work in work.drain(..) {
+        for work in queue.take(wanted, patience, BATCH) {
             match work {
                 Work::Change(job) => jobs.push(job),
                 Work::End => ends = true,
             }
         }
+        let (count, begin) = (jobs.len(), Instant::now());
         match store(conn, jobs, hub) {
             Ok(Stored::Known) => {}
             Ok(Stored::InDoubt(batch)) => ends |= settle(conn, batch, queue, hub),
@@ -242,19 +249,9 @@ fn run(conn: &mut Conn, queue: &mut mpsc::Receiver<Work>, hub: &Hub) {
         if ends {
             return;
         }
-    }
-}
-
-/// Waits a moment for as many changes as the batch before had. Nobody waits who is alone.
-fn gather(queue: &mut mpsc::Receiver<Work>, batch: &mut Vec<Work>, wanted: usize) {
-    let begin = Instant::now();
-    while batch.len() < wanted && begin.elapsed() < GATHER {
-        thread::sleep(LOOK);
-        while batch.len() < BATCH
-            && let Ok(work) = queue.try_recv()
-        {
-            batch.push(work);
-        }
+        // Those who were answered come again, beside those who came meanwhile. Nobody waits who is alone.
+        wanted = count + queue.len();
+        patience = (begin.elapsed() / PART).min(GATHER);
     }
 }
 
@@ -309,7 +306,7 @@ fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub) -> Result<Stored, 
 
 /// Asks the database what became of a batch until it knows, refusing what is handed in meanwhile: events of a
 /// batch that was stored are told, whatever it takes. Whether the writer was asked to end.
-fn settle(conn: &mut Conn, batch: Batch, queue: &mut mpsc::Receiver<Work>, hub: &Hub) -> bool {
+fn settle(conn: &mut Conn, batch: Batch, queue: &Queue<Work>, hub: &Hub) -> bool {
     let mut waiting = Some(batch.answers);
     let mut batch = Batch {
         answers: Vec::new(),
@@ -334,7 +331,7 @@ fn settle(conn: &mut Conn, batch: Batch, queue: &mut mpsc::Receiver<Work>, hub: 
                 answer(false);
             }
         }
-        while let Ok(work) = queue.try_recv() {
+        for work in queue.take_all() {
             match work {
                 Work::Change(refused) => drop(refused),
                 Work::End => return true,
