@@ -33,6 +33,10 @@ const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_search_by_chat.sql", search::fill),
     migration!(3, "0003_files.sql"),
     migration!(4, "0004_audit.sql"),
+    migration!(5, "0005_search_beginnings.sql", |conn| match conn {
+        Conn::Sqlite(_) => search::fill(conn),
+        Conn::Postgres(_) => Ok(()),
+    }),
 ];
 
 const JOURNAL: &str = "CREATE TABLE IF NOT EXISTS migrations (
