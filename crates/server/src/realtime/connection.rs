@@ -84,6 +84,8 @@ async fn connect(app: &App, line: &Line, refused: bool, incoming: &mut impl Inco
                         let data = ConnectRefused { code: error.code() };
                         let message = if data.code == Code::RateLimited {
                             "too many connections"
+                        } else if data.code == Code::Unavailable {
+                            "unavailable"
                         } else {
                             "unauthorized"
                         };
