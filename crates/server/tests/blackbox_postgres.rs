@@ -8,9 +8,11 @@
 mod suite;
 
 // What the tests call by its place in their own crate.
-use suite::{cli, client, database, files, polling, postgres, program, schema};
+use suite::{cli, client, database, files, polling, postgres, program, redis, schema, wire};
 
 #[path = "blackbox_postgres/nodes.rs"]
 mod nodes;
 #[path = "blackbox_postgres/outage.rs"]
 mod outage;
+#[path = "blackbox_postgres/outages.rs"]
+mod outages;

@@ -14,6 +14,9 @@ import { io } from "socket.io-client";
 
 let socket;
 
+// Who listens may go before the end of the input: then it is still to disconnect.
+process.stdout.on("error", () => {});
+
 for await (const line of createInterface({ input: process.stdin })) {
   const { do: action, ...options } = JSON.parse(line);
   switch (action) {

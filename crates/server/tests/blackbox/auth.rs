@@ -196,7 +196,7 @@ async fn sessions_survive_a_restart() {
     let team = Team::start().await;
     let mut alice = team.join("alice", "member").await;
     let team = team.restart().await;
-    alice.url.clone_from(&team.url);
+    alice = team.reached_by(&alice);
     assert_eq!(alice.get("/auth/me").await.0, 200);
     assert_eq!(refresh(&team, &alice.refresh_token).await.0, 200);
 }

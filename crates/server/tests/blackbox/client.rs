@@ -1,25 +1,33 @@
-//! A small client: HTTP by reqwest, Socket.IO by hand over a WebSocket.
+//! A small client: HTTP by reqwest, Socket.IO by what [`Wire`] is.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use khaya_server::{Config, Server};
+use khaya_server::{Config, Server, config::BusAt};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
-use crate::{database, schema};
+use crate::{
+    database,
+    redis::Redis,
+    schema,
+    wire::{Official, PATIENCE, Wire},
+};
 
 pub(crate) const PASSWORD: &str = "correct horse";
-/// How long anything that must happen may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const COLLECTOR: &str = "collector";
 
 /// A server on a fresh database, which is deleted with it.
 pub(crate) struct Team {
     pub(crate) server: Server,
     pub(crate) url: String,
     pub(crate) dir: tempfile::TempDir,
+    second: Option<Second>,
+}
+
+/// Another node of the same server, and the bus between the two.
+struct Second {
+    server: Server,
+    _bus: Redis,
 }
 
 impl Team {
@@ -27,20 +35,39 @@ impl Team {
         Self::start_with(|_| {}).await
     }
 
-    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    pub(crate) async fn start_with(change: impl Fn(&mut Config)) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), change).await
+    }
+
+    async fn start_in(dir: tempfile::TempDir, change: impl Fn(&mut Config)) -> Self {
+        let bus = database::ON_NODES.then(Redis::start);
+        let change = |config: &mut Config| {
+            config.bus = bus.as_ref().map(|bus| BusAt::new(&bus.url()).unwrap());
+            change(config);
+        };
         let server = serve(dir.path(), change).await;
-        let url = format!("http://{}", server.address());
-        Self { server, url, dir }
+        let second = match &bus {
+            Some(_) => Some(serve(dir.path(), change).await),
+            None => None,
+        };
+        if let Some(second) = &second {
+            until([&server, second], "khaya_bus_nodes", 1).await;
+        }
+        Self {
+            url: format!("http://{}", server.address()),
+            server,
+            dir,
+            second: second.zip(bus).map(|(server, _bus)| Second { server, _bus }),
+        }
     }
 
     /// Stops the server and starts another on the same data.
     pub(crate) async fn restart(self) -> Self {
-        let Self { server, dir, .. } = self;
-        server.stop().await;
-        let server = serve(dir.path(), |_| {}).await;
-        let url = format!("http://{}", server.address());
-        Self { server, url, dir }
+        self.server.stop().await;
+        if let Some(second) = self.second {
+            second.server.stop().await;
+        }
+        Self::start_in(self.dir, |_| {}).await
     }
 
     /// Adds somebody and signs them in.
@@ -50,7 +77,17 @@ impl Team {
             .add_user(username, &name, role, PASSWORD)
             .await
             .unwrap();
-        Person::sign_in(&self.url, username).await
+        self.reached_by(&Person::sign_in(&self.url, username).await)
+    }
+
+    /// The same person, who turns to the nodes that there are now.
+    pub(crate) fn reached_by(&self, person: &Person) -> Person {
+        let reads = self.second.as_ref().map_or(&self.server, |second| &second.server);
+        Person {
+            url: self.server.url().to_owned(),
+            reads: reads.url().to_owned(),
+            ..person.clone()
+        }
     }
 }
 
@@ -59,10 +96,37 @@ pub(crate) async fn serve(dir: &std::path::Path, change: impl FnOnce(&mut Config
         listen: "127.0.0.1:0".parse().unwrap(),
         data: dir.join("data"),
         database: database::of(&dir.join("data")).map(|address| address.parse().unwrap()),
+        metrics_token: Some(COLLECTOR.to_owned()),
         ..Config::default()
     };
     change(&mut config);
     Server::start(config).await.unwrap()
+}
+
+/// What a server says of itself under this name.
+pub(crate) async fn metric(server: &Server, name: &str) -> u64 {
+    let metrics = reqwest::Client::new().get(format!("{}/metrics", server.url()));
+    let metrics = metrics.bearer_auth(COLLECTOR).send().await.unwrap().text();
+    let metrics = metrics.await.unwrap();
+    let mut lines = metrics.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {metrics}"))
+        .parse()
+        .unwrap()
+}
+
+/// Waits until both say so.
+pub(crate) async fn until(nodes: [&Server; 2], name: &str, value: u64) {
+    let both = async {
+        for node in nodes {
+            while metric(node, name).await != value {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::time::timeout(4 * PATIENCE, both)
+        .await
+        .unwrap_or_else(|_| panic!("{name} did not become {value}"));
 }
 
 /// Somebody who is signed in.
@@ -71,7 +135,10 @@ pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) token: String,
     pub(crate) refresh_token: String,
+    /// The node that is asked to change something.
     pub(crate) url: String,
+    /// The node that is asked for everything else, and that has the sockets.
+    pub(crate) reads: String,
     pub(crate) http: reqwest::Client,
 }
 
@@ -93,13 +160,24 @@ impl Person {
             token: text(&answer["token"]),
             refresh_token: text(&answer["refreshToken"]),
             url: url.to_owned(),
+            reads: url.to_owned(),
             http,
         }
     }
 
+    /// The same person, who turns to another node.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self {
+            url: server.url().to_owned(),
+            reads: server.url().to_owned(),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let node = if method.is_safe() { &self.reads } else { &self.url };
         self.http
-            .request(method, format!("{}{path}", self.url))
+            .request(method, format!("{node}{path}"))
             .bearer_auth(&self.token)
     }
 
@@ -144,7 +222,11 @@ impl Person {
     }
 
     pub(crate) async fn socket(&self) -> Socket {
-        let mut socket = Socket::open(&self.url, "").await;
+        if database::ON_NODES {
+            let client = Official::connected(&self.reads, &self.token).await;
+            return Socket::new(Wire::Official(Box::new(client)));
+        }
+        let mut socket = Socket::open(&self.reads, "").await;
         let answer = socket.connect(json!({"token": self.token})).await;
         assert!(answer.starts_with("40{"), "{answer}");
         socket
@@ -184,7 +266,7 @@ pub(crate) fn code(answer: &Answer) -> (u16, &str) {
 
 /// A Socket.IO connection.
 pub(crate) struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    wire: Wire,
     /// Events that came while something else was waited for.
     events: VecDeque<(String, Value)>,
     /// `presence` comes when it comes, so it is kept apart.
@@ -199,16 +281,19 @@ impl Socket {
             "{}/socket.io/?EIO=4&transport=websocket{query}",
             url.replace("http", "ws")
         );
-        let (stream, _response) = tokio_tungstenite::connect_async(url).await.unwrap();
-        let mut socket = Self {
-            stream,
-            events: VecDeque::new(),
-            presence: VecDeque::new(),
-            next_ack: 0,
-        };
+        let mut socket = Self::new(Wire::by_hand(&url).await);
         let open = socket.read().await.unwrap();
         assert!(open.starts_with("0{"), "{open}");
         socket
+    }
+
+    fn new(wire: Wire) -> Self {
+        Self {
+            wire,
+            events: VecDeque::new(),
+            presence: VecDeque::new(),
+            next_ack: 0,
+        }
     }
 
     /// Sends CONNECT and gives the packet that answers it.
@@ -286,7 +371,7 @@ impl Socket {
     }
 
     pub(crate) async fn write(&mut self, packet: String) {
-        self.stream.send(Message::text(packet)).await.unwrap();
+        assert!(self.try_write(packet).await, "the connection has ended");
     }
 
     /// The next packet, whatever it is.
@@ -296,26 +381,15 @@ impl Socket {
 
     /// Whether a packet could still be written.
     pub(crate) async fn try_write(&mut self, packet: String) -> bool {
-        self.stream.send(Message::text(packet)).await.is_ok()
+        self.wire.write(packet).await
     }
 
     pub(crate) async fn write_binary(&mut self, bytes: Vec<u8>) {
-        self.stream.send(Message::binary(bytes)).await.unwrap();
+        self.wire.write_binary(bytes).await;
     }
 
-    /// The next packet but pings, which are answered. `None` when the connection has ended.
     async fn read(&mut self) -> Option<String> {
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.stream.next())
-                .await
-                .expect("nothing came");
-            match message {
-                Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.write("3".to_owned()).await,
-                Some(Ok(Message::Text(text))) => return Some(text.to_string()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-                Some(Ok(_)) => {}
-            }
-        }
+        self.wire.read().await
     }
 
     fn keep(&mut self, packet: &str) {

@@ -1,9 +1,12 @@
-//! The database of a test: SQLite in its folder or, in the crate that is named after it, Postgres.
+//! The database of a test: SQLite in its folder or, in the crates that are named for it, Postgres.
 
 use std::path::Path;
 
+/// Whether this is the suite on two nodes, which have Postgres and Redis.
+pub(crate) const ON_NODES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"blackbox_nodes");
 /// Whether this is the suite on Postgres.
-pub(crate) const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"blackbox_postgres");
+pub(crate) const ON_POSTGRES: bool =
+    ON_NODES || matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"blackbox_postgres");
 
 /// The address of the database that goes with a folder; `None` is SQLite in it.
 #[cfg(target_os = "linux")]

@@ -1,14 +1,10 @@
-//! Files: what is taken, how it is given, what is refused, and when it goes.
+//! Files: how they are given. What is taken is in [`crate::uploads`], what messages do with them in [`crate::attachments`].
 
 use std::{io::Cursor, path::Path, time::Duration};
 
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use reqwest::{Method, Response, header};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 
 use crate::client::{Answer, Person, Team, answer, code};
 
@@ -54,7 +50,7 @@ pub(crate) async fn uploaded(person: &Person, mime_type: &str, bytes: impl Into<
     file["id"].as_str().unwrap().to_owned()
 }
 
-async fn fetch(person: &Person, path: &str, headers: &[(&str, &str)]) -> Response {
+pub(crate) async fn fetch(person: &Person, path: &str, headers: &[(&str, &str)]) -> Response {
     let mut request = person.request(Method::GET, path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -62,11 +58,11 @@ async fn fetch(person: &Person, path: &str, headers: &[(&str, &str)]) -> Respons
     request.send().await.unwrap()
 }
 
-async fn status(person: &Person, path: &str) -> u16 {
+pub(crate) async fn status(person: &Person, path: &str) -> u16 {
     fetch(person, path, &[]).await.status().as_u16()
 }
 
-fn told<'r>(response: &'r Response, name: &str) -> &'r str {
+pub(crate) fn told<'r>(response: &'r Response, name: &str) -> &'r str {
     response
         .headers()
         .get(name)
@@ -76,7 +72,7 @@ fn told<'r>(response: &'r Response, name: &str) -> &'r str {
 }
 
 /// All files below a folder.
-fn all_in(folder: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn all_in(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in folder.read_dir().into_iter().flatten() {
         let path = entry.unwrap().path();
@@ -90,7 +86,7 @@ fn all_in(folder: &Path) -> Vec<std::path::PathBuf> {
 }
 
 /// Asks again until it holds.
-async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     for _ in 0..600 {
         if holds().await {
             return;
@@ -309,418 +305,6 @@ async fn nothing_that_was_uploaded_runs_in_a_browser() {
         .await
         .unwrap();
     assert!(!small.windows(page.len()).any(|part| part == page));
-}
-
-#[tokio::test]
-async fn what_is_no_file_is_refused_and_leaves_nothing() {
-    let team = Team::start_with(|config| {
-        config.file_bytes = 100_000;
-        config.file_quota = 150_000;
-    })
-    .await;
-    let ann = team.join("ann", "member").await;
-    assert_eq!(
-        ann.get("/.well-known/khaya").await.1["limits"]["fileBytes"],
-        100_000
-    );
-    let post = |mime_type: Option<&str>, name: &[u8], bytes: Vec<u8>| {
-        let mut request = ann
-            .request(Method::POST, "/files")
-            .header("X-File-Name", name)
-            .body(bytes);
-        if let Some(mime_type) = mime_type {
-            request = request.header(header::CONTENT_TYPE, mime_type);
-        }
-        answer(request)
-    };
-    for mime_type in [
-        None,
-        Some(""),
-        Some("text"),
-        Some("text/"),
-        Some("a b/c"),
-        Some("multipart/form-data; boundary=x"),
-    ] {
-        let refused = post(mime_type, b"a", b"x".to_vec()).await;
-        assert_eq!(code(&refused), (415, "unsupported_media_type"), "{mime_type:?}");
-    }
-    for name in [&b"%FF"[..], "naïve".as_bytes()] {
-        assert_eq!(
-            code(&post(Some("text/plain"), name, b"x".to_vec()).await),
-            (422, "invalid_request")
-        );
-    }
-    // Pictures that are none, not whole, or would fill the memory: 20,000 × 20,000 pixels in a few bytes.
-    let whole = picture(50, 50, ImageFormat::Png);
-    for bytes in [
-        b"<script>".to_vec(),
-        Vec::new(),
-        whole[..whole.len() / 2].to_vec(),
-        whole[..20].to_vec(),
-    ] {
-        let refused = post(Some("image/png"), b"a", bytes).await;
-        assert_eq!(code(&refused), (415, "unsupported_media_type"));
-    }
-    let bomb = bomb();
-    assert_eq!(
-        code(&post(Some("image/png"), b"a", bomb.clone()).await),
-        (413, "payload_too_large")
-    );
-    // A bomb that is called nothing in particular is kept as that, and nobody is told that it is a picture.
-    let (_, kept) = post(Some("application/octet-stream"), b"a", bomb.clone()).await;
-    assert_eq!(
-        (&kept["mimeType"], &kept["width"]),
-        (&json!("application/octet-stream"), &Value::Null)
-    );
-
-    assert_eq!(
-        code(&post(Some("text/plain"), b"a", vec![0; 100_001]).await),
-        (413, "payload_too_large")
-    );
-    assert_eq!(post(Some("text/plain"), b"a", vec![0; 100_000]).await.0, 201);
-    assert_eq!(
-        code(&post(Some("text/plain"), b"a", vec![0; 60_000]).await),
-        (413, "payload_too_large")
-    );
-    let chunked = chunked(&team.url, &ann.token, 60_000).await;
-    assert!(chunked.starts_with("HTTP/1.1 413"), "{chunked}");
-    let anonymous = reqwest::Client::new()
-        .post(format!("{}/files", team.url))
-        .body("x");
-    assert_eq!(code(&answer(anonymous).await), (401, "unauthorized"));
-    assert_eq!(code(&ann.get("/files/nothing-like-it").await), (404, "not_found"));
-    assert_eq!(code(&ann.get("/files/a%2Fb").await), (404, "not_found"));
-    assert_eq!(code(&ann.delete("/files/x").await), (405, "invalid_request"));
-
-    let folder = team.dir.path().join("data/files");
-    until("only the two that were taken are there", || async {
-        all_in(&folder).len() == 2
-    })
-    .await;
-}
-
-/// The head of a picture that is very large, and no more.
-fn bomb() -> Vec<u8> {
-    let mut header = b"IHDR".to_vec();
-    header.extend(20_000_u32.to_be_bytes());
-    header.extend(20_000_u32.to_be_bytes());
-    header.extend([8, 6, 0, 0, 0]);
-    let mut bomb = b"\x89PNG\r\n\x1a\n\0\0\0\x0D".to_vec();
-    bomb.extend(&header);
-    bomb.extend(crc32(&header).to_be_bytes());
-    bomb.extend(b"\0\0\0\0IDAT");
-    bomb.extend(crc32(b"IDAT").to_be_bytes());
-    bomb
-}
-
-/// PNG, annex D.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 {
-                0xEDB8_8320 ^ (crc >> 1)
-            } else {
-                crc >> 1
-            }
-        })
-    })
-}
-
-async fn raw(url: &str, token: &str, headers: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap())
-        .await
-        .unwrap();
-    let head = format!(
-        "POST /files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: text/plain\r\n{headers}\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream
-}
-
-/// Sends a body that does not say how long it is; gives what is answered.
-async fn chunked(url: &str, token: &str, bytes: usize) -> String {
-    let mut stream = raw(url, token, "Transfer-Encoding: chunked\r\nConnection: close").await;
-    stream
-        .write_all(format!("{bytes:x}\r\n").as_bytes())
-        .await
-        .unwrap();
-    stream.write_all(&vec![b'x'; bytes]).await.unwrap();
-    stream.write_all(b"\r\n0\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
-
-#[tokio::test]
-async fn an_upload_that_is_torn_leaves_nothing() {
-    let team = Team::start().await;
-    let ann = team.join("ann", "member").await;
-    let folder = team.dir.path().join("data/files");
-    let half = vec![b'x'; 600_000];
-    for headers in ["Content-Length: 2000000", "Transfer-Encoding: chunked"] {
-        let mut stream = raw(&team.url, &ann.token, headers).await;
-        if headers.starts_with("Transfer") {
-            stream.write_all(b"1e8480\r\n").await.unwrap();
-        }
-        stream.write_all(&half).await.unwrap();
-        until("a part is written", || async { !all_in(&folder).is_empty() }).await;
-        drop(stream);
-        until("nothing is left", || async { all_in(&folder).is_empty() }).await;
-    }
-}
-
-#[tokio::test]
-async fn somebody_uploads_a_few_files_at_once_and_others_go_on() {
-    let team = Team::start().await;
-    let ann = team.join("ann", "member").await;
-    let ben = team.join("ben", "member").await;
-    let part = vec![b'x'; 600_000];
-    let mut running = Vec::new();
-    for _ in 0..4 {
-        let mut stream = raw(
-            &team.url,
-            &ann.token,
-            "Content-Length: 600003\r\nConnection: close",
-        )
-        .await;
-        stream.write_all(&part).await.unwrap();
-        running.push(stream);
-    }
-    let folder = team.dir.path().join("data/files");
-    until("all four are under way", || async { all_in(&folder).len() == 4 }).await;
-    let refused = upload(&ann, "text/plain", "a", "x").await;
-    assert_eq!(code(&refused), (429, "rate_limited"));
-    uploaded(&ben, "text/plain", "x").await;
-    let mut ids = std::collections::BTreeSet::new();
-    for mut stream in running {
-        stream.write_all(b"end").await.unwrap();
-        let mut answered = String::new();
-        stream.read_to_string(&mut answered).await.unwrap();
-        assert!(answered.starts_with("HTTP/1.1 201"), "{answered}");
-        ids.insert(answered);
-    }
-    assert_eq!(ids.len(), 4);
-    uploaded(&ann, "text/plain", "x").await;
-}
-
-#[tokio::test]
-async fn a_file_that_no_message_takes_goes() {
-    let team = Team::start_with(|config| config.upload_ttl = Duration::from_secs(1)).await;
-    let ann = team.join("ann", "member").await;
-    let chat = ann.group(&[]).await;
-    // A machine that is busy may be too slow to take it in time.
-    let kept = loop {
-        let kept = uploaded(&ann, "text/plain", "kept").await;
-        let body = json!({"content": "", "attachmentIds": [kept]});
-        if ann.post(&format!("/chat/{chat}/messages"), body).await.0 == 201 {
-            break kept;
-        }
-    };
-    let lonely = format!(
-        "/files/{}",
-        uploaded(&ann, "image/png", picture(9, 9, ImageFormat::Png)).await
-    );
-    until("it is gone", || async { status(&ann, &lonely).await == 404 }).await;
-    let folder = team.dir.path().join("data/files");
-    until("its bytes too", || async { all_in(&folder).len() == 1 }).await;
-    assert_eq!(status(&ann, &format!("/files/{kept}")).await, 200);
-}
-
-#[tokio::test]
-async fn a_message_has_its_files_wherever_it_is_shown() {
-    let team = Team::start().await;
-    let ann = team.join("ann", "member").await;
-    let ben = team.join("ben", "member").await;
-    let chat = ann.group(&[&ben]).await;
-    let since = ben.get("/sync").await.1["next"].as_str().unwrap().to_owned();
-    let mut socket = ben.socket().await;
-    let (_, first) = upload(&ann, "image/png", "one.png", picture(8, 6, ImageFormat::Png)).await;
-    let (_, second) = upload(&ann, "text/plain", "two.txt", "two").await;
-    let body = json!({"content": "look", "clientId": "c1", "attachmentIds": [second["id"], first["id"]]});
-    let sent = ann.say(&chat, body.clone()).await;
-    let files = json!([second, first]);
-    assert_eq!(sent["attachments"], files);
-    assert_eq!(
-        socket.expect("new_message").await["message"]["attachments"],
-        files
-    );
-    let list = ben.get(&format!("/chat/{chat}/messages")).await.1;
-    assert_eq!(list["items"][0]["attachments"], files);
-    assert_eq!(
-        ben.get(&format!("/chat/{chat}")).await.1["lastMessage"]["attachments"],
-        files
-    );
-    assert_eq!(
-        ben.get("/search?q=look").await.1["items"][0]["attachments"],
-        files
-    );
-    let missed = ben.get(&format!("/sync?since={since}")).await.1;
-    assert_eq!(missed["events"][0]["data"]["message"]["attachments"], files);
-    for file in [&first, &second] {
-        let path = format!("/files/{}", file["id"].as_str().unwrap());
-        assert_eq!(status(&ben, &path).await, 200);
-    }
-
-    // The same again is the same; with other files, or in another order, it is another message.
-    let path = format!("/chat/{chat}/messages");
-    let again = ann.post(&path, body).await;
-    assert_eq!((again.0.as_u16(), &again.1["id"]), (200, &sent["id"]));
-    for other in [
-        json!([first["id"], second["id"]]),
-        json!([first["id"]]),
-        json!([]),
-        Value::Null,
-    ] {
-        let body = json!({"content": "look", "clientId": "c1", "attachmentIds": other});
-        assert_eq!(code(&ann.post(&path, body).await), (409, "conflict"));
-    }
-    // One file may be in several messages, and a message may have nothing but files.
-    let bare = ann
-        .say(&chat, json!({"content": "", "attachmentIds": [first["id"]]}))
-        .await;
-    let edited = ann
-        .patch(
-            &format!("{path}/{}", bare["id"].as_str().unwrap()),
-            json!({"content": "now with words"}),
-        )
-        .await;
-    assert_eq!(edited.1["attachments"], json!([first]));
-    let wordless = ann
-        .patch(
-            &format!("{path}/{}", bare["id"].as_str().unwrap()),
-            json!({"content": ""}),
-        )
-        .await;
-    assert_eq!(wordless.1["content"], "");
-
-    // What is not one's own, not there, or named twice is refused, all alike.
-    let theirs = uploaded(&ben, "text/plain", "mine").await;
-    let own = uploaded(&ann, "text/plain", "mine").await;
-    for bad in [
-        json!([theirs]),
-        json!(["nothing"]),
-        json!([own, own]),
-        json!(["a/b"]),
-        json!("x"),
-    ] {
-        let refused = ann
-            .post(&path, json!({"content": "x", "attachmentIds": bad}))
-            .await;
-        assert_eq!(code(&refused), (422, "invalid_request"), "{bad}");
-    }
-    let many: Vec<&str> = std::iter::repeat_n(own.as_str(), 21).collect();
-    let refused = ann
-        .post(&path, json!({"content": "x", "attachmentIds": many}))
-        .await;
-    assert_eq!(code(&refused), (422, "invalid_request"));
-}
-
-#[tokio::test]
-async fn a_file_is_for_those_who_see_a_message_with_it() {
-    let team = Team::start().await;
-    let ann = team.join("ann", "member").await;
-    let ben = team.join("ben", "member").await;
-    let eve = team.join("eve", "member").await;
-    let root = team.join("root", "admin").await;
-    let chat = ann.group(&[&ben, &root]).await;
-    let id = uploaded(&ann, "image/png", picture(9, 9, ImageFormat::Png)).await;
-    let paths = [format!("/files/{id}"), format!("/files/{id}/thumbnail")];
-    let nowhere = ann.get("/files/nothing").await;
-    // Not yet in a message: for the uploader alone. Nothing that is asked for tells others that it is there.
-    for path in &paths {
-        assert_eq!(status(&ann, path).await, 200);
-        for other in [&ben, &eve, &root] {
-            assert_eq!(other.get(path).await, nowhere);
-            let with = fetch(other, path, &[("if-none-match", "*"), ("range", "bytes=99999-")]).await;
-            assert_eq!(with.status(), 404);
-            assert!(with.headers().get("etag").is_none());
-        }
-    }
-    // In a message for Ben: for him, and not for the admin, who is in the chat.
-    let secret = ann
-        .say(
-            &chat,
-            json!({"content": "psst", "visibleTo": [ben.id], "attachmentIds": [id]}),
-        )
-        .await;
-    for path in &paths {
-        assert_eq!(status(&ben, path).await, 200);
-        assert_eq!(root.get(path).await, nowhere);
-        assert_eq!(eve.get(path).await, nowhere);
-    }
-    // In one for everyone as well.
-    let open = ann
-        .say(&chat, json!({"content": "all", "attachmentIds": [id]}))
-        .await;
-    assert_eq!(status(&root, &paths[0]).await, 200);
-    assert_eq!(eve.get(&paths[0]).await, nowhere);
-    // Deleted there, it is as before; deleted everywhere, it is the uploader's alone.
-    let message = |message: &Value| format!("/chat/{chat}/messages/{}", message["id"].as_str().unwrap());
-    assert_eq!(ann.delete(&message(&open)).await.0, 204);
-    let tombstone = &ben.get(&format!("/chat/{chat}/messages")).await.1["items"][1];
-    assert!(tombstone["attachments"].is_null(), "{tombstone}");
-    assert_eq!(
-        (status(&root, &paths[0]).await, status(&ben, &paths[0]).await),
-        (404, 200)
-    );
-    assert_eq!(ann.delete(&message(&secret)).await.0, 204);
-    for path in &paths {
-        assert_eq!(ben.get(path).await, nowhere);
-        assert_eq!(status(&ann, path).await, 200);
-    }
-    // Who leaves a chat leaves its files; who comes back finds them.
-    ann.say(&chat, json!({"content": "again", "attachmentIds": [id]}))
-        .await;
-    assert_eq!(status(&ben, &paths[0]).await, 200);
-    ann.delete(&format!("/chat/{chat}/members/{}", ben.id)).await;
-    assert_eq!(ben.get(&paths[0]).await, nowhere);
-    ann.put(&format!("/chat/{chat}/members/{}", ben.id), json!({}))
-        .await;
-    assert_eq!(status(&ben, &paths[0]).await, 200);
-    // With a chat go its files, but for the uploader.
-    assert_eq!(ann.delete(&format!("/chat/{chat}")).await.0, 204);
-    assert_eq!(ben.get(&paths[0]).await, nowhere);
-    assert_eq!(status(&ann, &paths[0]).await, 200);
-}
-
-#[tokio::test]
-async fn somebodys_picture_is_for_those_who_see_them() {
-    let team = Team::start().await;
-    let ann = team.join("ann", "member").await;
-    let ben = team.join("ben", "member").await;
-    let guest = team.join("gus", "guest").await;
-    let id = uploaded(&ann, "image/png", picture(9, 9, ImageFormat::Png)).await;
-    let plain = uploaded(&ann, "text/plain", "no picture").await;
-    let theirs = uploaded(&ben, "image/png", picture(9, 9, ImageFormat::Png)).await;
-    for bad in [
-        json!(plain),
-        json!(theirs),
-        json!("nothing"),
-        json!("a/b"),
-        json!(7),
-    ] {
-        let refused = ann.patch("/auth/me", json!({"avatarFileId": bad})).await;
-        assert_eq!(code(&refused), (422, "invalid_request"), "{bad}");
-    }
-    let path = format!("/files/{id}");
-    assert_eq!(status(&ben, &path).await, 404);
-    let me = ann.patch("/auth/me", json!({"avatarFileId": id})).await;
-    assert_eq!((me.0.as_u16(), &me.1["avatarFileId"]), (200, &json!(id)));
-    // A change of something else leaves it as it is.
-    ann.patch("/auth/me", json!({"name": "Ann"})).await;
-    assert_eq!(
-        ben.get("/users?query=ann").await.1["items"][0]["avatarFileId"],
-        json!(id)
-    );
-    assert_eq!(status(&ben, &path).await, 200);
-    assert_eq!(status(&ben, &format!("{path}/thumbnail")).await, 200);
-    assert_eq!(status(&guest, &path).await, 404);
-    ann.group(&[&guest]).await;
-    assert_eq!(status(&guest, &path).await, 200);
-    let me = ann.patch("/auth/me", json!({"avatarFileId": null})).await;
-    assert!(me.1["avatarFileId"].is_null(), "{me:?}");
-    assert_eq!(status(&ben, &path).await, 404);
-    assert_eq!(status(&ann, &path).await, 200);
 }
 
 #[tokio::test]

@@ -115,8 +115,8 @@ async fn the_same_client_id_stores_one_message_for_ever() {
     );
 
     let team = team.restart().await;
-    alice.url.clone_from(&team.url);
-    bob.url.clone_from(&team.url);
+    alice = team.reached_by(&alice);
+    bob = team.reached_by(&bob);
     assert_eq!(alice.post(&path, body).await, (reqwest::StatusCode::OK, message));
     assert_eq!(history(&bob, &chat, "").await.0, ["once", "mine"]);
 }

@@ -1,80 +1,95 @@
 //! Several nodes of one server: what is done on one is told on the others, over a bus that may go and come back.
 
-use std::{
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
-
 use khaya_server::{Server, config::BusAt};
 use serde_json::json;
 
+#[cfg(target_os = "linux")]
+use crate::postgres::Postgres;
 use crate::{
-    client::{PASSWORD, Person, serve},
+    client::{PASSWORD, Person, metric, serve, until},
     polling::Polling,
+    redis::Redis,
 };
 
-/// A Redis of a test's own, killed with this value.
-struct Redis {
-    child: Child,
-    port: u16,
-    dir: tempfile::TempDir,
+/// What joins the nodes of a test.
+enum Bus {
+    Redis(Redis),
+    /// Not the one that holds the database.
+    #[cfg(target_os = "linux")]
+    Postgres(Postgres),
 }
 
-impl Redis {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let dir = tempfile::tempdir().unwrap();
-        let child = Self::spawn(port, dir.path());
-        Self { child, port, dir }
+impl Bus {
+    fn redis() -> Self {
+        Self::Redis(Redis::start())
     }
 
-    fn spawn(port: u16, dir: &Path) -> Child {
-        Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no", "--dir"])
-            .arg(dir)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed")
+    #[cfg(target_os = "linux")]
+    fn postgres() -> Self {
+        Self::Postgres(Postgres::start())
     }
 
     fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        match self {
+            Self::Redis(redis) => redis.kill(),
+            #[cfg(target_os = "linux")]
+            Self::Postgres(postgres) => postgres.tell("stop"),
+        }
     }
 
     fn restart(&mut self) {
-        self.child = Self::spawn(self.port, self.dir.path());
+        match self {
+            Self::Redis(redis) => redis.restart(),
+            #[cfg(target_os = "linux")]
+            Self::Postgres(postgres) => postgres.tell("start"),
+        }
     }
 
     fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        match self {
+            Self::Redis(redis) => redis.url(),
+            #[cfg(target_os = "linux")]
+            Self::Postgres(postgres) => postgres.address("postgres"),
+        }
     }
 }
 
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// Has tests run over each bus there is.
+macro_rules! over_each_bus {
+    ($($test:ident)*) => {
+        mod over_redis {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::Bus::redis()).await;
+            })*
+        }
+
+        #[cfg(target_os = "linux")]
+        mod over_postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::Bus::postgres()).await;
+            })*
+        }
+    };
+}
+
+over_each_bus! {
+    what_is_done_on_one_node_is_told_on_the_other
+    guesses_are_counted_on_all_nodes_together
+    a_dead_bus_stops_nobody_and_the_nodes_hear_again
+    what_a_node_committed_and_told_nobody_comes_to_light
 }
 
 /// Two nodes on one database.
 struct Cluster {
-    bus: Redis,
+    bus: Bus,
     nodes: [Server; 2],
     dir: tempfile::TempDir,
-    root: [Person; 2],
 }
 
 impl Cluster {
-    async fn start() -> Self {
-        let bus = Redis::start();
+    async fn start(bus: Bus) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let at = BusAt::new(&bus.url()).unwrap();
         let node = || {
@@ -85,20 +100,7 @@ impl Cluster {
             })
         };
         let nodes = [node().await, node().await];
-        nodes[0]
-            .add_user("root", "Root", "admin", PASSWORD)
-            .await
-            .unwrap();
-        let root = [
-            Person::sign_in(nodes[0].url(), "root").await,
-            Person::sign_in(nodes[1].url(), "root").await,
-        ];
-        let cluster = Self {
-            bus,
-            nodes,
-            dir,
-            root,
-        };
+        let cluster = Self { bus, nodes, dir };
         cluster.until("khaya_bus_nodes", 1).await;
         cluster
     }
@@ -114,30 +116,17 @@ impl Cluster {
     }
 
     async fn metric(&self, node: usize, name: &str) -> u64 {
-        let metrics = self.root[node].get("/metrics").await.1;
-        let mut lines = metrics.as_str().unwrap().lines();
-        let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {name} in {metrics}"))
-            .parse()
-            .unwrap()
+        metric(&self.nodes[node], name).await
     }
 
     /// Waits until both nodes say so.
     async fn until(&self, name: &str, value: u64) {
-        let both = async {
-            while self.metric(0, name).await != value || self.metric(1, name).await != value {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), both)
-            .await
-            .unwrap_or_else(|_| panic!("{name} did not become {value}"));
+        until([&self.nodes[0], &self.nodes[1]], name, value).await;
     }
 }
 
-#[tokio::test]
-async fn what_is_done_on_one_node_is_told_on_the_other() {
-    let cluster = Cluster::start().await;
+async fn what_is_done_on_one_node_is_told_on_the_other(bus: Bus) {
+    let cluster = Cluster::start(bus).await;
     let (alice, bob) = (cluster.join("alice", 0).await, cluster.join("bob", 1).await);
     let (chat, _other) = (alice.group(&[&bob]).await, alice.group(&[&bob]).await);
     let mut at_alice = alice.socket().await;
@@ -206,9 +195,8 @@ async fn what_is_done_on_one_node_is_told_on_the_other() {
     assert_eq!(cluster.metric(0, "khaya_bus_healed_total").await, 0);
 }
 
-#[tokio::test]
-async fn guesses_are_counted_on_all_nodes_together() {
-    let cluster = Cluster::start().await;
+async fn guesses_are_counted_on_all_nodes_together(bus: Bus) {
+    let cluster = Cluster::start(bus).await;
     let alice = cluster.join("alice", 0).await;
     let guess = async |node: usize| {
         let body = json!({"username": "alice", "password": "guess"});
@@ -229,9 +217,8 @@ async fn guesses_are_counted_on_all_nodes_together() {
     assert!(tried < 10, "the other node let {tried} more pass");
 }
 
-#[tokio::test]
-async fn a_dead_bus_stops_nobody_and_the_nodes_hear_again() {
-    let mut cluster = Cluster::start().await;
+async fn a_dead_bus_stops_nobody_and_the_nodes_hear_again(bus: Bus) {
+    let mut cluster = Cluster::start(bus).await;
     let (alice, ama, bob) = (
         cluster.join("alice", 0).await,
         cluster.join("ama", 0).await,
@@ -260,10 +247,7 @@ async fn a_dead_bus_stops_nobody_and_the_nodes_hear_again() {
     // The end of a session is heard there too.
     let desk = Person::sign_in(cluster.nodes[1].url(), "ama").await;
     let mut there = desk.socket().await;
-    let far = Person {
-        url: cluster.nodes[0].url().to_owned(),
-        ..desk
-    };
+    let far = desk.at(&cluster.nodes[0]);
     let (status, _) = crate::client::answer(far.request(reqwest::Method::POST, "/auth/logout")).await;
     assert_eq!(status, 204);
     assert_eq!(there.until_closed().await, ["session_revoked"]);
@@ -285,18 +269,14 @@ async fn a_dead_bus_stops_nobody_and_the_nodes_hear_again() {
     assert_eq!(cluster.metric(1, "khaya_bus_healed_total").await, healed);
 }
 
-#[tokio::test]
-async fn what_a_node_committed_and_told_nobody_comes_to_light() {
-    let cluster = Cluster::start().await;
+async fn what_a_node_committed_and_told_nobody_comes_to_light(bus: Bus) {
+    let cluster = Cluster::start(bus).await;
     let (alice, bob) = (cluster.join("alice", 0).await, cluster.join("bob", 1).await);
     let chat = alice.group(&[&bob]).await;
     let mut at_bob = bob.socket().await;
     // A node that ends between its commit and its letter is one that has no bus.
     let mute = serve(cluster.dir.path(), |_| {}).await;
-    let alice_there = Person {
-        url: mute.url().to_owned(),
-        ..alice.clone()
-    };
+    let alice_there = alice.at(&mute);
     alice_there.say(&chat, json!({"content": "lost"})).await;
     alice_there
         .say(&chat, json!({"content": "lost too", "visibleTo": [bob.id]}))

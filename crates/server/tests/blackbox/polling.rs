@@ -33,7 +33,7 @@ impl Polling {
 
     /// Somebody's socket, connected.
     pub(crate) async fn connected(person: &Person) -> Self {
-        let mut polling = Self::open(&person.http, &person.url).await.unwrap();
+        let mut polling = Self::open(&person.http, &person.reads).await.unwrap();
         let auth = json!({"token": person.token});
         assert_eq!(polling.post(format!("40{auth}")).await, 200);
         let answer = polling.read().await.unwrap();

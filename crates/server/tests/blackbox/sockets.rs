@@ -1,7 +1,5 @@
 //! Connecting, rooms, typing, the end of a token.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::client::{Person, Socket, Team};
@@ -36,57 +34,6 @@ async fn connects_with_a_good_token_in_auth_only() {
             "{query}"
         );
     }
-}
-
-#[tokio::test]
-async fn an_expired_token_is_told_as_such() {
-    let team = Team::start_with(|config| config.token_ttl = Duration::from_secs(1)).await;
-    let alice = team.join("alice", "member").await;
-    let mut live = alice.socket().await;
-    assert_eq!(live.until_closed().await, Vec::<String>::new());
-    let mut socket = Socket::open(&team.url, "").await;
-    let answer = socket.connect(json!({"token": alice.token})).await;
-    assert_eq!(
-        answer,
-        r#"44{"message":"unauthorized","data":{"code":"token_expired"}}"#
-    );
-}
-
-#[tokio::test]
-async fn a_fresh_token_keeps_a_socket_alive() {
-    let team = Team::start_with(|config| config.token_ttl = Duration::from_secs(2)).await;
-    let (alice, bob) = (
-        team.join("alice", "member").await,
-        team.join("bob", "member").await,
-    );
-    let (mut kept, mut left) = (alice.socket().await, alice.socket().await);
-    let refused = kept.ask("authenticate", json!({"token": bob.token})).await;
-    assert_eq!(
-        (&refused["ok"], &refused["error"]["code"]),
-        (&json!(false), &json!("forbidden"))
-    );
-    assert_eq!(
-        kept.ask("authenticate", json!({"token": "x"})).await["error"]["code"],
-        "unauthorized"
-    );
-    // Refreshed until the socket that was not told of it is closed.
-    let closed = tokio::spawn(async move { left.until_closed().await });
-    let mut refresh_token = alice.refresh_token.clone();
-    while !closed.is_finished() {
-        let (status, fresh) = alice
-            .post("/auth/refresh", json!({"refreshToken": refresh_token}))
-            .await;
-        assert_eq!(status, 200, "{fresh}");
-        refresh_token = fresh["refreshToken"].as_str().unwrap().to_owned();
-        assert_eq!(
-            kept.ask("authenticate", json!({"token": fresh["token"]})).await,
-            json!({"ok": true})
-        );
-    }
-    assert_eq!(
-        kept.ask("authenticate", json!({})).await["error"]["code"],
-        "invalid_request"
-    );
 }
 
 #[tokio::test]
@@ -138,48 +85,6 @@ async fn events_are_checked_and_acknowledged() {
         socket.ask("join_chat", json!({"chatId": chat})).await,
         json!({"ok": true})
     );
-}
-
-#[tokio::test]
-async fn what_breaks_the_protocol_ends_the_connection() {
-    let team = Team::start().await;
-    let alice = team.join("alice", "member").await;
-    for packet in ["40{\"token\":\"x\"}", "42", "42{}", "4x", "9", "41"] {
-        let mut socket = alice.socket().await;
-        socket.write(packet.to_owned()).await;
-        assert_eq!(socket.until_closed().await, Vec::<String>::new(), "{packet}");
-    }
-    let mut early = Socket::open(&team.url, "").await;
-    early.write(r#"42["join_chat",{}]"#.to_owned()).await;
-    assert_eq!(early.until_closed().await, Vec::<String>::new());
-    let mut big = alice.socket().await;
-    big.write(format!("42[\"a\",\"{}\"]", "x".repeat(70_000))).await;
-    assert_eq!(big.until_closed().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn what_is_not_known_is_ignored_and_a_burst_is_served() {
-    let team = Team::start().await;
-    let alice = team.join("alice", "member").await;
-    let chat = alice.group(&[]).await;
-    let mut socket = alice.socket().await;
-    socket
-        .write(r#"451-["picture",{"_placeholder":true,"num":0}]"#.to_owned())
-        .await;
-    socket.write_binary(vec![1, 2, 3]).await;
-    socket.write(r#"42/admin,["a"]"#.to_owned()).await;
-    socket.write("41/admin,".to_owned()).await;
-    socket.write("43/admin,1[]".to_owned()).await;
-    assert_eq!(
-        socket.connect_to("/admin").await,
-        r#"44/admin,{"message":"Invalid namespace"}"#
-    );
-    // A client that comes back sends at once what it gathered.
-    let join = json!({"chatId": chat});
-    for _ in 0..500 {
-        socket.emit("join_chat", join.clone()).await;
-    }
-    assert_eq!(socket.ask("join_chat", join).await, json!({"ok": true}));
 }
 
 async fn typist(person: &Person, chat: &str) -> Socket {

@@ -128,7 +128,7 @@ async fn places_are_opaque_and_old_or_foreign_ones_are_gone() {
         assert_eq!(code(&answer), (410, "not_found"), "{gone}");
     }
     let team = team.restart().await;
-    alice.url.clone_from(&team.url);
+    alice = team.reached_by(&alice);
     let chat = alice.group(&[]).await;
     assert_eq!(missed(&alice, &one).await[0]["data"]["chat"]["id"], chat.as_str());
 }

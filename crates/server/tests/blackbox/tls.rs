@@ -49,7 +49,7 @@ async fn speaks_tls_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let identity = Identity::new();
     let files = identity.write(dir.path());
-    let team = Team::start_with(|config| config.tls = Some(files)).await;
+    let team = Team::start_with(|config| config.tls = Some(files.clone())).await;
     let url = team.server.url();
     assert!(url.starts_with("https://"), "{url}");
     let found = answer(identity.client().get(format!("{url}/.well-known/khaya"))).await;

@@ -17,13 +17,6 @@ async fn second(team: &Team) -> Server {
     Server::start(config).await.unwrap()
 }
 
-fn at(person: &Person, server: &Server) -> Person {
-    Person {
-        url: format!("http://{}", server.address()),
-        ..person.clone()
-    }
-}
-
 #[tokio::test]
 async fn what_two_nodes_store_at_once_is_one_history() {
     let team = Team::start().await;
@@ -37,7 +30,7 @@ async fn what_two_nodes_store_at_once_is_one_history() {
     let mut sends = tokio::task::JoinSet::new();
     for n in 0..40 {
         // Each message is sent twice, to one node and to the other.
-        for person in [alice.clone(), at(&alice, &node)] {
+        for person in [alice.clone(), alice.at(&node)] {
             let path = path.clone();
             sends.spawn(async move {
                 let body = json!({"content": format!("message {n}"), "clientId": format!("id-{n}")});
@@ -54,7 +47,7 @@ async fn what_two_nodes_store_at_once_is_one_history() {
         assert_eq!(first.2, second.2);
     }
     let (_, here) = bob.get(&format!("{path}?limit=100")).await;
-    let (_, there) = at(&bob, &node).get(&format!("{path}?limit=100")).await;
+    let (_, there) = bob.at(&node).get(&format!("{path}?limit=100")).await;
     assert_eq!(here, there);
     let items = here["items"].as_array().unwrap();
     assert_eq!(items.len(), 40);
@@ -68,7 +61,7 @@ async fn what_two_nodes_store_at_once_is_one_history() {
         })
         .collect();
     assert!(places.is_sorted_by(|left, right| left < right), "{places:?}");
-    let (_, seen) = at(&bob, &node).get(&format!("/chat/{chat}")).await;
+    let (_, seen) = bob.at(&node).get(&format!("/chat/{chat}")).await;
     assert_eq!((&seen["seq"], &seen["unreadCount"]), (&json!(41), &json!(40)));
     node.stop().await;
 }
@@ -78,7 +71,7 @@ async fn sessions_and_keys_are_those_of_the_database() {
     let team = Team::start().await;
     let node = second(&team).await;
     let alice = team.join("alice", "member").await;
-    let there = at(&alice, &node);
+    let there = alice.at(&node);
     assert_eq!(there.get("/auth/me").await.0, 200);
 
     // The same refresh token, at both at once: both get a pair that works.

@@ -1,0 +1,58 @@
+//! Tokens that end on a live socket, and fresh ones that keep it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::client::{Socket, Team};
+
+#[tokio::test]
+async fn an_expired_token_is_told_as_such() {
+    let team = Team::start_with(|config| config.token_ttl = Duration::from_secs(1)).await;
+    let alice = team.join("alice", "member").await;
+    let mut live = alice.socket().await;
+    assert_eq!(live.until_closed().await, Vec::<String>::new());
+    let mut socket = Socket::open(&team.url, "").await;
+    let answer = socket.connect(json!({"token": alice.token})).await;
+    assert_eq!(
+        answer,
+        r#"44{"message":"unauthorized","data":{"code":"token_expired"}}"#
+    );
+}
+
+#[tokio::test]
+async fn a_fresh_token_keeps_a_socket_alive() {
+    let team = Team::start_with(|config| config.token_ttl = Duration::from_secs(2)).await;
+    let (alice, bob) = (
+        team.join("alice", "member").await,
+        team.join("bob", "member").await,
+    );
+    let (mut kept, mut left) = (alice.socket().await, alice.socket().await);
+    let refused = kept.ask("authenticate", json!({"token": bob.token})).await;
+    assert_eq!(
+        (&refused["ok"], &refused["error"]["code"]),
+        (&json!(false), &json!("forbidden"))
+    );
+    assert_eq!(
+        kept.ask("authenticate", json!({"token": "x"})).await["error"]["code"],
+        "unauthorized"
+    );
+    // Refreshed until the socket that was not told of it is closed.
+    let closed = tokio::spawn(async move { left.until_closed().await });
+    let mut refresh_token = alice.refresh_token.clone();
+    while !closed.is_finished() {
+        let (status, fresh) = alice
+            .post("/auth/refresh", json!({"refreshToken": refresh_token}))
+            .await;
+        assert_eq!(status, 200, "{fresh}");
+        refresh_token = fresh["refreshToken"].as_str().unwrap().to_owned();
+        assert_eq!(
+            kept.ask("authenticate", json!({"token": fresh["token"]})).await,
+            json!({"ok": true})
+        );
+    }
+    assert_eq!(
+        kept.ask("authenticate", json!({})).await["error"]["code"],
+        "invalid_request"
+    );
+}
