@@ -155,6 +155,8 @@ impl Live {
                 | ConnectionEvent::ReconnectError { .. }
                 | ConnectionEvent::ReconnectFailed
                 | ConnectionEvent::Ping => None,
+                // What later versions tell more.
+                _ => None,
             },
         }
     }
