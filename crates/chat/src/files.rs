@@ -7,6 +7,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use khaya_wire::FileId;
@@ -67,6 +68,18 @@ impl Outgoing {
     #[must_use]
     pub fn path(&self, id: &FileId) -> PathBuf {
         self.0.join(id.as_str())
+    }
+
+    /// What is in a copy of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When there is none, or it is larger.
+    pub async fn read(&self, id: &FileId, limit: usize) -> io::Result<Arc<[u8]>> {
+        let path = self.path(id);
+        if fs::metadata(&path).await?.len() > limit as u64 {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(fs::read(path).await?.into())
     }
 
     /// Removes copies that are needed no more.

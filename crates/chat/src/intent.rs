@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use khaya_wire::{ChatId, ChatKind, MessageId, UserId, model::ChatRole};
+use khaya_wire::{ChatId, ChatKind, MessageId, SessionId, UserId, model::ChatRole};
 use serde::Deserialize;
 
 use crate::files::StagedFile;
@@ -112,6 +112,12 @@ pub enum Intent {
     },
     /// Look for people by name; the answer is [`crate::View::people`]. `None` ends the search.
     FindPeople { query: Option<String> },
+    /// Ask where the person is signed in; the answer is [`crate::View::devices`].
+    ListSessions,
+    /// Sign another device out. Answered when the server has done it.
+    RevokeSession { session_id: SessionId },
+    /// Change the password, which signs all other devices out. Answered when the server has done it.
+    ChangePassword { current: Secret, new: Secret },
     /// Look for messages; what is found is [`crate::View::search`]. In `query` are words, and what narrows the search
     /// down: `from:` a person, `in:` a chat, `before:` and `after:` a date, `has:` file, image or link. With `chat_id`,
     /// only that chat is looked through.

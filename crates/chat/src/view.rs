@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use khaya_markup::Block;
 use khaya_wire::{
-    ChatId, ChatKind, FileId, MessageId, Timestamp, UserId,
+    ChatId, ChatKind, FileId, MessageId, SessionId, Timestamp, UserId,
     model::{ChatRole, Presence},
 };
 use serde::Serialize;
@@ -37,6 +37,8 @@ pub struct View {
     /// The items of [`View::open`], oldest first.
     pub timeline: Vec<Arc<TimelineItem>>,
     pub people: Option<PeopleSearch>,
+    /// Where the person is signed in, once that was asked for.
+    pub devices: Option<Devices>,
     pub search: Option<Search>,
     /// What [`View::search`] has found, newest first.
     pub found: Vec<Arc<SearchHit>>,
@@ -336,6 +338,8 @@ pub struct Reaction {
 pub struct Attachment {
     /// Absent while the server has not got it.
     pub id: Option<FileId>,
+    /// The copy on this computer, until the message has been sent.
+    pub staged: Option<FileId>,
     pub name: String,
     pub mime_type: String,
     /// In bytes.
@@ -411,6 +415,29 @@ pub struct PeopleSearch {
     pub people: Vec<Person>,
     pub is_loading: bool,
     pub failure: Option<Failure>,
+}
+
+/// Where the person is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Devices {
+    pub devices: Vec<Device>,
+    pub is_loading: bool,
+    pub failure: Option<Failure>,
+}
+
+/// One sign-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    /// For [`crate::Intent::RevokeSession`].
+    pub id: SessionId,
+    /// What the device calls itself.
+    pub client: Option<String>,
+    pub since: Timestamp,
+    pub last_seen_at: Timestamp,
+    /// Whether it is this one.
+    pub is_this: bool,
 }
 
 /// A search for messages.
@@ -501,6 +528,7 @@ pub enum Change {
     /// After [`Change::Open`] where both change. Another chat's timeline begins empty.
     Timeline(Vec<ListChange<TimelineItem>>),
     People(Option<PeopleSearch>),
+    Devices(Option<Devices>),
     Search(Option<Search>),
     Found(Vec<ListChange<SearchHit>>),
     Alerts(Vec<Alert>),

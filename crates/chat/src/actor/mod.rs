@@ -119,6 +119,15 @@ impl Handle {
         self.outgoing.forget(std::slice::from_ref(file)).await;
     }
 
+    /// Reads a file that was made ready, to show it; one larger than `limit` bytes is refused.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be read.
+    pub async fn staged(&self, file: &FileId, limit: usize) -> Result<Arc<[u8]>, Failure> {
+        let read = self.outgoing.read(file, limit).await;
+        read.map_err(|error| ApiError::LocalFile(error.to_string()).failure())
+    }
+
     /// Fetches a file of a message, or a person's picture, to show it.
     ///
     /// # Errors

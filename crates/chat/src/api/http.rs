@@ -127,6 +127,14 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
         }
         Request::CreateChat(chat) => ask(Method::POST, "/chat").json(chat),
         Request::FindPeople { query } => ask(Method::GET, "/users").query(&[("query", query)]),
+        Request::Sessions => ask(Method::GET, "/auth/sessions"),
+        Request::RevokeSession { session } => ask(Method::DELETE, &format!("/auth/sessions/{session}")),
+        Request::ChangePassword { current, new } => {
+            ask(Method::PUT, "/auth/password").json(&serde_json::json!({
+                "currentPassword": current.expose(),
+                "newPassword": new.expose(),
+            }))
+        }
         Request::Search {
             words,
             chat,
@@ -195,8 +203,11 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
         Request::Send { .. } | Request::Edit { .. } => Response::Sent(Box::new(json(body)?)),
         Request::Sync { .. } => Response::Synced(json(body)?),
         Request::FindPeople { .. } => Response::People(json(body)?),
+        Request::Sessions => Response::Sessions(json(body)?),
         Request::Upload { .. } => Response::Uploaded(Box::new(json(body)?)),
         Request::Logout
+        | Request::RevokeSession { .. }
+        | Request::ChangePassword { .. }
         | Request::File { .. }
         | Request::SaveFile { .. }
         | Request::Delete { .. }

@@ -13,7 +13,7 @@ mod http;
 use std::{path::PathBuf, sync::Arc};
 
 use khaya_wire::{
-    Chat, ChatId, File, FileId, Message, MessageId, Page, User, UserId, discovery::Discovery,
+    Chat, ChatId, File, FileId, Message, MessageId, Page, SessionId, User, UserId, discovery::Discovery,
     model::ChatRole, rest,
 };
 
@@ -123,6 +123,14 @@ pub enum Request {
         to: PathBuf,
     },
     CreateChat(rest::CreateChat),
+    Sessions,
+    RevokeSession {
+        session: SessionId,
+    },
+    ChangePassword {
+        current: Secret,
+        new: Secret,
+    },
     FindPeople {
         query: String,
     },
@@ -164,6 +172,9 @@ impl Request {
             | Self::SaveFile { .. }
             | Self::CreateChat(_)
             | Self::FindPeople { .. }
+            | Self::Sessions
+            | Self::RevokeSession { .. }
+            | Self::ChangePassword { .. }
             | Self::Search { .. } => true,
         }
     }
@@ -191,6 +202,7 @@ pub enum Response {
     Sent(Box<Message>),
     Synced(rest::Synced<serde_json::Value>),
     People(Page<User>),
+    Sessions(Page<khaya_wire::model::Session>),
     Uploaded(Box<File>),
     File(Content),
     Done,

@@ -88,6 +88,12 @@ pub(super) enum Purpose {
     FindPeople {
         query: String,
     },
+    /// Where the person is signed in.
+    Sessions,
+    /// A change of the person's account.
+    Account {
+        intent: u64,
+    },
     /// Messages for the question with this number.
     Search {
         number: u64,
@@ -122,6 +128,8 @@ impl Purpose {
             Self::MarkRead { .. } => "mark read",
             Self::CreateChat { .. } => "create chat",
             Self::FindPeople { .. } => "find people",
+            Self::Sessions => "sessions",
+            Self::Account { .. } => "account",
             Self::Search { .. } => "search",
         }
     }
@@ -159,7 +167,7 @@ impl Chat {
             if let Purpose::File { id } = pending.purpose {
                 let result = Err(ApiError::Unreachable);
                 self.out.push(Output::File { id, result });
-            } else if let Purpose::CreateChat { intent } = pending.purpose {
+            } else if let Purpose::CreateChat { intent } | Purpose::Account { intent } = pending.purpose {
                 self.answer(intent, Err(Failure::new("not_signed_in", "Sign in first.")));
             }
         }
@@ -253,6 +261,8 @@ impl Chat {
             Purpose::MarkRead { chat, position } => self.take_read_marked(chat, position, &result),
             Purpose::CreateChat { intent } => self.take_created_chat(intent, result),
             Purpose::FindPeople { query } => self.take_found_people(&query, result),
+            Purpose::Sessions => self.take_sessions(result),
+            Purpose::Account { intent } => self.take_changed_account(intent, result),
             Purpose::Search { number } => self.take_server_found(number, asked, result),
         }
     }

@@ -130,6 +130,9 @@ impl Chat {
                 member_ids,
             } => return self.create_chat(id, kind, name, member_ids),
             Intent::FindPeople { query } => self.find_people(query),
+            Intent::ListSessions => self.list_sessions(),
+            Intent::RevokeSession { session_id } => return self.revoke_session(id, session_id),
+            Intent::ChangePassword { current, new } => return self.change_password(id, current, new),
             Intent::Search { query, chat_id } => {
                 if chat_id
                     .as_ref()

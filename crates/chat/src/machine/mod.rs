@@ -6,6 +6,7 @@
 //!
 //! Never does: read a clock, touch a socket, a file or a thread. See [`Chat::handle`].
 
+mod account;
 mod calls;
 mod changes;
 mod chats;
@@ -37,7 +38,7 @@ pub use io::{FileRequest, Input, Now, Output, SecretsAnswer, SecretsRequest, Soc
 use crate::{
     intent::Quiet,
     store,
-    view::{Alert, Failure, PeopleSearch},
+    view::{Alert, Devices, Failure, PeopleSearch},
 };
 
 /// A clock that is set right now and then does not jump this far.
@@ -68,6 +69,7 @@ pub struct Chat {
     overtaken: overtaken::Overtaken,
     typing: typing::Typing,
     people: Option<PeopleSearch>,
+    devices: Option<Devices>,
     search: Option<search::Search>,
     alerts: Vec<Alert>,
     next_alert: u64,
@@ -101,6 +103,7 @@ impl Chat {
             overtaken: overtaken::Overtaken::default(),
             typing: typing::Typing::default(),
             people: None,
+            devices: None,
             search: None,
             alerts: Vec::new(),
             next_alert: 0,

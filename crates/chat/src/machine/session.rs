@@ -381,6 +381,7 @@ impl Chat {
         self.sync = super::sync::Sync::default();
         self.typing.forget();
         self.people = None;
+        self.devices = None;
         self.search = None;
         self.drop_stored();
     }

@@ -57,6 +57,7 @@ impl Chat {
                 .map(|timeline| self.show_timeline(timeline))
                 .unwrap_or_default(),
             people: self.people.clone(),
+            devices: self.devices.clone(),
             search: self.search.as_ref().map(show_search),
             found: self
                 .search
@@ -140,7 +141,7 @@ impl Chat {
                     .map(|session| session.me.name.clone())
                     .unwrap_or_default(),
                 own: true,
-                text: shortened(&words::line_of(&message.text), LONGEST_PREVIEW),
+                text: shortened(&words::line_of_unsent(message), LONGEST_PREVIEW),
                 state: Some(state_of_unsent(entry)),
             }),
             (None, Some(newest)) => Some(self.show_preview(row, newest)),

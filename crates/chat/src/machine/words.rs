@@ -5,6 +5,8 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 use khaya_markup::Block;
 use khaya_wire::Message;
 
+use crate::store::Outgoing;
+
 /// The longest line made of a text, in characters.
 const LONGEST_LINE: usize = 200;
 
@@ -51,7 +53,23 @@ pub(super) fn line(message: &Message) -> String {
     if message.deleted_at.is_some() {
         return String::new();
     }
-    line_of(&message.content)
+    let names = message.attachments.iter().flatten().map(|file| &*file.name);
+    or_files(line_of(&message.content), names)
+}
+
+/// A message that waits to be sent, in one line.
+pub(super) fn line_of_unsent(message: &Outgoing) -> String {
+    let names = message.files.iter().map(|file| &*file.staged.name);
+    or_files(line_of(&message.text), names)
+}
+
+/// What a message without words is told by.
+fn or_files<'a>(line: String, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() || !line.trim().is_empty() {
+        return line;
+    }
+    super::show::shortened(&format!("📎 {}", names.join(", ")), LONGEST_LINE)
 }
 
 /// The beginning of a text in one line, without its marks.

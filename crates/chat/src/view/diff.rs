@@ -21,6 +21,7 @@ pub fn diff(old: &View, new: &View) -> Vec<Change> {
         open,
         timeline,
         people,
+        devices,
         search,
         found,
         alerts,
@@ -56,6 +57,9 @@ pub fn diff(old: &View, new: &View) -> Vec<Change> {
     if *people != old.people {
         changes.push(Change::People(people.clone()));
     }
+    if *devices != old.devices {
+        changes.push(Change::Devices(devices.clone()));
+    }
     if *search != old.search {
         changes.push(Change::Search(search.clone()));
     }
@@ -87,6 +91,7 @@ pub fn apply(view: &mut View, changes: &[Change]) {
             }
             Change::Timeline(steps) => apply_list(&mut view.timeline, steps),
             Change::People(people) => view.people = people.clone(),
+            Change::Devices(devices) => view.devices.clone_from(devices),
             Change::Search(search) => view.search.clone_from(search),
             Change::Found(steps) => apply_list(&mut view.found, steps),
             Change::Alerts(alerts) => view.alerts = alerts.clone(),

@@ -311,7 +311,10 @@ impl Server {
             | Request::File { .. }
             | Request::SaveFile { .. }
             | Request::CreateChat(_)
-            | Request::FindPeople { .. } => Err(refused(Code::NotFound)),
+            | Request::FindPeople { .. }
+            | Request::Sessions
+            | Request::RevokeSession { .. }
+            | Request::ChangePassword { .. } => Err(refused(Code::NotFound)),
         }
     }
 

@@ -101,6 +101,7 @@ impl Chat {
                 .flatten()
                 .map(|file| Attachment {
                     id: Some(file.id.clone()),
+                    staged: None,
                     name: file.name.clone(),
                     mime_type: file.mime_type.clone(),
                     size: file.size,
@@ -172,6 +173,7 @@ impl Chat {
                 let uploaded = file.uploaded.as_ref();
                 Attachment {
                     id: uploaded.map(|file| file.id.clone()),
+                    staged: Some(file.staged.id.clone()),
                     name: file.staged.name.clone(),
                     mime_type: file.staged.mime_type.clone(),
                     size: file.staged.size,
@@ -241,7 +243,7 @@ impl Chat {
             id: None,
             sender_name: self.signed_in().map(|session| session.me.name.clone()),
             excerpt: text
-                .map(|message| shortened(&words::line_of(&message.text), LONGEST_PREVIEW))
+                .map(|message| shortened(&words::line_of_unsent(message), LONGEST_PREVIEW))
                 .unwrap_or_default(),
             deleted: false,
         }

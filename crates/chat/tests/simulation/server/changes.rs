@@ -91,6 +91,9 @@ impl Server {
             | Request::SaveFile { .. }
             | Request::CreateChat(_)
             | Request::FindPeople { .. }
+            | Request::Sessions
+            | Request::RevokeSession { .. }
+            | Request::ChangePassword { .. }
             | Request::Search { .. } => return None,
         })
     }
