@@ -4,9 +4,15 @@
 fn main() {
     let manifest = tauri_build::AppManifest::new().commands(&[
         "alive",
+        "append_file",
+        "begin_file",
+        "detach_file",
         "dispatch",
+        "drop_file",
+        "end_file",
         "flushed",
         "open_link",
+        "save_file",
         "save_settings",
         "settings",
         "snapshot",

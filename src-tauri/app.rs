@@ -297,7 +297,11 @@ impl App {
                         Question::Dispatch(_)
                         | Question::Snapshot
                         | Question::Alive(_)
-                        | Question::Flushed(_),
+                        | Question::Flushed(_)
+                        | Question::Attach { .. }
+                        | Question::Detach(_)
+                        | Question::Picture(_)
+                        | Question::Save { .. },
                         Window::Gone | Window::Open(_) | Window::Leaving { .. },
                     ) => {}
                 }

@@ -4,16 +4,19 @@
 //! stay in memory once they were used: so a closed window costs nothing. Elsewhere both are in one process. Either
 //! way these messages are all that passes between them, and none of them carries a token.
 
-use std::io;
+use std::{io, path::PathBuf, sync::Arc};
 
-use khaya_chat::view::Failure;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use khaya_chat::{files::StagedFile, view::Failure};
+use khaya_wire::FileId;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Map, Value, value::RawValue};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter},
     sync::mpsc,
     task::JoinHandle,
 };
+
+use crate::picture;
 
 /// How many messages may wait on either side. The feed stops long before at a page that does not follow.
 const CAPACITY: usize = 512;
@@ -80,10 +83,90 @@ pub(crate) enum Question {
     Alive(u64),
     /// All that was typed has been saved; keep this for the next page.
     Flushed(Value),
+    /// Make the file at this place ready to be sent. The place is the window's own, never the page's.
+    Attach {
+        path: PathBuf,
+        name: String,
+        mime_type: String,
+    },
+    /// This file is not sent after all.
+    Detach(FileId),
+    /// Show a picture that the view names, or its small copy; or one that is ready to be sent.
+    Picture(PictureOf),
+    /// Keep a file that the view names at this place, which the person chose.
+    Save { file: FileId, path: PathBuf },
 }
 
-/// JSON for the page, or why there is none.
-pub(crate) type Answer = Result<Box<RawValue>, Refusal>;
+/// Which picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PictureOf {
+    File(FileId),
+    Thumbnail(FileId),
+    Staged(FileId),
+}
+
+/// What the page asked for, or why it does not get it.
+pub(crate) type Answer = Result<Reply, Refusal>;
+
+/// What the page gets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    Json(Box<RawValue>),
+    File(StagedFile),
+    Picture { mime_type: String, bytes: Blob },
+}
+
+/// Bytes that follow their message on the line as they are; in it stands only how many they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Blob(pub(crate) Arc<[u8]>);
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0.len() as u64)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let length = usize::deserialize(deserializer)?;
+        if length > picture::LARGEST {
+            return Err(serde::de::Error::custom("too many bytes"));
+        }
+        Ok(Self(vec![0; length].into()))
+    }
+}
+
+/// What passes over a line.
+pub(crate) trait Message: Serialize + DeserializeOwned + Send + 'static {
+    /// The bytes that follow it.
+    fn blob(&mut self) -> Option<&mut Blob>;
+}
+
+impl Message for ToWindow {
+    fn blob(&mut self) -> Option<&mut Blob> {
+        match self {
+            Self::Answer {
+                answer: Ok(Reply::Picture { bytes, .. }),
+                ..
+            } => Some(bytes),
+            Self::Answer {
+                answer: Ok(Reply::Json(_) | Reply::File(_)) | Err(_),
+                ..
+            }
+            | Self::Show
+            | Self::Hide
+            | Self::Title(_)
+            | Self::Event { .. }
+            | Self::End => None,
+        }
+    }
+}
+
+impl Message for ToApp {
+    fn blob(&mut self) -> Option<&mut Blob> {
+        None
+    }
+}
 
 /// What the page gets instead of an answer: a code to switch on, and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,23 +209,18 @@ pub(crate) fn within() -> (End<ToApp, ToWindow>, End<ToWindow, ToApp>) {
     ((to_window, app_hears), (to_app, window_hears))
 }
 
-/// A line over a stream between two processes: one message a line, as JSON. Needs a runtime. The task ends when
-/// there is nothing more to say, or nobody to hear it.
-pub(crate) fn over<In, Out>(
+/// A line over a stream between two processes: one message a line, as JSON, and then its [`Blob`]. Needs a runtime. The
+/// task ends when there is nothing more to say, or nobody to hear it.
+pub(crate) fn over<In: Message, Out: Message>(
     reader: impl AsyncRead + Send + Unpin + 'static,
     writer: impl AsyncWrite + Send + Unpin + 'static,
-) -> (End<In, Out>, JoinHandle<()>)
-where
-    In: DeserializeOwned + Send + 'static,
-    Out: Serialize + Send + 'static,
-{
+) -> (End<In, Out>, JoinHandle<()>) {
     let (say, mut to_say) = mpsc::channel::<Out>(CAPACITY);
     let (heard, hear) = mpsc::channel(CAPACITY);
     let saying = tokio::spawn(async move {
         let mut writer = BufWriter::new(writer);
         while let Some(message) = to_say.recv().await {
-            let line = serde_json::to_vec(&message);
-            if let Err(error) = write(&mut writer, line, to_say.is_empty()).await {
+            if let Err(error) = write(&mut writer, message, to_say.is_empty()).await {
                 return tracing::debug!(%error, "the other side hears no more");
             }
         }
@@ -151,29 +229,56 @@ where
         }
     });
     tokio::spawn(async move {
-        let mut lines = BufReader::new(reader).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            match serde_json::from_str(&line) {
-                Ok(message) => {
+        let mut reader = BufReader::new(reader);
+        let mut line = Vec::new();
+        loop {
+            match read(&mut reader, &mut line).await {
+                Ok(Some(message)) => {
                     if heard.send(message).await.is_err() {
                         return;
                     }
                 }
-                Err(error) => return tracing::error!(%error, "the other side says what cannot be understood"),
+                Ok(None) => return,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return tracing::error!(%error, "the other side says what cannot be understood");
+                }
+                Err(error) => return tracing::debug!(%error, "the other side is gone"),
             }
         }
     });
     ((say, hear), saying)
 }
 
-async fn write(
+async fn write<Out: Message>(
     writer: &mut (impl AsyncWrite + Unpin),
-    line: serde_json::Result<Vec<u8>>,
+    mut message: Out,
     last: bool,
 ) -> io::Result<()> {
-    writer.write_all(&line?).await?;
-    writer.write_all(b"\n").await?;
+    let mut line = serde_json::to_vec(&message)?;
+    line.push(b'\n');
+    writer.write_all(&line).await?;
+    if let Some(blob) = message.blob() {
+        writer.write_all(&blob.0).await?;
+    }
     if last { writer.flush().await } else { Ok(()) }
+}
+
+/// The next message; `None` at the end of the line.
+async fn read<In: Message>(
+    reader: &mut (impl AsyncBufReadExt + Unpin),
+    line: &mut Vec<u8>,
+) -> io::Result<Option<In>> {
+    line.clear();
+    if reader.read_until(b'\n', line).await? == 0 {
+        return Ok(None);
+    }
+    let mut message: In = serde_json::from_slice(line)?;
+    if let Some(blob) = message.blob()
+        && let Some(bytes) = Arc::get_mut(&mut blob.0)
+    {
+        reader.read_exact(bytes).await?;
+    }
+    Ok(Some(message))
 }
 
 #[cfg(test)]
@@ -198,7 +303,14 @@ mod tests {
             },
             ToWindow::Answer {
                 number: 7,
-                answer: Ok(answer),
+                answer: Ok(Reply::Json(answer)),
+            },
+            ToWindow::Answer {
+                number: 70,
+                answer: Ok(Reply::Picture {
+                    mime_type: "image/png".to_owned(),
+                    bytes: Blob(vec![b'\n'; 1_000].into()),
+                }),
             },
             ToWindow::Answer {
                 number: 8,
@@ -218,12 +330,20 @@ mod tests {
         assert_eq!(heard, payload);
         let Some(ToWindow::Answer {
             number: 7,
-            answer: Ok(heard),
+            answer: Ok(Reply::Json(heard)),
         }) = window_hears.recv().await
         else {
             panic!("an answer")
         };
         assert_eq!(heard.get(), payload);
+        let Some(ToWindow::Answer {
+            number: 70,
+            answer: Ok(Reply::Picture { bytes, .. }),
+        }) = window_hears.recv().await
+        else {
+            panic!("a picture")
+        };
+        assert_eq!(bytes.0[..], [b'\n'; 1_000]);
         let Some(ToWindow::Answer {
             number: 8,
             answer: Err(refusal),

@@ -16,6 +16,7 @@ mod instance;
 mod link;
 mod logs;
 mod notifications;
+mod picture;
 mod profile;
 mod questions;
 mod quiet;

@@ -54,7 +54,7 @@ impl Profile {
             name: arguments.profile.clone(),
             root,
         };
-        for directory in [profile.logs(), profile.webview()] {
+        for directory in [profile.logs(), profile.webview(), profile.incoming()] {
             private_directory(&directory).map_err(|source| ProfileError::Directory {
                 path: directory.clone(),
                 source,
@@ -78,6 +78,11 @@ impl Profile {
     /// What the web view keeps. It holds nothing of ours: the page stores nothing.
     pub(crate) fn webview(&self) -> PathBuf {
         self.root.join("webview")
+    }
+
+    /// Files that the page is handing over, while it does.
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
     }
 
     pub(crate) fn settings(&self) -> PathBuf {

@@ -1,13 +1,15 @@
 //! What the page asks, answered: a command at a time, checked before anything else sees it.
 
 use futures_util::{FutureExt, future::BoxFuture};
-use khaya_chat::{Intent, actor};
+use khaya_chat::{Intent, View, actor, view::Session};
+use khaya_wire::FileId;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    link::{Answer, Question, Refusal},
+    link::{Answer, Blob, PictureOf, Question, Refusal, Reply},
+    picture,
     updates::Request,
 };
 
@@ -31,6 +33,30 @@ pub(crate) fn work_on(
             Question::Snapshot => snapshot(&requests).await,
             Question::Alive(applied) => tell(&requests, Request::Alive(applied)).await,
             Question::Flushed(page) => keep(&requests, page).await,
+            Question::Attach {
+                path,
+                name,
+                mime_type,
+            } => chat
+                .attach(&path, name, mime_type)
+                .await
+                .map(Reply::File)
+                .map_err(Refusal::from),
+            Question::Detach(file) => {
+                chat.detach(&file).await;
+                json(&())
+            }
+            Question::Picture(which) => show_picture(&chat, which).await,
+            Question::Save { file, path } => {
+                if shows(&chat.view().borrow(), &file) {
+                    chat.save(file, path)
+                        .await
+                        .map_err(Refusal::from)
+                        .and_then(|()| json(&()))
+                } else {
+                    Err(no_such_file())
+                }
+            }
         };
         (number, answer)
     }
@@ -70,9 +96,52 @@ async fn tell(requests: &mpsc::Sender<Request>, request: Request) -> Answer {
     json(&())
 }
 
-fn json(value: &impl Serialize) -> Answer {
-    serde_json::value::to_raw_value(value).map_err(|error| {
-        tracing::error!(%error, "an answer cannot be written");
-        Refusal::new("internal", "Something went wrong inside the app.")
+/// A picture for the page: one that the view names, or that waits to be sent, and that is a picture by its bytes.
+async fn show_picture(chat: &actor::Handle, which: PictureOf) -> Answer {
+    let content = match which {
+        PictureOf::Staged(file) => chat.staged(&file, picture::LARGEST).await?,
+        PictureOf::File(file) | PictureOf::Thumbnail(file) if !shows(&chat.view().borrow(), &file) => {
+            return Err(no_such_file());
+        }
+        PictureOf::File(file) => chat.file(file, false).await?.bytes,
+        PictureOf::Thumbnail(file) => chat.file(file, true).await?.bytes,
+    };
+    let mime_type = picture::type_of(&content)
+        .ok_or_else(|| Refusal::new("unsupported_media_type", "This file is not a picture."))?;
+    Ok(Reply::Picture {
+        mime_type: mime_type.to_owned(),
+        bytes: Blob(content),
     })
+}
+
+/// Whether the view names this file: of a message of the open chat, or as somebody's picture. The server says who may
+/// have a file; this says what the page has a reason to ask for.
+fn shows(view: &View, file: &FileId) -> bool {
+    let is_it = |avatar: &Option<FileId>| avatar.as_ref() == Some(file);
+    let me = match &view.session {
+        Session::SignedIn { me, .. } => is_it(&me.avatar),
+        Session::SignedOut { .. } | Session::SigningIn { .. } | Session::Locked { .. } => return false,
+    };
+    let members = view.open.iter().flat_map(|open| &open.members);
+    let people = view.people.iter().flat_map(|search| &search.people);
+    me || view.timeline.iter().any(|item| {
+        is_it(&item.sender.avatar) || item.attachments.iter().any(|attachment| is_it(&attachment.id))
+    }) || view.chats.iter().any(|chat| is_it(&chat.avatar))
+        || members
+            .map(|member| &member.person)
+            .chain(people)
+            .any(|person| is_it(&person.avatar))
+}
+
+fn no_such_file() -> Refusal {
+    Refusal::new("not_found", "This file is not there any more.")
+}
+
+fn json(value: &impl Serialize) -> Answer {
+    serde_json::value::to_raw_value(value)
+        .map(Reply::Json)
+        .map_err(|error| {
+            tracing::error!(%error, "an answer cannot be written");
+            Refusal::new("internal", "Something went wrong inside the app.")
+        })
 }

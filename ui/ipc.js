@@ -8,6 +8,8 @@
  * @typedef {import("./types").Update} Update
  * @typedef {import("./types").Settings} Settings
  * @typedef {import("./types").Page} Page
+ * @typedef {import("./types").StagedFile} StagedFile
+ * @typedef {import("./types").Attachment} Attachment
  */
 
 /**
@@ -17,11 +19,7 @@
  * @returns {Promise<void>} rejects with a {@link Failure}
  */
 export async function dispatch(intent) {
-  try {
-    await invoke("dispatch", { intent });
-  } catch (error) {
-    throw failureOf(error);
-  }
+  await ask("dispatch", { intent });
 }
 
 /**
@@ -106,11 +104,77 @@ export async function openLink(url) {
 }
 
 /**
+ * Begins to hand a file over; it is told apart by the number from then on.
+ *
+ * @param {string} name
+ * @param {string} mimeType
+ * @returns {Promise<number>} rejects with a {@link Failure}, as all about files
+ */
+export async function beginFile(name, mimeType) {
+  return /** @type {number} */ (await ask("begin_file", { name, mimeType }));
+}
+
+/** @param {number} number @param {Uint8Array} piece the next of the file */
+export async function appendFile(number, piece) {
+  await ask("append_file", piece, { headers: { file: String(number) } });
+}
+
+/** @param {number} number of a file that is whole @returns {Promise<StagedFile>} what it is sent as */
+export async function endFile(number) {
+  return /** @type {StagedFile} */ (await ask("end_file", { number }));
+}
+
+/** @param {number} number of a file whose rest does not come */
+export async function dropFile(number) {
+  await ask("drop_file", { number });
+}
+
+/** @param {string} id of a file that was made ready, and is not sent after all */
+export async function detachFile(id) {
+  // What is left behind is a copy that nobody needs.
+  await ask("detach_file", { id }).catch(() => {});
+}
+
+/**
+ * Asks where a file is to be saved, and saves it there.
+ *
+ * @param {Attachment} file that the server has
+ */
+export async function saveFile({ id, name }) {
+  try {
+    await ask("save_file", { id, name });
+  } catch (failure) {
+    window.dispatchEvent(new CustomEvent("failure", { detail: failure }));
+  }
+}
+
+/** @param {string} path `ID`, `ID/thumbnail` or `staged/ID` @returns {string} for an image */
+export function pictureAddress(path) {
+  return bridge().core.convertFileSrc("", "khaya-file") + path;
+}
+
+/**
+ * As {@link invoke}, with every error as a {@link Failure}.
+ *
  * @param {string} command
  * @param {object} [args]
+ * @param {{ headers: Record<string, string> }} [options]
  */
-function invoke(command, args) {
-  return bridge().core.invoke(command, args);
+async function ask(command, args, options) {
+  try {
+    return await invoke(command, args, options);
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+/**
+ * @param {string} command
+ * @param {object} [args]
+ * @param {{ headers: Record<string, string> }} [options]
+ */
+function invoke(command, args, options) {
+  return bridge().core.invoke(command, args, options);
 }
 
 function bridge() {

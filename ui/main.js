@@ -8,6 +8,7 @@
  * @typedef {keyof View} Part
  */
 
+import { AccountSettings } from "./elements/account-settings.js";
 import { AlertStack } from "./elements/alert-stack.js";
 import { AudiencePicker } from "./elements/audience-picker.js";
 import { ChatDetails } from "./elements/chat-details.js";
@@ -18,14 +19,17 @@ import { EmojiPicker } from "./elements/emoji-picker.js";
 import { KeyringChoice } from "./elements/keyring-choice.js";
 import { MessageComposer } from "./elements/message-composer.js";
 import { MessageMenu } from "./elements/message-menu.js";
+import { MessageSearch } from "./elements/message-search.js";
 import { MessageTimeline } from "./elements/message-timeline.js";
 import { NewChat } from "./elements/new-chat.js";
+import { PictureViewer } from "./elements/picture-viewer.js";
 import { PeopleFound } from "./elements/people-found.js";
 import { QuestionDialog } from "./elements/question-dialog.js";
 import { SettingsPanel } from "./elements/settings-panel.js";
 import { SignIn } from "./elements/sign-in.js";
 import { StoreLock } from "./elements/store-lock.js";
 import { TypingLine } from "./elements/typing-line.js";
+import { installFileDrop } from "./file-drop.js";
 import { alive, onFlush, onUpdate, openLink, saveSettings, settings, snapshot, wish } from "./ipc.js";
 import { installShortcuts, keyName } from "./shortcuts.js";
 import { State } from "./state.js";
@@ -62,8 +66,11 @@ const emojiPicker = element(EmojiPicker, "emoji-picker");
 const messageMenu = element(MessageMenu, "message-menu");
 const audiencePicker = element(AudiencePicker, "audience-picker");
 const question = element(QuestionDialog, "question-dialog");
+const messageSearch = element(MessageSearch, "message-search");
+const pictureViewer = element(PictureViewer, "picture-viewer");
 const newChat = element(NewChat, "new-chat");
 const settingsPanel = element(SettingsPanel, "settings-panel");
+const accountSettings = element(AccountSettings, "account-settings");
 const keyringChoice = element(KeyringChoice, "keyring-choice");
 const storeLock = element(StoreLock, "store-lock");
 
@@ -81,6 +88,9 @@ const readers = [
   [element(TypingLine, "typing-line"), ["open"]],
   [composer, ["open", "session", "chats"]],
   [newChat, ["people", "session"]],
+  [messageSearch, ["search", "found", "open", "session"]],
+  [pictureViewer, ["timeline", "session"]],
+  [accountSettings, ["session", "devices"]],
   [settingsPanel, ["session", "connection", "chats"]],
   [keyringChoice, ["session"]],
   [storeLock, ["session"]],
@@ -100,7 +110,7 @@ search.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown" || event.key === "Enter") {
     event.preventDefault();
     const found = event.key === "ArrowDown" ? chatList.focusFirst() : chatList.openFirst();
-    if (!found) peopleFound.focusFirst();
+    if (!found && !peopleFound.focusFirst()) part(body, "search-messages").focus();
   } else if (event.key === "Escape" && search.value !== "") {
     event.preventDefault();
     event.stopPropagation();
@@ -108,7 +118,13 @@ search.addEventListener("keydown", (event) => {
   }
 });
 chatHeader.addEventListener("details", () => chatDetails.open());
+chatHeader.addEventListener("find", () => messageSearch.open({ isHere: true }));
+part(body, "search-messages").addEventListener("click", () => {
+  messageSearch.open({ isHere: false, query: search.value.trim() });
+});
 chatDetails.question = question;
+accountSettings.question = question;
+settingsPanel.addEventListener("open", () => accountSettings.refresh());
 storeLock.question = question;
 composer.addEventListener("emoji", (event) => {
   emojiPicker.open(/** @type {CustomEvent} */ (event).detail, (emoji) => composer.insert(emoji));
@@ -123,6 +139,15 @@ onMessage("react", ({ item, row }) => {
 });
 onMessage("delete", ({ item }) => void askToDelete(item));
 body.addEventListener("open-link", (event) => void followLink(/** @type {CustomEvent} */ (event).detail));
+timeline.addEventListener("picture", (event) => {
+  const { key, index } = /** @type {CustomEvent} */ (event).detail;
+  pictureViewer.open(key, index);
+});
+installFileDrop(
+  part(body, "drop"),
+  () => composer.mayAttach && !document.querySelector("dialog[open]"),
+  (files) => composer.attach(files),
+);
 composer.addEventListener("sent", () => timeline.follow());
 newChat.addEventListener("started", () => composer.focusText());
 settingsPanel.settings = chosen;
@@ -133,6 +158,8 @@ window.addEventListener("online", () => wish({ type: "network", online: true }))
 window.addEventListener("offline", () => wish({ type: "network", online: false }));
 installShortcuts({
   "Mod+K": focusSearch,
+  "Mod+F": () => messageSearch.open({ isHere: true }),
+  "Mod+Shift+F": () => messageSearch.open({ isHere: false }),
   "Mod+,": () => settingsPanel.open(),
   "Mod+N": () => newChat.open(),
   "Mod+=": () => settingsPanel.stepTextSize(1),
@@ -207,9 +234,9 @@ function hear(update) {
 }
 
 async function handOn() {
-  if (!state) return { chatId: "", place: null };
+  if (!state) return { chatId: "", place: null, files: {} };
   await composer.save();
-  return { chatId: body.dataset.openChat ?? "", place: timeline.place };
+  return { chatId: body.dataset.openChat ?? "", place: timeline.place, files: composer.files };
 }
 
 function tellAlive() {
@@ -217,6 +244,7 @@ function tellAlive() {
 }
 
 function defineElements() {
+  customElements.define("account-settings", AccountSettings);
   customElements.define("alert-stack", AlertStack);
   customElements.define("audience-picker", AudiencePicker);
   customElements.define("chat-details", ChatDetails);
@@ -227,9 +255,11 @@ function defineElements() {
   customElements.define("keyring-choice", KeyringChoice);
   customElements.define("message-composer", MessageComposer);
   customElements.define("message-menu", MessageMenu);
+  customElements.define("message-search", MessageSearch);
   customElements.define("message-timeline", MessageTimeline);
   customElements.define("new-chat", NewChat);
   customElements.define("people-found", PeopleFound);
+  customElements.define("picture-viewer", PictureViewer);
   customElements.define("question-dialog", QuestionDialog);
   customElements.define("settings-panel", SettingsPanel);
   customElements.define("sign-in", SignIn);
@@ -276,7 +306,10 @@ function showScreen(view) {
   part(body, "settings").hidden = !signedIn;
   chat.hidden = !open;
   welcome.hidden = Boolean(open);
-  if (open) chat.setAttribute("aria-label", open.name);
+  if (open) {
+    chat.setAttribute("aria-label", open.name);
+    setText(part(body, "drop-text"), t("files.drop", { name: open.name }));
+  }
   if (signedIn) {
     setText(part(body, "server-name"), session.serverName ?? "Khaya");
     part(body, "new-chat").hidden = !session.mayStartChats;
@@ -290,6 +323,7 @@ function showScreen(view) {
 async function takeSnapshot() {
   const answer = await snapshot();
   signIn.server = answer.server ?? "";
+  if (answer.page && !state?.view) composer.files = answer.page.files;
   if (answer.page && answer.page.chatId === answer.view.open?.id) timeline.resumeAt(answer.page.place);
   return answer;
 }
@@ -326,6 +360,8 @@ function lookFor(text) {
   search.value = text;
   chatList.filter(text);
   peopleFound.find(text);
+  part(body, "search-messages").hidden = text.trim() === "";
+  setText(part(body, "search-messages-text"), t("search.everywhere", { query: text.trim() }));
 }
 
 function focusSearch() {

@@ -5,6 +5,7 @@
  * @typedef {import("./message-body.js").Mentionable} Mentionable
  */
 
+import { attachmentWords, showAttachments } from "./attachments.js";
 import { showAvatar } from "./avatar.js";
 import { showBody, wordsOf } from "./message-body.js";
 import { showReactions } from "./reactions.js";
@@ -106,6 +107,10 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, pe
   showQuote(element, item.replyTo);
   if (item.deleted || item.system) setText(part(element, "text"), bodyText(item));
   else showBody(part(element, "text"), item.text, item.body, people);
+  showAttachments(part(element, "attachments"), item);
+  element.classList.toggle("wordless", !item.deleted && !item.system && item.text === "");
+  const isHandedOver = item.attachments.every(({ id }) => id !== null);
+  part(element, "cancel-row").hidden = isHandedOver || item.state?.state !== "sending";
   part(element, "edited").hidden = !item.editedAt || item.deleted;
   setAttribute(part(element, "edited"), "title", item.editedAt ? fullTime(item.editedAt) : null);
   part(element, "pinned").toggleAttribute("hidden", !item.pinned);
@@ -128,7 +133,7 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, pe
 export function bodyText(item) {
   if (item.deleted) return t("message.deleted");
   if (item.system) return systemText(item.system, item.sender.name);
-  return wordsOf(item.body);
+  return [wordsOf(item.body), attachmentWords(item)].filter(Boolean).join(", ");
 }
 
 /**

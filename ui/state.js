@@ -154,6 +154,9 @@ function applyChange(view, change) {
     case "people":
       view.people = change.value;
       break;
+    case "devices":
+      view.devices = change.value;
+      break;
     case "search":
       view.search = change.value;
       break;

@@ -187,6 +187,8 @@ export interface Reaction {
 export interface Attachment {
     /** Absent while the server has not got it. */
     id: string | null;
+    /** The copy on this computer, until the message has been sent. */
+    staged: string | null;
     name: string;
     mimeType: string;
     size: number;
@@ -239,6 +241,23 @@ export interface PeopleSearch {
     failure: Failure | null;
 }
 
+export interface Device {
+    /** For `revokeSession`. */
+    id: string;
+    /** What the device calls itself. */
+    client: string | null;
+    since: Timestamp;
+    lastSeenAt: Timestamp;
+    isThis: boolean;
+}
+
+/** Where the person is signed in. */
+export interface Devices {
+    devices: Device[];
+    isLoading: boolean;
+    failure: Failure | null;
+}
+
 export interface Search {
     /** As it was typed. */
     query: string;
@@ -285,6 +304,8 @@ export interface View {
     open: OpenChat | null;
     timeline: TimelineItem[];
     people: PeopleSearch | null;
+    /** Once it was asked for (`listSessions`). */
+    devices: Devices | null;
     search: Search | null;
     /** What `search` has found, newest first. */
     found: SearchHit[];
@@ -302,6 +323,7 @@ export type Change =
     | { type: "open"; value: OpenChat | null }
     | { type: "timeline"; value: ListChange<TimelineItem>[] }
     | { type: "people"; value: PeopleSearch | null }
+    | { type: "devices"; value: Devices | null }
     | { type: "search"; value: Search | null }
     | { type: "found"; value: ListChange<SearchHit>[] }
     | { type: "alerts"; value: Alert[] };
@@ -331,6 +353,8 @@ export interface Page {
     chatId: string;
     /** `null` at the newest message. */
     place: Place | null;
+    /** What is to go with the next message, by chat. */
+    files: Record<string, StagedFile[]>;
 }
 
 export type Intent =
@@ -377,6 +401,9 @@ export type Intent =
     | { type: "saveDraft"; chatId: string; text: string }
     | { type: "startChat"; kind: ChatKind; name: string | null; memberIds: string[] }
     | { type: "findPeople"; query: string | null }
+    | { type: "listSessions" }
+    | { type: "revokeSession"; sessionId: string }
+    | { type: "changePassword"; current: string; new: string }
     | { type: "search"; query: string; chatId?: string | null }
     | { type: "searchMore" }
     | { type: "closeSearch" }
@@ -409,7 +436,10 @@ export interface Settings {
 }
 
 interface Tauri {
-    core: { invoke(command: string, args?: object): Promise<unknown> };
+    core: {
+        invoke(command: string, args?: object, options?: { headers: Record<string, string> }): Promise<unknown>;
+        convertFileSrc(path: string, scheme: string): string;
+    };
     event: { listen(event: string, handler: (event: { payload: unknown }) => void): Promise<() => void> };
 }
 

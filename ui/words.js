@@ -18,6 +18,8 @@ let plural = new Intl.PluralRules(locale);
 let formats = formatsFor(locale);
 
 const DAY = 86_400_000;
+/** Each a thousand of the one before. */
+const BYTE_UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
 
 /**
  * Loads the words of a language; times and numbers follow the region that the system tells for it.
@@ -88,8 +90,8 @@ export function presenceText({ status, lastSeen }) {
   return status === "offline" && lastSeen ? t("presence.lastSeen", { when: ago(lastSeen) }) : t(`presence.${status}`);
 }
 
-/** @param {string} time "5 minutes ago", "yesterday" */
-function ago(time) {
+/** @param {string} time @returns {string} "5 minutes ago", "yesterday" */
+export function ago(time) {
   const minutes = Math.round((Date.now() - new Date(time).getTime()) / 60_000);
   if (minutes < 60) return formats.relative.format(-Math.max(0, minutes), "minute");
   if (minutes < 24 * 60) return formats.relative.format(-Math.round(minutes / 60), "hour");
@@ -110,6 +112,19 @@ export function languageName(tag) {
 /** @param {number} value */
 export function percent(value) {
   return formats.percent.format(value / 100);
+}
+
+/** @param {number} bytes @returns {string} "1.5 MB" */
+export function byteSize(bytes) {
+  const power = Math.min(BYTE_UNITS.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+  const unit = BYTE_UNITS[power] ?? "byte";
+  const digits = power === 0 ? 0 : 1;
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit,
+    unitDisplay: power === 0 ? "long" : "short",
+    maximumFractionDigits: digits,
+  }).format(bytes / 1000 ** power);
 }
 
 /** @param {string} time */

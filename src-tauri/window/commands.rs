@@ -3,36 +3,39 @@
 //! The page is not trusted: whatever it sends may be anything. State never comes back as an answer, but for the
 //! snapshot that a new page begins with.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use tauri::{AppHandle, State};
 use tauri_plugin_opener::OpenerExt;
 use url::Url;
 
 use super::{asker::Asker, settings::SettingsFile};
-use crate::link::{Answer, Question, Refusal};
+use crate::link::{Question, Refusal, Reply};
+
+/// What the page gets: JSON, or why there is none.
+type Answer = Result<Box<RawValue>, Refusal>;
 
 /// Does what a person wants.
 #[tauri::command]
 pub(super) async fn dispatch(asker: State<'_, Asker>, intent: Value) -> Answer {
-    asker.ask(Question::Dispatch(intent)).await
+    json(asker.ask(Question::Dispatch(intent)).await?)
 }
 
 /// All that a new page shows.
 #[tauri::command]
 pub(super) async fn snapshot(asker: State<'_, Asker>) -> Answer {
-    asker.ask(Question::Snapshot).await
+    json(asker.ask(Question::Snapshot).await?)
 }
 
 /// Says that the page lives and has applied the update with this number.
 #[tauri::command]
 pub(super) async fn alive(asker: State<'_, Asker>, number: u64) -> Answer {
-    asker.ask(Question::Alive(number)).await
+    json(asker.ask(Question::Alive(number)).await?)
 }
 
 /// Says that all that was typed has been saved; `page` is kept for the next page.
 #[tauri::command]
 pub(super) async fn flushed(asker: State<'_, Asker>, page: Value) -> Answer {
-    asker.ask(Question::Flushed(page)).await
+    json(asker.ask(Question::Flushed(page)).await?)
 }
 
 /// What was chosen.
@@ -69,6 +72,16 @@ pub(super) fn open_link(app: AppHandle, url: String) -> Result<(), Refusal> {
             tracing::warn!(%error, "a link could not be opened");
             Refusal::new("link_not_opened", "No app on this computer opens links.")
         })
+}
+
+/// Of a question whose answer is JSON.
+pub(super) fn json(reply: Reply) -> Answer {
+    match reply {
+        Reply::Json(json) => Ok(json),
+        Reply::File(_) | Reply::Picture { .. } => {
+            Err(Refusal::new("internal", "Something went wrong inside the app."))
+        }
+    }
 }
 
 /// The address of a page or of a person: nothing that names a file, starts a program, or hides where it leads.

@@ -5,6 +5,7 @@
 
 mod asker;
 mod commands;
+mod files;
 mod settings;
 
 use anyhow::Context;
@@ -16,7 +17,7 @@ use tauri_plugin_window_state::{AppHandleExt, StateFlags};
 use tokio::sync::mpsc;
 use url::Url;
 
-use self::{asker::Asker, settings::SettingsFile};
+use self::{asker::Asker, files::Incoming, settings::SettingsFile};
 use crate::{
     link::{End, ToApp, ToWindow},
     profile::Profile,
@@ -52,6 +53,8 @@ pub(crate) fn run(
                 .open_js_links_on_click(false)
                 .build(),
         )
+        .plugin(tauri_plugin_dialog::init())
+        .register_asynchronous_uri_scheme_protocol(files::SCHEME, files::serve_picture)
         .plugin(window_state);
     #[cfg(not(target_os = "linux"))]
     let builder = builder.plugin(tauri_plugin_notification::init());
@@ -64,11 +67,18 @@ pub(crate) fn run(
             commands::save_settings,
             commands::settings,
             commands::snapshot,
+            files::append_file,
+            files::begin_file,
+            files::detach_file,
+            files::drop_file,
+            files::end_file,
+            files::save_file,
         ])
         .on_window_event(on_event)
         .setup(move |app| {
             let handle = app.handle();
             handle.manage(SettingsFile::open(handle, &profile)?);
+            handle.manage(Incoming::open(&profile)?);
             handle.manage(profile);
             handle.manage(Asker::new(to_app));
             tauri::async_runtime::spawn(obey(handle.clone(), hears));
@@ -153,6 +163,8 @@ fn build(handle: &AppHandle, title: &str) -> tauri::Result<()> {
         .min_inner_size(MIN_SIZE.0, MIN_SIZE.1)
         .data_directory(handle.state::<Profile>().webview())
         .zoom_hotkeys_enabled(true)
+        // The page takes what is dropped, by itself.
+        .disable_drag_drop_handler()
         .on_navigation(is_our_page)
         .on_new_window(|url, _| {
             tracing::warn!(scheme = url.scheme(), "a new window was refused");

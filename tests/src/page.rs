@@ -1,6 +1,9 @@
 //! The page in an app's window, used as a person would: look, click, type, wait.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -267,6 +270,40 @@ impl Page {
         self.click(&named(Role::Button, "Send")).await
     }
 
+    /// Chooses files as the system's dialog would, which a driver answers by itself.
+    ///
+    /// # Errors
+    /// When nothing can be attached here.
+    pub async fn attach(&self, files: &[&Path]) -> Result<()> {
+        self.find(&named(Role::Button, "Attach file")).await?;
+        let fields = self.session.elements(None, "input[type=file]").await?;
+        let field = fields.first().context("a field for files")?;
+        let paths: Vec<_> = files.iter().map(|path| path.to_string_lossy()).collect();
+        self.session.type_text(field, &paths.join("\n")).await
+    }
+
+    /// Waits until every picture in the messages is painted, and gives how many there are.
+    ///
+    /// # Errors
+    /// When one is not.
+    pub async fn pictures(&self) -> Result<u64> {
+        self.until("all pictures to be painted", async || {
+            let count = self.session.execute(PICTURES, Value::Null).await?;
+            Ok(count.as_u64())
+        })
+        .await
+    }
+
+    /// The accessible name of what has the focus.
+    ///
+    /// # Errors
+    /// When the page is gone.
+    pub async fn focused(&self) -> Result<String> {
+        let element = self.session.active().await?;
+        let name = self.session.label(&element).await.unwrap_or_default();
+        Ok(name.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// Looks at the page after each of its changes until `look` finds something.
     ///
     /// # Errors
@@ -355,6 +392,11 @@ const DEPTH: &str = "
 const PAINTED: &str = "
     const done = arguments[arguments.length - 1];
     document.fonts.ready.then(() => requestAnimationFrame(() => requestAnimationFrame(() => done(null))));";
+
+/// How many there are; nothing while one is missing.
+const PICTURES: &str = "
+    const all = [...document.querySelectorAll('[aria-label=Messages] img')].filter((image) => image.offsetParent);
+    return all.every((image) => image.complete && image.naturalWidth > 0) ? all.length : null;";
 
 const STORAGES: &str = "
     return [localStorage, sessionStorage].map((storage) => ({ ...storage }));";

@@ -1,7 +1,7 @@
 //! The REST side of a server, called as any program would: plain HTTP and JSON, no types of the product.
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::{Method, header::HeaderMap};
+use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 
 /// A server's address, and who calls.
@@ -80,29 +80,34 @@ impl Rest {
         body: Value,
         headers: &[(&str, &str)],
     ) -> Result<Answer> {
-        let method = Method::from_bytes(method.as_bytes())?;
-        let mut request = self
-            .http
-            .request(method.clone(), format!("{}{path}", self.address));
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
+        let mut request = self.request(method, path)?;
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if !body.is_null() {
             request = request.json(&body);
         }
-        let response = request.send().await.with_context(|| format!("{method} {path}"))?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let text = response.text().await?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer {
-            status,
-            headers,
-            text,
-            body,
+        answer_to(request).await
+    }
+
+    /// One call with a body that is not JSON.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn post_bytes(&self, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Result<Answer> {
+        let mut request = self.request("POST", path)?.body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer_to(request).await
+    }
+
+    fn request(&self, method: &str, path: &str) -> Result<RequestBuilder> {
+        let method = Method::from_bytes(method.as_bytes())?;
+        let request = self.http.request(method, format!("{}{path}", self.address));
+        Ok(match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
         })
     }
 
@@ -157,6 +162,34 @@ impl Account {
         self.rest.ok("POST", &path, json!({ "content": content })).await
     }
 
+    /// Sends a message with a file that was uploaded.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn send_with_file(&self, chat: &str, content: &str, file: &str) -> Result<Value> {
+        let body = json!({ "content": content, "attachmentIds": [file] });
+        self.rest
+            .ok("POST", &format!("/chat/{chat}/messages"), body)
+            .await
+    }
+
+    /// Uploads a file and gives its id.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn upload(&self, name: &str, mime_type: &str, bytes: Vec<u8>) -> Result<String> {
+        let name: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let headers = [("Content-Type", mime_type), ("X-File-Name", &name)];
+        let answer = self.rest.post_bytes("/files", bytes, &headers).await?;
+        ensure!(
+            answer.status == 201,
+            "an upload was answered {}: {}",
+            answer.status,
+            answer.text
+        );
+        text(&answer.body, "/id")
+    }
+
     /// Starts a group with others and gives its id.
     ///
     /// # Errors
@@ -181,6 +214,20 @@ impl Account {
         }
         text(&self.rest.ok("POST", "/chat", body).await?, "/id")
     }
+}
+
+async fn answer_to(request: RequestBuilder) -> Result<Answer> {
+    let response = request.send().await?;
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let text = response.text().await?;
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Ok(Answer {
+        status,
+        headers,
+        text,
+        body,
+    })
 }
 
 /// The string at a JSON pointer.

@@ -70,6 +70,15 @@ impl Session {
         Ok(found.iter().filter_map(element_of).collect())
     }
 
+    /// The element that has the focus.
+    ///
+    /// # Errors
+    /// When the page is gone.
+    pub async fn active(&self) -> Result<Element> {
+        let found = self.issue(Method::GET, "/element/active", None).await?;
+        element_of(&found).context("an element has the focus")
+    }
+
     /// The element's role in the accessibility tree; `None` when it is not in there.
     pub async fn role(&self, Element(id): &Element) -> Option<String> {
         self.text_at(&format!("/element/{id}/computedrole")).await.ok()

@@ -1,5 +1,6 @@
 /**
- * The name of the open chat, and who is in it. A `details` event asks for more.
+ * The name of the open chat, and who is in it. A `details` event asks for more, a `find` event for a
+ * search in it.
  *
  * @typedef {import("../types").View} View
  * @typedef {import("../types").OpenChat} OpenChat
@@ -16,6 +17,7 @@ export class ChatHeader extends HTMLElement {
   connectedCallback() {
     this.append(this.#root);
     part(this.#root, "back").addEventListener("click", () => wish({ type: "closeChat" }));
+    part(this.#root, "find").addEventListener("click", () => this.dispatchEvent(new CustomEvent("find")));
     part(this.#root, "details").addEventListener("click", () => this.dispatchEvent(new CustomEvent("details")));
   }
 

@@ -10,7 +10,9 @@
  * @typedef {import("../types").TimelineItem} TimelineItem
  * @typedef {import("./audience-picker.js").Audience} Audience
  *
- * @typedef {{ chatId: string, text: string, context: Context, audience: Audience | null }} Leaving
+ * @typedef {import("../types").StagedFile} StagedFile
+ *
+ * @typedef {{ chatId: string, text: string, context: Context, audience: Audience | null, files: StagedFile[] }} Leaving
  */
 
 /**
@@ -20,6 +22,7 @@
  * @typedef {{ kind: "none" } | { kind: "reply", item: TimelineItem } | { kind: "edit", item: TimelineItem, aside: string }} Context
  */
 
+import { AttachmentTray } from "../attachment-tray.js";
 import { commandsFor, outcomeOf } from "../commands.js";
 import { Completion } from "../completion.js";
 import { showFailure } from "../failure.js";
@@ -52,6 +55,11 @@ export class MessageComposer extends HTMLElement {
   #count = part(this.#root, "count");
   #alert = part(this.#root, "alert");
   #completion = new Completion(this.#text);
+  #chooser = /** @type {HTMLInputElement} */ (part(this.#root, "files"));
+  #tray = new AttachmentTray(
+    () => this.#showText(),
+    (failure) => showFailure(this.#alert, failure),
+  );
   #chatId = "";
   /** @type {import("../types").OpenChat | null} */
   #open = null;
@@ -77,6 +85,14 @@ export class MessageComposer extends HTMLElement {
   connectedCallback() {
     this.append(this.#root);
     this.#root.prepend(this.#completion.element);
+    part(this.#root, "box").before(this.#tray.element);
+    part(this.#root, "attach").addEventListener("click", () => this.#chooser.click());
+    this.#chooser.addEventListener("change", () => {
+      this.attach([...(this.#chooser.files ?? [])]);
+      // The same file may be chosen again.
+      this.#chooser.value = "";
+    });
+    window.addEventListener("paste", (event) => this.#onPaste(event));
     part(this.#root, "emoji").addEventListener("click", (event) => {
       this.dispatchEvent(new CustomEvent("emoji", { detail: event.currentTarget }));
     });
@@ -103,6 +119,8 @@ export class MessageComposer extends HTMLElement {
     const me = session.state === "signedIn" ? session.me.id : "";
     this.#completion.people = open?.kind === "group" ? open.members.filter(({ id }) => id !== me) : [];
     part(this.#root, "restrict").hidden = !open?.may.restrict;
+    part(this.#root, "attach").hidden = !open?.may.attach;
+    this.#tray.limit = session.state === "signedIn" ? session.fileBytes : null;
     if ((open?.id ?? "") === this.#chatId) return;
     this.#completion.close();
     if (this.#context.kind === "edit") this.#endContext();
@@ -110,6 +128,7 @@ export class MessageComposer extends HTMLElement {
     if (this.#isSending) this.#rests.set(this.#chatId, this.#text.value);
     this.#begun.set(this.#chatId, { context: this.#context, audience: this.#audience });
     this.#chatId = open?.id ?? "";
+    this.#tray.show(this.#chatId);
     const begun = this.#begun.get(this.#chatId);
     this.#context = begun?.context ?? NO_CONTEXT;
     this.#audience = begun?.audience ?? null;
@@ -118,6 +137,29 @@ export class MessageComposer extends HTMLElement {
     showFailure(this.#alert, null);
     this.#showContext();
     this.#showText();
+  }
+
+  /** @returns {boolean} whether files can go with the next message */
+  get mayAttach() {
+    return this.#open?.may.attach ?? false;
+  }
+
+  /** @param {readonly File[]} files to go with the next message */
+  attach(files) {
+    if (files.length === 0 || !this.mayAttach) return;
+    showFailure(this.#alert, null);
+    if (this.#context.kind === "edit") this.#endContext();
+    this.#tray.add(files);
+    this.focusText();
+  }
+
+  /** @returns {Record<string, StagedFile[]>} what is to go with the next message, by chat */
+  get files() {
+    return this.#tray.ready;
+  }
+
+  set files(files) {
+    for (const [chatId, staged] of Object.entries(files)) this.#tray.putBack(chatId, staged);
   }
 
   /** @returns {Audience | null} who can see the next message; nothing for everyone */
@@ -177,6 +219,14 @@ export class MessageComposer extends HTMLElement {
   /** Puts what is typed on disk now. */
   async save() {
     await this.#saveDraft();
+  }
+
+  /** @param {ClipboardEvent} event */
+  #onPaste(event) {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0 || !this.mayAttach || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    this.attach(files);
   }
 
   /** @param {KeyboardEvent} event */
@@ -248,14 +298,14 @@ export class MessageComposer extends HTMLElement {
   async #submit() {
     const chatId = this.#chatId;
     const typed = this.#text.value.trim();
-    if (!chatId || !this.#open || typed === "" || this.#bytesOver() > 0) return;
+    if (!chatId || !this.#open || !this.#canSend()) return;
     const context = this.#context;
     if (context.kind === "edit") return this.#saveEdit(context, typed);
     const outcome = outcomeOf(typed, this.#open, this.#myName);
     if ("intent" in outcome) return this.#runCommand(outcome.intent);
     const { text } = outcome;
     // The next message may be written at once; this one comes back into the box if the app cannot take it.
-    this.#leaving.push({ chatId, text, context, audience: this.#audience });
+    this.#leaving.push({ chatId, text, context, audience: this.#audience, files: this.#tray.take() });
     this.#context = NO_CONTEXT;
     this.#audience = null;
     this.#setText("");
@@ -314,6 +364,7 @@ export class MessageComposer extends HTMLElement {
     for (const chatId of chats) {
       if (chatId !== this.#chatId) void wish({ type: "saveDraft", chatId, text: this.#unsent(chatId) });
     }
+    for (const { chatId, files } of this.#leaving) this.#tray.putBack(chatId, files);
     const mine = this.#unsent(this.#chatId);
     const first = this.#leaving.find(({ chatId }) => chatId === this.#chatId);
     this.#leaving = [];
@@ -335,7 +386,7 @@ export class MessageComposer extends HTMLElement {
    * @returns {string} all that is written there and not on disk as a message
    */
   #unsent(chatId) {
-    const leaving = this.#leaving.filter((message) => message.chatId === chatId).map(({ text }) => text);
+    const leaving = this.#leaving.filter((message) => message.chatId === chatId).flatMap(({ text }) => text || []);
     const written = (chatId === this.#chatId ? this.#draft : this.#rests.get(chatId)) ?? "";
     return (written === "" ? leaving : [...leaving, written]).join("\n");
   }
@@ -388,7 +439,14 @@ export class MessageComposer extends HTMLElement {
     this.#count.classList.toggle("over", over > 0);
     if (isNear)
       setText(this.#count, over > 0 ? t("composer.count", { count: over }) : t("composer.left", { count: -over }));
-    this.#send.setAttribute("aria-disabled", String(this.#text.value.trim() === "" || over > 0));
+    this.#send.setAttribute("aria-disabled", String(!this.#canSend()));
+  }
+
+  /** @returns {boolean} whether there is something, and all of it can go */
+  #canSend() {
+    const isBlank = this.#text.value.trim() === "";
+    const isEdit = this.#context.kind === "edit";
+    return this.#bytesOver() <= 0 && (isEdit || !this.#tray.isBusy) && !(isBlank && (isEdit || this.#tray.isEmpty));
   }
 
   /** @returns {number} of the text, beyond what the server takes; negative where there is room */
@@ -398,8 +456,8 @@ export class MessageComposer extends HTMLElement {
 }
 
 /** @param {Leaving} leaving @returns {import("../types").Intent} */
-function sendIntent({ chatId, text, context, audience }) {
+function sendIntent({ chatId, text, context, audience, files }) {
   const replyTo = context.kind === "reply" ? context.item.key : null;
   const { visibleTo = [], visibleToRoles = [] } = audience ?? {};
-  return { type: "send", chatId, text, replyTo, visibleTo, visibleToRoles };
+  return { type: "send", chatId, text, replyTo, visibleTo, visibleToRoles, attachments: files };
 }

@@ -11,7 +11,7 @@
 
 import { AwayMark } from "../away-mark.js";
 import { showFailure } from "../failure.js";
-import { wish } from "../ipc.js";
+import { saveFile, wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
 import { bodyText, createRow, fillRow, isSameRow, itemOf, rowsOf } from "../message-row.js";
 import { ReadWatch } from "../read-watch.js";
@@ -370,6 +370,12 @@ export class MessageTimeline extends HTMLElement {
     const failedKey = part(/** @type {HTMLElement} */ (row), "failure").dataset.key ?? item.key;
     if (name === "retry") void wish({ type: "retry", key: failedKey });
     if (name === "delete") void wish({ type: "deleteUnsent", key: failedKey });
+    if (name === "cancel") void wish({ type: "deleteUnsent", key: item.key });
+    const box = button.closest("[data-index]");
+    const index = box instanceof HTMLElement ? Number(box.dataset.index) : -1;
+    const file = item.attachments[index];
+    if (name === "picture") this.dispatchEvent(new CustomEvent("picture", { detail: { key: item.key, index } }));
+    if (name === "save" && file) void saveFile(file);
     if (name === "quote" && item.replyTo?.id && this.#open)
       void wish({ type: "jumpTo", chatId: this.#open.id, messageId: item.replyTo.id });
     if (emoji) {

@@ -47,8 +47,10 @@ export class PeopleFound extends HTMLElement {
     else this.#timer = setTimeout(() => this.#ask(), SEARCH_AFTER);
   }
 
+  /** @returns {boolean} whether there is one */
   focusFirst() {
     this.#focus.first();
+    return !this.hidden;
   }
 
   /** @param {View} view */

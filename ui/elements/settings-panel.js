@@ -22,6 +22,8 @@ const TEXT_SIZES = [90, 100, 115, 135, 170, 200];
 /** What is told of the keyboard, and the keys. */
 const SHORTCUTS = [
   ["shortcut.search", "Mod+K"],
+  ["shortcut.searchHere", "Mod+F"],
+  ["shortcut.searchMessages", "Mod+Shift+F"],
   ["shortcut.newChat", "Mod+N"],
   ["shortcut.settings", "Mod+,"],
   ["shortcut.textSize", "Mod+=", "Mod+-"],
@@ -73,6 +75,7 @@ export class SettingsPanel extends HTMLElement {
     }
     for (const tag of LANGUAGES) languages.append(new Option(languageName(tag), tag));
     part(this.#dialog, "close").addEventListener("click", () => this.#dialog.close());
+    this.#fillNav();
     part(this.#dialog, "sign-out").addEventListener("click", () => this.#askOrSignOut());
     part(this.#dialog, "confirm-sign-out").addEventListener("click", () => void wish({ type: "signOut" }));
     part(this.#dialog, "recovery").addEventListener("submit", (event) => {
@@ -114,6 +117,7 @@ export class SettingsPanel extends HTMLElement {
     if (this.#dialog.open || document.body.dataset.screen !== "rooms") return;
     this.#showConfirm(false);
     this.#dialog.showModal();
+    this.dispatchEvent(new Event("open"));
     if (section) part(this.#dialog, section).parentElement?.scrollIntoView({ block: "nearest" });
   }
 
@@ -152,6 +156,18 @@ export class SettingsPanel extends HTMLElement {
     setText(part(this.#dialog, "transport"), t(transport ? `connection.${transport}` : "connection.none"));
     part(this.#dialog, "problem-row").hidden = !failure;
     setText(part(this.#dialog, "problem"), failure ? failureText(failure) : "");
+  }
+
+  /** Each part of the settings by its heading. */
+  #fillNav() {
+    for (const heading of this.#dialog.querySelectorAll("h3")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "settings-nav-item";
+      button.textContent = heading.textContent;
+      button.addEventListener("click", () => heading.scrollIntoView({ block: "start" }));
+      part(this.#dialog, "nav").append(button);
+    }
   }
 
   #askOrSignOut() {
