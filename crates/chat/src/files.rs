@@ -1,19 +1,29 @@
 //! Files on their way to the server: a copy of each, kept until the server has it.
 //!
-//! Owns: the folder `outgoing` of a profile, which only its owner can read, and the names in it.
+//! Owns: the folder `outgoing` of a profile, which only its owner can read, and the names in it. What is in there is
+//! encrypted, as the store is ([`sealed`]).
 //!
 //! Never does: take a path from the page. Who attaches a file names it by what [`Outgoing::stage`] answers.
+
+mod sealed;
 
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use khaya_wire::FileId;
 use serde::{Deserialize, Serialize};
-use tokio::fs;
+use tokio::{fs, io::AsyncReadExt as _};
 use uuid::Uuid;
+
+pub(crate) use sealed::Reader;
+
+use crate::store::FileKey;
+
+/// How much is read at once of a file that is copied.
+const PIECE: usize = 64 * 1024;
 
 /// A file that is ready to be sent with a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,13 +39,25 @@ pub struct StagedFile {
 
 /// The folder of the copies.
 #[derive(Debug, Clone)]
-pub struct Outgoing(PathBuf);
+pub struct Outgoing {
+    folder: PathBuf,
+    /// There once the store is open.
+    key: Arc<OnceLock<FileKey>>,
+}
 
 impl Outgoing {
     /// The folder in a profile's folder. It is made when it is needed.
     #[must_use]
     pub fn of_profile(data_dir: &Path) -> Self {
-        Self(data_dir.join("outgoing"))
+        Self {
+            folder: data_dir.join("outgoing"),
+            key: Arc::default(),
+        }
+    }
+
+    /// The store is open, and this is the key of its files. There is one for as long as the app runs.
+    pub fn unlock(&self, key: FileKey) {
+        self.key.get_or_init(|| key);
     }
 
     /// Copies a file. When this returns, the copy is on the disk.
@@ -47,8 +69,18 @@ impl Outgoing {
         let id = new_id();
         let copy = self.path(&id);
         let staged = async {
-            let size = fs::copy(source, &copy).await?;
-            fs::File::open(&copy).await?.sync_all().await?;
+            let mut source = fs::File::open(source).await?;
+            let mut to = sealed::Writer::create(&copy, self.key()?).await?;
+            let (mut size, mut piece) = (0, vec![0; PIECE]);
+            loop {
+                let read = source.read(&mut piece).await?;
+                if read == 0 {
+                    break;
+                }
+                to.write(&piece[..read]).await?;
+                size += read as u64;
+            }
+            to.finish().await?;
             Ok(StagedFile {
                 id,
                 name,
@@ -64,10 +96,20 @@ impl Outgoing {
         staged
     }
 
+    /// Opens a copy.
+    pub(crate) async fn open(&self, id: &FileId) -> io::Result<Reader> {
+        Reader::open(&self.path(id), self.key()?).await
+    }
+
     /// Where the copy is. An id has no character that leads elsewhere.
-    #[must_use]
-    pub fn path(&self, id: &FileId) -> PathBuf {
-        self.0.join(id.as_str())
+    fn path(&self, id: &FileId) -> PathBuf {
+        self.folder.join(id.as_str())
+    }
+
+    fn key(&self) -> io::Result<&FileKey> {
+        self.key
+            .get()
+            .ok_or_else(|| io::Error::other("the store is not open"))
     }
 
     /// What is in a copy of at most `limit` bytes.
@@ -75,11 +117,15 @@ impl Outgoing {
     /// # Errors
     /// When there is none, or it is larger.
     pub async fn read(&self, id: &FileId, limit: usize) -> io::Result<Arc<[u8]>> {
-        let path = self.path(id);
-        if fs::metadata(&path).await?.len() > limit as u64 {
+        let mut copy = self.open(id).await?;
+        if copy.size() > limit as u64 {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        Ok(fs::read(path).await?.into())
+        let mut bytes = Vec::new();
+        while let Some(piece) = copy.next().await? {
+            bytes.extend(piece);
+        }
+        Ok(bytes.into())
     }
 
     /// Removes copies that are needed no more.
@@ -98,7 +144,7 @@ impl Outgoing {
         builder.recursive(true);
         #[cfg(unix)]
         builder.mode(0o700);
-        builder.create(&self.0).await
+        builder.create(&self.folder).await
     }
 }
 

@@ -2,7 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that is surprised fails")]
 
-use std::time::Duration;
+use std::{
+    fs,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -14,7 +21,9 @@ use axum::{
 };
 use khaya_chat::{
     api::{self, ApiError, Call, Part, Request, Response, Server},
+    files::Outgoing,
     intent::Secret,
+    store::StoreKey,
 };
 use khaya_wire::{ChatId, Code, MessageId, rest};
 use serde_json::{Value, json};
@@ -247,4 +256,53 @@ async fn a_server_that_speaks_no_tls_where_it_is_due_is_told() {
     let server = serve(Router::new()).await;
     let secure = Server::from_typed(&server.to_string().replace("http://", "https://")).unwrap();
     assert_eq!(code_of(ask(&secure, list()).await), "tls");
+}
+
+#[tokio::test]
+async fn a_copy_is_sealed_on_the_disk_and_arrives_as_it_was() {
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&received);
+    let upload = move |headers: HeaderMap, body: Bytes| async move {
+        to.lock().unwrap().push((headers, body.to_vec()));
+        Json(json!({ "id": "f1", "name": "a", "mimeType": "text/plain", "size": 1 }))
+    };
+    let server = serve(Router::new().route("/files", post(upload))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (source, bytes) = (folder.path().join("source"), "known words ".repeat(20_000));
+    fs::write(&source, &bytes).unwrap();
+    let outgoing = Outgoing::of_profile(folder.path());
+    let stage = || outgoing.stage(&source, "Fotos für Zoë".into(), "text/plain".into());
+    stage().await.unwrap_err();
+    outgoing.unlock(StoreKey::generate().unwrap().for_files());
+    let file = stage().await.unwrap();
+    assert_eq!(file.size, bytes.len() as u64);
+    let copy = fs::read(folder.path().join("outgoing").join(file.id.as_str())).unwrap();
+    assert!(!copy.windows(11).any(|window| window == b"known words"));
+    let shown = outgoing.read(&file.id, bytes.len()).await.unwrap();
+    assert!(*shown == *bytes.as_bytes(), "it can be shown");
+    outgoing.read(&file.id, bytes.len() - 1).await.unwrap_err();
+
+    let call = Call {
+        server,
+        token: Some(Secret::new("token")),
+        request: Request::Upload { file: file.clone() },
+    };
+    let sent = Arc::new(AtomicU64::new(0));
+    let so_far = Arc::clone(&sent);
+    let progress = move |bytes| so_far.store(bytes, Ordering::Relaxed);
+    let client = reqwest::Client::new();
+    let uploaded = api::perform_with_file(&client, &outgoing, &call, progress).await;
+    assert!(
+        matches!(uploaded, Some(Ok(Response::Uploaded(_)))),
+        "{uploaded:?}"
+    );
+    assert_eq!(sent.load(Ordering::Relaxed), file.size);
+    let (headers, body) = received.lock().unwrap().pop().unwrap();
+    assert!(body == bytes.as_bytes(), "it is the same");
+    assert_eq!(headers["content-length"], bytes.len().to_string());
+    assert_eq!(headers["x-file-name"], "Fotos%20f%C3%BCr%20Zo%C3%AB");
+
+    outgoing.forget(std::slice::from_ref(&file.id)).await;
+    let gone = api::perform_with_file(&client, &outgoing, &call, |_| {}).await;
+    assert!(matches!(gone, Some(Err(ApiError::LocalFile(_)))), "{gone:?}");
 }

@@ -18,7 +18,7 @@ use crate::{
     diagnosis::{Condition, Work},
     intent::Secret,
     shell::{SecretName, Secrets},
-    store::{self, KeyFile, Store, StoreError, StoreKey, There},
+    store::{self, FileKey, KeyFile, Store, StoreError, StoreKey, There},
     view::{Failure, Session},
 };
 
@@ -35,6 +35,8 @@ pub(super) struct Door {
 /// What is behind it.
 pub(super) struct Open {
     pub(super) store: Store,
+    /// Of the files beside it.
+    pub(super) file_key: FileKey,
     pub(super) keyholder: Keyholder,
     /// What the person should know.
     pub(super) told: Vec<Failure>,
@@ -257,6 +259,7 @@ impl Door {
         }));
         Ok(Open {
             store: opened.store,
+            file_key: key.for_files(),
             keyholder: Keyholder::new(Arc::clone(&self.secrets), self.folder.clone(), key, file),
             told,
             heard: Vec::new(),

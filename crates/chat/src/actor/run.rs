@@ -98,10 +98,12 @@ impl Actor {
     ) -> Result<Self, StartError> {
         let Open {
             store,
+            file_key,
             keyholder,
             told,
             heard,
         } = open;
+        outgoing.unlock(file_key);
         let mut machine = Chat::new(seed());
         for failure in told {
             machine.alert(failure);

@@ -5,11 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use futures_util::stream;
 use khaya_wire::{File, FileId};
 use reqwest::{Client, RequestBuilder, header};
-use tokio::{
-    fs,
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    time::timeout,
-};
+use tokio::{fs, io::AsyncWriteExt as _, time::timeout};
 
 use super::{
     ApiError, Call, Request, Response,
@@ -19,9 +15,6 @@ use crate::files::{Outgoing, StagedFile};
 
 /// How long nothing may come or go.
 const SILENCE: Duration = Duration::from_secs(30);
-
-/// How much is read from the disk at once.
-const PIECE: usize = 128 * 1024;
 
 /// What is fetched into memory to be shown is no larger; whoever wants more saves it.
 const LARGEST_SHOWN: usize = 64 * 1024 * 1024;
@@ -62,22 +55,17 @@ async fn upload(
     staged: &StagedFile,
     progress: impl Fn(u64) + Send + Sync + 'static,
 ) -> Result<Response, ApiError> {
-    let copy = fs::File::open(outgoing.path(&staged.id))
-        .await
-        .map_err(|error| ApiError::LocalFile(error.to_string()))?;
-    let size = copy
-        .metadata()
-        .await
-        .map_err(|error| ApiError::LocalFile(error.to_string()))?
-        .len();
+    let local = |error: std::io::Error| ApiError::LocalFile(error.to_string());
+    let copy = outgoing.open(&staged.id).await.map_err(local)?;
+    let size = copy.size();
+    let progress = Arc::new(progress);
     let pieces = stream::try_unfold((copy, 0_u64), move |(mut copy, sent)| {
-        progress(sent);
+        let progress = Arc::clone(&progress);
         async move {
-            let mut piece = vec![0; PIECE];
-            let read = copy.read(&mut piece).await?;
-            piece.truncate(read);
-            let sent = sent + read as u64;
-            std::io::Result::Ok((read > 0).then_some((piece, (copy, sent))))
+            let piece = copy.next().await?;
+            let sent = sent + piece.as_ref().map_or(0, Vec::len) as u64;
+            progress(sent);
+            std::io::Result::Ok(piece.map(|piece| (piece, (copy, sent))))
         }
     });
     let name = url::form_urlencoded::byte_serialize(staged.name.as_bytes())

@@ -65,6 +65,20 @@ impl StoreKey {
         Zeroizing::new(format!("\"x'{}'\"", *hex(self.0.as_slice())))
     }
 
+    /// The key of the files beside the store.
+    #[must_use]
+    pub fn for_files(&self) -> FileKey {
+        let mut bytes = Zeroizing::new([0; LENGTH]);
+        // The store's key is random and of one length: a hash of it with a name is as good as any derivation.
+        bytes.copy_from_slice(
+            &Sha256::new()
+                .chain_update(b"khaya file key")
+                .chain_update(self.0.as_slice())
+                .finalize(),
+        );
+        FileKey(bytes)
+    }
+
     /// Says which key it is, and nothing else about it.
     fn fingerprint(&self) -> String {
         let hash = Sha256::new()
@@ -72,6 +86,22 @@ impl StoreKey {
             .chain_update(self.0.as_slice())
             .finalize();
         hex(&hash[..8]).to_string()
+    }
+}
+
+/// The key of the files that are kept beside the store: copies of what is sent and of what was shown.
+#[derive(Clone)]
+pub struct FileKey(Zeroizing<[u8; LENGTH]>);
+
+impl FileKey {
+    pub(crate) fn bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for FileKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileKey(…)")
     }
 }
 

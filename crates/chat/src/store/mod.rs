@@ -32,7 +32,7 @@ use std::{collections::HashSet, sync::Arc};
 use khaya_wire::{Chat, ChatId, ClientId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery};
 
 pub use error::StoreError;
-pub use key::{KeyFile, StoreKey, WrongPassphrase};
+pub use key::{FileKey, KeyFile, StoreKey, WrongPassphrase};
 pub use open::{Opened, There, look, open, open_in_memory, remove_unkept, set_aside_locked};
 pub use search::{Found, Has, Piece, Query, excerpt};
 pub use sync::Told;
