@@ -1,24 +1,20 @@
 //! Virtual time, and everything that can happen between machines, disks, keyrings and the server.
 
 mod between;
+mod client;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use khaya_chat::{
-    Intent, View,
-    api::{ApiError, Call, Response},
+    Intent,
     intent::Secret,
-    machine::{Chat, Input, Now, Output, SecretsRequest, SocketEvent},
+    machine::{Chat, Input, Now, Output},
     shell::ShellRequest,
-    store::{self, Op, Store, StoreError},
     view::Session,
 };
-use khaya_wire::{ChatId, Timestamp, User, UserId};
-use serde_json::Value;
+use khaya_wire::Timestamp;
 
+use self::client::{Client, Event};
 use crate::{
     random::Random,
     server::{EPOCH, Server},
@@ -43,148 +39,6 @@ pub(crate) struct World {
     pub(crate) steps: u64,
     steps_until_look: u32,
     is_told: bool,
-}
-
-/// One person's computer.
-pub(crate) struct Client {
-    pub(crate) user: UserId,
-    pub(crate) username: String,
-    pub(crate) machine: Option<Chat>,
-    /// Counts runs of the app.
-    life: u64,
-    store: Store,
-    keyring: Option<Secret>,
-    link: Option<Link>,
-    /// Until when there is no network.
-    pub(crate) cut_until: Duration,
-    wake_at: Option<Duration>,
-    last_store: Duration,
-    last_event: Duration,
-    wall_skew: i64,
-    next_intent: u64,
-    sends: HashMap<u64, (ChatId, String)>,
-    /// What was answered `Ok`, or was on its way to the disk when the app ended.
-    pub(crate) accepted: Vec<(ChatId, String)>,
-    pub(crate) maybe: Vec<(ChatId, String)>,
-    pub(crate) discarded: HashSet<String>,
-    pub(crate) view: View,
-    pub(crate) notified: HashSet<String>,
-    /// How often a failed message was sent again, and so out of its order.
-    pub(crate) retries: u64,
-}
-
-struct Link {
-    id: u64,
-    is_up: bool,
-    token: Secret,
-    failures: u32,
-}
-
-enum Event {
-    Store {
-        client: usize,
-        life: u64,
-        token: u64,
-        op: Op,
-    },
-    Stored {
-        client: usize,
-        life: u64,
-        token: u64,
-        result: Result<store::Answer, StoreError>,
-    },
-    Request {
-        client: usize,
-        life: u64,
-        token: u64,
-        call: Call,
-        twice: bool,
-    },
-    Response {
-        client: usize,
-        life: u64,
-        token: u64,
-        result: Result<Response, ApiError>,
-    },
-    Attempt {
-        client: usize,
-        link: u64,
-    },
-    Socket {
-        client: usize,
-        link: u64,
-        event: SocketEvent,
-    },
-    Emit {
-        link: u64,
-        name: &'static str,
-        data: Value,
-    },
-    Secrets {
-        client: usize,
-        life: u64,
-        request: SecretsRequest,
-    },
-    Wake {
-        client: usize,
-        life: u64,
-        at: Duration,
-    },
-    Restart {
-        client: usize,
-    },
-    LinkGone {
-        link: u64,
-    },
-    /// A connection is given up.
-    Lost {
-        link: u64,
-    },
-}
-
-impl Client {
-    fn new(user: &User) -> Self {
-        Self {
-            user: user.id.clone(),
-            username: user.username.clone(),
-            machine: None,
-            life: 0,
-            store: store::open_in_memory().unwrap(),
-            keyring: None,
-            link: None,
-            cut_until: Duration::ZERO,
-            wake_at: None,
-            last_store: Duration::ZERO,
-            last_event: Duration::ZERO,
-            wall_skew: 0,
-            next_intent: 0,
-            sends: HashMap::new(),
-            accepted: Vec::new(),
-            maybe: Vec::new(),
-            discarded: HashSet::new(),
-            view: View::default(),
-            notified: HashSet::new(),
-            retries: 0,
-        }
-    }
-}
-
-impl Event {
-    /// Whose it is.
-    fn client(&self) -> Option<usize> {
-        match self {
-            Self::Store { client, .. }
-            | Self::Stored { client, .. }
-            | Self::Request { client, .. }
-            | Self::Response { client, .. }
-            | Self::Attempt { client, .. }
-            | Self::Socket { client, .. }
-            | Self::Secrets { client, .. }
-            | Self::Wake { client, .. }
-            | Self::Restart { client } => Some(*client),
-            Self::Emit { .. } | Self::LinkGone { .. } | Self::Lost { .. } => None,
-        }
-    }
 }
 
 impl World {

@@ -13,7 +13,10 @@ use khaya_chat::{
 use khaya_wire::Code;
 use serde_json::Value;
 
-use super::{Event, Link, MS, SECOND, World};
+use super::{
+    MS, SECOND, World,
+    client::{Event, Link},
+};
 
 impl World {
     /// Sends what the server tells to its sockets.
