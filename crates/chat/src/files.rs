@@ -27,6 +27,7 @@ const PIECE: usize = 64 * 1024;
 
 /// A file that is ready to be sent with a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StagedFile {
     /// Of the copy on this computer; the server will give another one.

@@ -12,6 +12,7 @@ use crate::files::StagedFile;
 
 /// One wish. On the page's side an object whose `type` is the variant's name in camel case.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(
     tag = "type",
     rename_all = "camelCase",
@@ -41,14 +42,18 @@ pub enum Intent {
         text: String,
         /// The key of the item that this replies to; it may be one that is not sent yet.
         #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
         reply_to: Option<String>,
         /// With `visible_to_roles`: for whom it is. Both empty: for everyone in the chat.
         #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<Vec<UserId>>", optional))]
         visible_to: Vec<UserId>,
         #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<Vec<String>>", optional))]
         visible_to_roles: Vec<String>,
         /// Files that were made ready ([`crate::actor::Handle::attach`]). With them the text may be empty.
         #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<Vec<StagedFile>>", optional))]
         attachments: Vec<StagedFile>,
     },
     /// Send a failed message, or a failed edit, again.
@@ -74,8 +79,10 @@ pub enum Intent {
     DescribeChat {
         chat_id: ChatId,
         #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
         name: Option<String>,
         #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
         topic: Option<String>,
     },
     /// Add somebody to a group. People come from [`crate::View::people`] and from chats.
@@ -124,6 +131,7 @@ pub enum Intent {
     Search {
         query: String,
         #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
         chat_id: Option<ChatId>,
     },
     /// Show more of what was found.
@@ -151,6 +159,7 @@ pub enum Intent {
 
 /// When there are no notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Quiet {
     /// Until the person says otherwise.
@@ -165,6 +174,7 @@ pub struct Quiet {
 
 /// Text that is never shown: not in logs, not by `Debug`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts", type = "string"))]
 #[serde(transparent)]
 pub struct Secret(String);
 

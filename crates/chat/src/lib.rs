@@ -19,6 +19,8 @@ pub mod mention;
 pub mod report;
 pub mod shell;
 pub mod store;
+#[cfg(test)]
+mod typescript;
 pub mod view;
 
 pub use intent::Intent;

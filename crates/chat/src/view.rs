@@ -23,6 +23,7 @@ use crate::store::Piece;
 
 /// Everything that the main window shows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct View {
     pub session: Session,
@@ -48,6 +49,7 @@ pub struct View {
 
 /// Who is signed in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Session {
     /// What is stored on this computer cannot be read without a key that is not there (`unlockStore`,
@@ -96,6 +98,7 @@ impl Default for Session {
 
 /// Where the session is kept.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(tag = "state", rename_all = "camelCase")]
 pub enum Kept {
     /// In the system's keyring.
@@ -109,6 +112,7 @@ pub enum Kept {
 /// How the app stands with the server. The page has the words: `Connected`, `Connecting…`, `Reconnecting…`,
 /// `Offline`, `Signed out`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
     pub state: ConnectionState,
@@ -123,6 +127,7 @@ pub struct Connection {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub enum ConnectionState {
     #[default]
@@ -137,6 +142,7 @@ pub enum ConnectionState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub enum Transport {
     WebSocket,
@@ -145,6 +151,7 @@ pub enum Transport {
 
 /// Somebody, as shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Person {
     pub id: UserId,
@@ -155,6 +162,7 @@ pub struct Person {
 
 /// A member of the open chat.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     #[serde(flatten)]
@@ -167,6 +175,7 @@ pub struct Member {
 
 /// One row of the list of chats. Its key is `id`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct ChatRow {
     pub id: ChatId,
@@ -195,6 +204,7 @@ pub struct ChatRow {
 
 /// The newest message of a chat, for its row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
     pub sender_name: String,
@@ -206,6 +216,7 @@ pub struct Preview {
 
 /// The chat that is open.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct OpenChat {
     pub id: ChatId,
@@ -239,6 +250,7 @@ pub struct OpenChat {
 
 /// An item to be brought into sight, once for each number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Jump {
     pub key: String,
@@ -247,6 +259,7 @@ pub struct Jump {
 
 /// One message of the timeline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct TimelineItem {
     /// Survives from local echo to message, so that the element stays the same.
@@ -285,6 +298,7 @@ pub struct TimelineItem {
 
 /// What a system message tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct SystemEvent {
     /// `joined`, `left`, `renamed`, and what later versions add.
@@ -297,6 +311,7 @@ pub struct SystemEvent {
 
 /// The message that another one replies to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Quote {
     /// For [`crate::Intent::JumpTo`]; absent while the server has not got the message.
@@ -310,6 +325,7 @@ pub struct Quote {
 
 /// A pinned message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
     /// For [`crate::Intent::JumpTo`].
@@ -322,6 +338,7 @@ pub struct Pin {
 
 /// One emoji under a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
     pub emoji: String,
@@ -334,6 +351,7 @@ pub struct Reaction {
 
 /// A file of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Attachment {
     /// Absent while the server has not got it.
@@ -355,6 +373,7 @@ pub struct Attachment {
 
 /// An edit that the server would not take: its text is not lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct FailedEdit {
     /// For [`crate::Intent::Retry`] and [`crate::Intent::DeleteUnsent`].
@@ -365,6 +384,7 @@ pub struct FailedEdit {
 
 /// What the person may do with a message. What the server does not have is `false`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct MayWithMessage {
     pub edit: bool,
@@ -376,6 +396,7 @@ pub struct MayWithMessage {
 
 /// What the person may do in a chat. What the server does not have is `false`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct MayInChat {
     /// Mute it, and pin it in the list.
@@ -395,6 +416,7 @@ pub struct MayInChat {
 
 /// How far one's own message has come.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(tag = "state", rename_all = "camelCase")]
 pub enum SendState {
     /// On disk, waiting or on its way.
@@ -409,6 +431,7 @@ pub enum SendState {
 
 /// People found by name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct PeopleSearch {
     pub query: String,
@@ -419,6 +442,7 @@ pub struct PeopleSearch {
 
 /// Where the person is signed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Devices {
     pub devices: Vec<Device>,
@@ -428,6 +452,7 @@ pub struct Devices {
 
 /// One sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Device {
     /// For [`crate::Intent::RevokeSession`].
@@ -442,6 +467,7 @@ pub struct Device {
 
 /// A search for messages.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Search {
     /// As it was typed.
@@ -459,6 +485,7 @@ pub struct Search {
 
 /// A message that was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct SearchHit {
     pub key: String,
@@ -479,6 +506,7 @@ pub struct SearchHit {
 
 /// Something that the person should know, until it is dismissed or over.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Alert {
     pub id: u64,
@@ -487,6 +515,7 @@ pub struct Alert {
 
 /// Something that did not work: a code for programs, and a sentence that says what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// `invalid_credentials`, `unreachable`, `not_khaya`, `disk_full`, `keyring_unavailable`, …
@@ -507,6 +536,7 @@ impl Failure {
 
 /// What turns one [`View`] into a later one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Update {
     /// One more than that of the update before. A window that misses one asks for a snapshot.
@@ -517,6 +547,7 @@ pub struct Update {
 /// One difference of two views. On the page's side an object whose `type` is the variant's name and whose
 /// `value` is its content.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(tag = "type", content = "value", rename_all = "camelCase")]
 pub enum Change {
     Session(Session),
@@ -536,6 +567,7 @@ pub enum Change {
 
 /// One step on a list whose items have keys. Steps apply in their order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(tag = "op", rename_all = "camelCase")]
 pub enum ListChange<T> {
     /// The item with `key` is now `item` and stands before the item with key `before`, or last when `before` is

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A piece of a message that stands on lines of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Block {
     /// Running text.
@@ -31,10 +32,12 @@ pub enum Block {
 
 /// An item of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
     /// Whether the task is done, where the item is a task.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub done: Option<bool>,
     /// What it says.
     pub blocks: Vec<Block>,
@@ -42,6 +45,7 @@ pub struct Item {
 
 /// How the cells of a column stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub enum Align {
     /// As the text runs.
@@ -54,6 +58,7 @@ pub enum Align {
 
 /// A piece of running text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Inline {
     /// Text, to be shown as it is.
@@ -72,6 +77,7 @@ pub enum Inline {
         target: String,
         /// The host that it leads to, as the network knows it (IDNA: in ASCII); a mail address or a link into the app has none.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
         host: Option<String>,
         /// Whether its words are others than its address, so that a reader can't see where it leads.
         titled: bool,
@@ -91,9 +97,11 @@ pub enum Inline {
 
 /// A piece of code of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 pub struct Span {
     /// What it is, where the language is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub highlight: Option<Highlight>,
     /// The piece, with its line ends.
     pub text: String,
@@ -101,6 +109,7 @@ pub struct Span {
 
 /// What a piece of code is to its language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub enum Highlight {
     /// Said to the reader, not to the machine.

@@ -25,6 +25,7 @@ macro_rules! id {
         ///
         /// Cheap to clone. Ordered by its bytes.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(export_to = "app.d.ts", type = "string"))]
         pub struct $name(Arc<str>);
 
         impl $name {

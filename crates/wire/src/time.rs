@@ -6,6 +6,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A point in time, in whole milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(
+    feature = "typescript",
+    derive(ts_rs::TS),
+    ts(export_to = "app.d.ts", type = "string")
+)]
 pub struct Timestamp(i64);
 
 /// Why a text is not a time: it is not RFC 3339, or lies outside the years -9999 to 9999.

@@ -6,6 +6,7 @@ use super::words::{Term, terms, words};
 
 /// A part of an excerpt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]
 pub struct Piece {
     pub text: String,
