@@ -67,15 +67,18 @@ pub(crate) struct ChatModel {
 struct Access {
     user: UserId,
     family: usize,
+    rotation: u32,
     expires: Duration,
 }
 
 #[derive(Debug, Default)]
 struct Family {
-    /// All refresh tokens there were, the newest last.
-    refresh: Vec<String>,
-    newest_access: String,
-    newest_is_used: bool,
+    /// All refresh tokens there were, and how often had been rotated for each. Those of a rotation that was asked for
+    /// again stay as good as each other.
+    refresh: HashMap<String, u32>,
+    rotation: u32,
+    /// The last rotation whose access token has been used.
+    used: Option<u32>,
     is_revoked: bool,
 }
 

@@ -32,21 +32,18 @@ impl Server {
         let family = self
             .families
             .iter()
-            .position(|family| family.refresh.iter().any(|known| known == token))
+            .position(|family| family.refresh.contains_key(token))
             .ok_or_else(|| refused(Code::Unauthorized))?;
         let known = &mut self.families[family];
-        let from_end = known.refresh.iter().rev().position(|known| known == token);
-        let is_good = match from_end {
-            Some(0) => true,
-            Some(1) => !known.newest_is_used,
-            Some(_) | None => false,
-        };
+        let rotation = known.refresh[token];
+        let is_last = rotation == known.rotation;
+        let is_good = is_last || (rotation + 1 == known.rotation && known.used < Some(known.rotation));
         if !is_good || known.is_revoked {
             known.is_revoked = true;
             return Err(refused(Code::Unauthorized));
         }
-        if from_end == Some(1) {
-            known.refresh.pop();
+        if is_last {
+            known.rotation += 1;
         }
         let user = self
             .access
@@ -75,18 +72,17 @@ impl Server {
         } else {
             Duration::MAX
         };
+        let rotation = self.families[family].rotation;
+        self.families[family].refresh.insert(refresh.clone(), rotation);
         self.access.insert(
             token.clone(),
             Access {
                 user: user.clone(),
                 family,
+                rotation,
                 expires,
             },
         );
-        let family = &mut self.families[family];
-        family.refresh.push(refresh.clone());
-        family.newest_access.clone_from(&token);
-        family.newest_is_used = false;
         let life = i64::try_from((now + self.token_life).as_millis()).unwrap();
         (token, refresh, Timestamp::from_millis(EPOCH + life))
     }
@@ -100,9 +96,7 @@ impl Server {
         if access.expires <= now {
             return Err(Code::TokenExpired);
         }
-        if family.newest_access == token {
-            family.newest_is_used = true;
-        }
+        family.used = family.used.max(Some(access.rotation));
         Ok(access)
     }
 }
