@@ -71,6 +71,18 @@ async fn a_picture_and_a_file_are_sent_seen_opened_and_saved() {
             .await?;
         bob.gone(&viewer).await?;
 
+        // Found again from the chat's details.
+        bob.click(&named(Role::Button, "About this chat")).await?;
+        bob.click(&named(Role::Dialog, "Ada").with(named(Role::Button, "Files and pictures")))
+            .await?;
+        bob.find(
+            &named(Role::List, "Messages found")
+                .with(containing(Role::Item, &["From the roof", "sunset.png"])),
+        )
+        .await?;
+        bob.click(&named(Role::Dialog, "Search messages").with(named(Role::Button, "Close")))
+            .await?;
+
         // Saved where the person says.
         bob.click(&named(Role::Button, "Save notes & <plans>.txt"))
             .await?;

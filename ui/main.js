@@ -118,6 +118,7 @@ search.addEventListener("keydown", (event) => {
   }
 });
 chatHeader.addEventListener("details", () => chatDetails.open());
+chatDetails.addEventListener("files", () => messageSearch.open({ isHere: true, query: "has:file " }));
 chatHeader.addEventListener("find", () => messageSearch.open({ isHere: true }));
 part(body, "search-messages").addEventListener("click", () => {
   messageSearch.open({ isHere: false, query: search.value.trim() });

@@ -1,5 +1,5 @@
-//! Pictures of two people's windows on the demo team, light and dark, into the folder that the first argument
-//! names. `cargo xtask screenshots` runs this.
+//! Pictures of real windows on the demo team. The first argument names the folder for those of the documents, the second
+//! the one for every screen in every look. `cargo xtask screenshots` runs this.
 
 #[cfg(target_os = "linux")]
 #[tokio::main(flavor = "current_thread")]
@@ -21,9 +21,10 @@ mod pictures {
         app::{App, Options},
         desktop::Desktop,
         locator::{Role, any},
-        page::messages,
+        page::{Page, messages},
         server::Server,
     };
+    use serde_json::{Value, json};
 
     /// What `khaya-server demo` gives everybody.
     const PASSWORD: &str = "khaya-demo";
@@ -32,50 +33,250 @@ mod pictures {
     const PEOPLE: [(&str, &str, &str); 2] =
         [("one", "thandi", "Release 2.0 🚀"), ("two", "amina", "Everyone")];
 
-    /// The look, and what GTK has to be told for it.
-    const LOOKS: [(&str, &str); 2] = [("light", "Adwaita"), ("dark", "Adwaita:dark")];
+    /// A way in which the window can look.
+    struct Look {
+        name: &'static str,
+        /// What GTK has to be told.
+        theme: &'static str,
+        size: [&'static str; 2],
+        settings: &'static str,
+    }
 
-    const SIZE: [&str; 2] = ["1180", "760"];
+    const LOOKS: [Look; 6] = [
+        look("light", "Adwaita", ["1180", "760"], "{}"),
+        look("dark", "Adwaita:dark", ["1180", "760"], "{}"),
+        look("contrast", "HighContrast", ["1180", "760"], "{}"),
+        look("narrow", "Adwaita", ["360", "740"], "{}"),
+        look("arabic", "Adwaita", ["1180", "760"], r#"{"language":"ar"}"#),
+        look("large", "Adwaita", ["1180", "760"], r#"{"textSize":"200"}"#),
+    ];
+
+    const fn look(
+        name: &'static str,
+        theme: &'static str,
+        size: [&'static str; 2],
+        settings: &'static str,
+    ) -> Look {
+        Look {
+            name,
+            theme,
+            size,
+            settings,
+        }
+    }
+
+    /// What is opened, by parts of the page, since names differ by language; and closed again.
+    const SCREENS: [(&str, &str); 10] = [
+        (
+            "menu",
+            "[...document.querySelectorAll('[data-act=more]')].at(-1).click()",
+        ),
+        (
+            "emoji",
+            "document.querySelector('message-composer [data-part=emoji]').click()",
+        ),
+        (
+            "audience",
+            "document.querySelector('message-composer [data-part=restrict]').click()",
+        ),
+        (
+            "details",
+            "document.querySelector('chat-header [data-part=details]').click()",
+        ),
+        (
+            "find",
+            "document.querySelector('chat-header [data-part=find]').click()",
+        ),
+        (
+            "picture",
+            "[...document.querySelectorAll('.picture-button')].at(-1).click()",
+        ),
+        (
+            "new-chat",
+            "document.querySelector('[data-part=new-chat]').click()",
+        ),
+        (
+            "settings",
+            "document.querySelector('.sill [data-part=settings]').click()",
+        ),
+        (
+            "keys",
+            "document.querySelectorAll('.settings-nav-item')[7]?.click()",
+        ),
+        (
+            "found",
+            "document.querySelector('dialog[open]')?.close();
+             document.querySelector('chat-header [data-part=find]').click();
+             const field = document.querySelector('message-search input[type=search]');
+             field.value = 'release';
+             document.querySelector('message-search [data-part=here]').click()",
+        ),
+    ];
 
     pub(crate) async fn take(desktop: &Desktop) -> Result<()> {
-        let folder = PathBuf::from(
-            env::args_os()
-                .nth(1)
-                .context("name the folder for the pictures")?,
-        );
-        fs::create_dir_all(&folder)?;
+        let mut folders = env::args_os().skip(1).map(PathBuf::from);
+        let best = folders.next().context("name the folder for the pictures")?;
+        let all = folders.next().context("name the folder for all pictures")?;
+        fs::create_dir_all(&best)?;
+        fs::create_dir_all(&all)?;
         let server = Server::start_demo(desktop.artifacts()).await?;
-        for (look, theme) in LOOKS {
-            for (number, username, chat) in PEOPLE {
-                let app = open(desktop, &format!("{username}-{look}"), theme).await?;
-                let page = app.page();
-                page.sign_in(server.address(), username, PASSWORD).await?;
-                page.connection("Connected").await?;
-                page.open_chat(chat).await?;
-                page.find(&messages().with(any(Role::Item))).await?;
-                let window = app.window(desktop).await?;
-                desktop.activate(&window).await?;
-                desktop
-                    .run(
-                        "xdotool",
-                        &[&["windowsize", "--sync", &window], &SIZE[..]].concat(),
-                    )
-                    .await?;
+        furnish(desktop, &server).await?;
+        for look in &LOOKS {
+            let (_, username, chat) = PEOPLE[0];
+            let app = open(desktop, username, look).await?;
+            let page = app.page();
+            let window = fit(desktop, &app, look).await?;
+            let shoot = async |name: &str| {
                 page.painted().await?;
-                desktop
-                    .picture_of(&window, &folder.join(format!("{look}-{number}.png")))
-                    .await?;
+                let path = all.join(format!("{}-{name}.png", look.name));
+                desktop.picture_of(&window, &path).await
+            };
+            form_is_there(page).await?;
+            shoot("sign-in").await?;
+            sign_in(page, server.address(), username).await?;
+            shoot("chats").await?;
+            show_chat(page, chat).await?;
+            shoot("chat").await?;
+            for (name, script) in SCREENS {
+                page.session().execute(script, Value::Null).await?;
+                shoot(name).await?;
+                if name != "settings" {
+                    page.session().execute(CLOSE, Value::Null).await?;
+                }
+            }
+            app.kill().await?;
+        }
+        for look in &LOOKS[..2] {
+            for (number, username, chat) in PEOPLE {
+                let app = open(desktop, username, look).await?;
+                let window = fit(desktop, &app, look).await?;
+                sign_in(app.page(), server.address(), username).await?;
+                show_chat(app.page(), chat).await?;
+                app.page().find(&messages().with(any(Role::Item))).await?;
+                app.page().painted().await?;
+                let path = best.join(format!("{}-{number}.png", look.name));
+                desktop.picture_of(&window, &path).await?;
+                app.kill().await?;
             }
         }
         Ok(())
     }
 
-    async fn open(desktop: &Desktop, profile: &str, theme: &str) -> Result<App> {
+    /// A picture in the chat that is shown, and words with it.
+    async fn furnish(desktop: &Desktop, server: &Server) -> Result<()> {
+        let amina = server.rest()?.sign_in("amina", PASSWORD).await?;
+        let path = desktop.home().join("Saturday.png");
+        let target = path.to_str().context("a path that is text")?;
+        let hills = "polygon 0,620 260,520 520,600 820,480 1200,610 1200,800 0,800";
+        let near = "polygon 0,720 340,640 700,730 1200,660 1200,800 0,800";
+        let draw = [
+            "-size",
+            "1200x800",
+            "gradient:#5563c6-#f0b13a",
+            "-fill",
+            "#fbefd6",
+            "-draw",
+            "circle 860,470 860,390",
+            "-fill",
+            "#7b3f4c",
+            "-draw",
+            hills,
+            "-fill",
+            "#3a2230",
+            "-draw",
+            near,
+            target,
+        ];
+        desktop.run("convert", &draw).await?;
+        let picture = amina
+            .upload("Saturday.png", "image/png", fs::read(&path)?)
+            .await?;
+        let chats = amina.rest.get("/chat").await?;
+        let chats = chats["items"].as_array().context("chats")?;
+        let release = chats
+            .iter()
+            .find(|chat| chat["name"] == PEOPLE[0].2)
+            .context("the chat")?;
+        let id = release["id"].as_str().context("an id")?;
+        amina
+            .send_with_file(id, "From the release walk on Saturday", &picture)
+            .await
+            .map(drop)
+    }
+
+    async fn open(desktop: &Desktop, username: &str, look: &Look) -> Result<App> {
+        let profile = format!("{username}-{}", look.name);
+        let folder = desktop.home().join("profiles").join(&profile);
+        // A second time it is another window.
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("settings.json"), look.settings)?;
         let options = Options {
-            profile,
-            environment: &[("GTK_THEME", theme)],
+            profile: &profile,
+            environment: &[("GTK_THEME", look.theme)],
             ..Options::default()
         };
         App::start(desktop, &options).await
     }
+
+    /// Gives the window its size, and its X id.
+    async fn fit(desktop: &Desktop, app: &App, look: &Look) -> Result<String> {
+        let window = app.window(desktop).await?;
+        desktop.activate(&window).await?;
+        let resize = [&["windowsize", "--sync", &window], &look.size[..]].concat();
+        desktop.run("xdotool", &resize).await?;
+        Ok(window)
+    }
+
+    async fn form_is_there(page: &Page) -> Result<()> {
+        page.until("the form", async || {
+            let fields = page.session().elements(None, "#sign-in-server").await?;
+            Ok((!fields.is_empty()).then_some(()))
+        })
+        .await
+    }
+
+    async fn sign_in(page: &Page, server: &str, username: &str) -> Result<()> {
+        form_is_there(page).await?;
+        for (field, text) in [("server", server), ("username", username), ("password", PASSWORD)] {
+            let found = page
+                .session()
+                .elements(None, &format!("#sign-in-{field}"))
+                .await?;
+            let field = found.first().context("a field")?;
+            page.session().clear(field).await?;
+            page.session().type_text(field, text).await?;
+        }
+        page.session()
+            .execute(
+                "document.querySelector('sign-in [data-part=submit]').click()",
+                Value::Null,
+            )
+            .await?;
+        page.until("the chats", async || {
+            let rows = page.session().elements(None, "chat-list li").await?;
+            Ok((!rows.is_empty()).then_some(()))
+        })
+        .await
+    }
+
+    async fn show_chat(page: &Page, name: &str) -> Result<()> {
+        page.session().execute(OPEN, json!(name)).await?;
+        page.until("the messages", async || {
+            let rows = page.session().elements(None, "li.message").await?;
+            Ok((rows.len() > 3).then_some(()))
+        })
+        .await?;
+        page.pictures().await.map(drop)
+    }
+
+    const OPEN: &str = "
+        const rows = [...document.querySelectorAll('chat-list li')];
+        rows.find((row) => row.textContent.includes(arguments[0])).querySelector('button').click();";
+
+    const CLOSE: &str = "
+        document.querySelector('dialog[open]')?.close();
+        document.querySelector(':popover-open')?.hidePopover();";
 }

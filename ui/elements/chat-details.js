@@ -1,6 +1,6 @@
 /**
  * What there is to know of the open chat, and to change in it: its name and topic, whether it is muted or pinned,
- * its members and their roles. What somebody may not do is not offered.
+ * its members and their roles. What somebody may not do is not offered. A `files` event asks for its files.
  *
  * @typedef {import("../types").View} View
  * @typedef {import("../types").Person} Person
@@ -58,6 +58,10 @@ export class ChatDetails extends HTMLElement {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#find(this.#query.value), SEARCH_AFTER);
     });
+    part(this.#dialog, "files").addEventListener("click", () => {
+      this.#dialog.close();
+      this.dispatchEvent(new CustomEvent("files"));
+    });
     part(this.#dialog, "leave").addEventListener("click", () => void this.#end("leave"));
     part(this.#dialog, "delete").addEventListener("click", () => void this.#end("delete"));
   }
@@ -91,6 +95,7 @@ export class ChatDetails extends HTMLElement {
     /** @type {HTMLInputElement} */ (part(this.#dialog, "muted")).checked = open.muted;
     /** @type {HTMLInputElement} */ (part(this.#dialog, "pinned")).checked = open.pinned;
     part(this.#dialog, "describe").hidden = !may.describe;
+    part(this.#dialog, "files").hidden = !may.attach;
     part(this.#dialog, "add").hidden = !may.addMembers;
     part(this.#dialog, "leave").hidden = !may.leave;
     part(this.#dialog, "delete").hidden = !may.delete;

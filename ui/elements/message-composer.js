@@ -57,8 +57,11 @@ export class MessageComposer extends HTMLElement {
   #completion = new Completion(this.#text);
   #chooser = /** @type {HTMLInputElement} */ (part(this.#root, "files"));
   #tray = new AttachmentTray(
-    () => this.#showText(),
-    (failure) => showFailure(this.#alert, failure),
+    () => this.#onFiles(),
+    (failure) => {
+      this.#isAwaited = false;
+      showFailure(this.#alert, failure);
+    },
   );
   #chatId = "";
   /** @type {import("../types").OpenChat | null} */
@@ -81,6 +84,8 @@ export class MessageComposer extends HTMLElement {
   /** What stood in the boxes of other chats when they were left while {@link #leaving} was not empty. */
   #rests = /** @type {Map<string, string>} */ (new Map());
   #isSending = false;
+  /** Whether all that is in the box is to be sent as soon as its files are ready. */
+  #isAwaited = false;
 
   connectedCallback() {
     this.append(this.#root);
@@ -128,6 +133,7 @@ export class MessageComposer extends HTMLElement {
     if (this.#isSending) this.#rests.set(this.#chatId, this.#text.value);
     this.#begun.set(this.#chatId, { context: this.#context, audience: this.#audience });
     this.#chatId = open?.id ?? "";
+    this.#isAwaited = false;
     this.#tray.show(this.#chatId);
     const begun = this.#begun.get(this.#chatId);
     this.#context = begun?.context ?? NO_CONTEXT;
@@ -221,6 +227,13 @@ export class MessageComposer extends HTMLElement {
     await this.#saveDraft();
   }
 
+  #onFiles() {
+    this.#showText();
+    if (!this.#isAwaited || this.#tray.isBusy) return;
+    this.#isAwaited = false;
+    void this.#submit();
+  }
+
   /** @param {ClipboardEvent} event */
   #onPaste(event) {
     const files = [...(event.clipboardData?.files ?? [])];
@@ -298,6 +311,8 @@ export class MessageComposer extends HTMLElement {
   async #submit() {
     const chatId = this.#chatId;
     const typed = this.#text.value.trim();
+    // Who presses Enter a moment too early is done with it all the same.
+    this.#isAwaited = this.#context.kind !== "edit" && this.#tray.isBusy;
     if (!chatId || !this.#open || !this.#canSend()) return;
     const context = this.#context;
     if (context.kind === "edit") return this.#saveEdit(context, typed);

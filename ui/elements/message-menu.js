@@ -68,6 +68,13 @@ export class MessageMenu extends HTMLElement {
   /** @param {KeyboardEvent} event */
   #onRowKey(event) {
     const row = document.activeElement;
+    const isMenuKey = event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey);
+    if (isMenuKey && row instanceof HTMLElement && row.matches("li.message")) {
+      // Not every engine makes of the key what the mouse makes of its second button.
+      event.preventDefault();
+      this.#open(row, null);
+      return;
+    }
     const action = KEYS.get(event.key);
     if (!action || event.ctrlKey || event.metaKey || event.altKey || !(row instanceof HTMLElement)) return;
     // After a click on a message, letters are meant for the composer.

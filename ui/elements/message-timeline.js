@@ -170,6 +170,8 @@ export class MessageTimeline extends HTMLElement {
     this.#rows.show(rowsOf(this.#items, this.#firstUnread(), this.#people), fillRow, isSameRow);
     if (!this.#open) return;
     const { hasOlder, isLoading, failure, kind } = this.#open;
+    // Who comes to the messages by the keyboard comes to the newest of them.
+    if (this.#anchor.following && !this.#list.contains(document.activeElement)) this.#focus.forget();
     this.#focus.update(/** @type {HTMLElement | null} */ (this.#list.lastElementChild));
     this.#list.setAttribute("aria-busy", String(isLoading));
     this.toggleAttribute("data-loading", isLoading);

@@ -1,11 +1,12 @@
-//! The pictures in `docs/screenshots`, taken of the real windows on the demo team.
+//! The pictures in `docs/screenshots`, and those of every screen in the target folder, taken of the real windows on the
+//! demo team.
 
 use std::process::Command;
 
 use crate::{
     Outcome,
     packages::Purpose,
-    steps::{build_workspace, built, root, run as step, say},
+    steps::{build_workspace, built, root, run as step, say, target},
     system::{System, prepare},
 };
 
@@ -17,5 +18,12 @@ pub(crate) fn run() -> Outcome {
     prepare(Purpose::Pictures)?;
     build_workspace(&[])?;
     say("Taking the pictures");
-    step(Command::new(built("screenshots")).arg(root().join("docs/screenshots")))
+    let all = target().join("screenshots");
+    step(
+        Command::new(built("screenshots"))
+            .arg(root().join("docs/screenshots"))
+            .arg(&all),
+    )?;
+    println!("    every screen in every look: {}", all.display());
+    Ok(())
 }
