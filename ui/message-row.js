@@ -144,7 +144,9 @@ function showQuote(element, quote) {
   part(element, "quote").hidden = !quote;
   if (!quote) return;
   setText(part(element, "quote-sender"), quote.senderName ?? "");
-  setText(part(element, "quote-text"), quote.deleted ? t("message.deleted") : quote.excerpt);
+  const text = quote.deleted ? t("message.deleted") : quote.excerpt;
+  // One that is not on this computer can be jumped to all the same.
+  setText(part(element, "quote-text"), text || (quote.senderName ? "" : t("message.quoteUnknown")));
   part(element, "quote").toggleAttribute("disabled", quote.id === null);
 }
 
