@@ -36,6 +36,11 @@ async fn a_picture_and_a_file_are_sent_seen_opened_and_saved() {
         ada.attach(&[&picture, &notes]).await?;
         ada.find(&tray().with(containing(Role::Item, &["sunset.png", "MB"])))
             .await?;
+        ada.until("what it looks like", async || {
+            let shown = ada.session().execute(TRAY_PICTURE, Value::Null).await?;
+            Ok((shown == true).then_some(()))
+        })
+        .await?;
         ada.click(&tray().with(named(Role::Button, "Remove notes & <plans>.txt")))
             .await?;
         ada.gone(&tray().with(containing(Role::Item, &["notes"]))).await?;
@@ -256,6 +261,10 @@ fn tray() -> Locator {
 fn item(parts: &[&str]) -> Locator {
     messages().with(containing(Role::Item, parts))
 }
+
+/// The copy on this computer, which is encrypted there.
+const TRAY_PICTURE: &str =
+    "return document.querySelector('[aria-label=\"Files to send\"] img')?.naturalWidth > 0;";
 
 const SHOWN_WIDTH: &str = "return document.querySelector('dialog[open] img')?.naturalWidth ?? null;";
 

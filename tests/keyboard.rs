@@ -7,7 +7,7 @@ use khaya_tests::{
     desktop::Desktop,
     flow::{sent, shown_once, signed_in},
     locator::{Locator, Role, containing, named, starting},
-    page::{Page, messages},
+    page::{Page, chats, messages},
     scenario::on_desktop,
     server::PASSWORD,
     team::Team,
@@ -42,7 +42,7 @@ async fn a_day_without_a_mouse() {
         keys.type_text(PASSWORD).await?;
         keys.press("Return").await?;
         page.connection("Connected").await?;
-        page.find(&named(Role::Navigation, "Chats")).await?;
+        page.find(&chats().with(starting(Role::Item, "Bob"))).await?;
 
         // To a chat by its name; what is typed then is a message.
         keys.press("ctrl+k").await?;
