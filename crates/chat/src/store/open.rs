@@ -270,8 +270,10 @@ fn read_schema(connection: &Connection, schema: &str) -> Result<(), StoreError> 
 
 fn prepare(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(Duration::from_secs(5))?;
+    // What a power cut takes of the last seconds of the chats is fetched again: the place to go on from is in the same
+    // file.
+    connection.pragma_update(None, "synchronous", "normal")?;
     // What was typed is never lost: a commit is on the disk when it returns.
-    connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(Some("unsent"), "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
