@@ -3,7 +3,15 @@
 //! Owns whether there is a window, and the order of opening, closing and quitting. Never decides about chats: it
 //! hands intents to the chat actor, and says what came of them.
 
-use std::{future, io, ops::ControlFlow, sync::Arc, time::Duration};
+mod desk;
+mod window;
+
+use std::{
+    future, io,
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use khaya_chat::{Intent, View, actor, view::Failure};
@@ -12,18 +20,22 @@ use tokio::{
     time::{self, Instant},
 };
 
+use self::window::{Then, Window};
 use crate::{
+    app_lock::AppLock,
     arguments::DEFAULT_PROFILE,
     ask::Ask,
     deep_link::DeepLink,
-    host::Host,
-    link::{Answer, EventName, Question, ToApp, ToWindow},
+    host::{Host, Surface},
+    launcher::Launcher,
+    link::{Answer, EventName, Question, Refusal, ToApp, ToWindow},
     notifications::Remark,
     profile::Profile,
-    questions::{self, Pending},
+    questions::Pending,
     quiet,
     settings::Settings,
     tray::{Tray, Unread},
+    update::{self, Updater},
     updates,
 };
 
@@ -33,17 +45,8 @@ const NAME: &str = "Khaya";
 /// How many questions of the page may be worked on. More wait in the line, and the page with them.
 const QUESTIONS: usize = 64;
 
-/// How long the page may take to save what is typed, when it has to go.
-const FLUSH_TIME: Duration = Duration::from_millis(500);
-
 /// How long the chat actor may take to end.
 const SHUT_DOWN_TIME: Duration = Duration::from_secs(5);
-
-/// A window that ends by itself within this time has failed at once.
-const SOON: Duration = Duration::from_secs(10);
-
-/// How often in a row that may happen.
-const FAILURES: u32 = 2;
 
 /// A page in a focused window that has not said for this long that it lives, hangs. It says so every five seconds.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -61,11 +64,36 @@ pub(crate) enum AppError {
     Window,
 }
 
+/// Why the app ended as somebody wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Quit,
+    /// A new version is to take over.
+    Restart,
+}
+
 /// By what the app shows itself.
 pub(crate) struct Faces {
+    pub(crate) surface: Surface,
     pub(crate) host: Host,
     pub(crate) tray: Tray,
+    pub(crate) launcher: Launcher,
     pub(crate) remarks: mpsc::Sender<Remark>,
+}
+
+/// What the app is made of.
+pub(crate) struct Parts {
+    pub(crate) profile: Profile,
+    pub(crate) settings: Settings,
+    pub(crate) chat: actor::Handle,
+    pub(crate) lock: AppLock,
+    pub(crate) updater: Updater,
+    pub(crate) faces: Faces,
+    pub(crate) asked: mpsc::Receiver<Ask>,
+    /// Until when there are no notices, whatever the settings say.
+    pub(crate) quiet_until: watch::Sender<Option<SystemTime>>,
+    /// The server that the command line names.
+    pub(crate) server: Option<String>,
 }
 
 /// The app while it runs.
@@ -78,8 +106,8 @@ pub(crate) struct App {
     /// How many windows in a row have failed at once.
     failures: u32,
     views: watch::Receiver<Arc<View>>,
-    /// A link that the next page is to follow.
-    link: Option<String>,
+    /// What the next page is to hear first.
+    news: Option<String>,
     /// What is told as unread in tray and title.
     unread: Unread,
     focus: watch::Sender<bool>,
@@ -89,35 +117,22 @@ pub(crate) struct App {
     asked: mpsc::Receiver<Ask>,
     /// Questions of the page that are worked on.
     pending: FuturesUnordered<Pending>,
-}
-
-/// Whether there is a window.
-enum Window {
-    Gone,
-    Open(Line),
-    /// It is off the screen, and the page saves what is typed.
-    Leaving {
-        line: Line,
-        then: Then,
-        until: Instant,
-    },
-}
-
-/// What comes after the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    ToTray,
-    Quit,
-}
-
-/// The line to a window.
-struct Line {
-    to_window: mpsc::Sender<ToWindow>,
-    hears: mpsc::Receiver<ToApp>,
-    since: Instant,
-    /// When the page last said that it lives. None until it has said so with the focus: systems let a page sleep that
-    /// nobody sees.
-    alive: Option<Instant>,
+    lock: AppLock,
+    lock_changes: watch::Receiver<bool>,
+    /// The page saves what is typed, until then at most; then the lock closes.
+    locking: Option<Instant>,
+    /// Where a link leads that came while the app was locked.
+    after_unlock: Option<DeepLink>,
+    /// When somebody last used the app, by the clock on the wall: also while the computer sleeps nobody does.
+    used: SystemTime,
+    /// When somebody last typed.
+    typed: Option<Instant>,
+    /// Until then no notices.
+    quiet_until: watch::Sender<Option<SystemTime>>,
+    updater: Updater,
+    update: watch::Receiver<update::State>,
+    /// The new version takes over as soon as it is there.
+    restarts: bool,
 }
 
 /// What happened next.
@@ -133,26 +148,46 @@ enum Event {
     Left,
     /// The page has been silent for too long.
     Hangs,
+    /// Nobody has used the app for a while.
+    Idle,
+    /// What is typed has had its time to be saved.
+    LockDue,
+    LockChanged,
+    UpdateChanged,
     /// The chat actor has ended, or nobody can ask any more.
     Over,
 }
 
 impl App {
-    /// Puts the app together, and starts the tasks that feed it. `server` is what the command line names.
-    pub(crate) fn new(
-        profile: Profile,
-        settings: Settings,
-        chat: actor::Handle,
-        faces: Faces,
-        asked: mpsc::Receiver<Ask>,
-        server: Option<String>,
-    ) -> Self {
+    /// Puts the app together, and starts the tasks that feed it.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            profile,
+            settings,
+            chat,
+            lock,
+            updater,
+            faces,
+            asked,
+            quiet_until,
+            server,
+        } = parts;
         let (requests, requested) = mpsc::channel(1);
         let (made, updates) = mpsc::channel(1);
-        tokio::spawn(updates::run(chat.view(), requested, made, server));
+        tokio::spawn(updates::run(
+            chat.view(),
+            requested,
+            made,
+            server,
+            lock.is_locked(),
+        ));
         let focus = watch::Sender::new(false);
         tokio::spawn(follow_focus(chat.clone(), focus.subscribe()));
-        tokio::spawn(quiet::follow(chat.clone(), settings.clone()));
+        tokio::spawn(quiet::follow(
+            chat.clone(),
+            settings.clone(),
+            quiet_until.subscribe(),
+        ));
         Self {
             profile,
             settings,
@@ -161,30 +196,45 @@ impl App {
             faces,
             window: Window::Gone,
             failures: 0,
-            link: None,
+            news: None,
             unread: Unread::default(),
             focus,
             requests,
             updates,
             asked,
             pending: FuturesUnordered::new(),
+            lock_changes: lock.changes(),
+            lock,
+            locking: None,
+            after_unlock: None,
+            used: SystemTime::now(),
+            typed: None,
+            quiet_until,
+            update: updater.state(),
+            updater,
+            restarts: false,
         }
     }
 
     /// Runs until somebody wants the app to end. With `visible` it begins with a window.
-    pub(crate) async fn run(mut self, visible: bool) -> Result<(), AppError> {
+    pub(crate) async fn run(mut self, visible: bool) -> Result<Ended, AppError> {
         if visible {
             self.show()?;
         } else if !self.faces.tray.is_there() {
             tracing::warn!("there is no tray to hide in; the window is shown");
             self.show()?;
+        } else {
+            update::prove_that_it_works();
+        }
+        if let Some(version) = update::failed_version() {
+            self.remark(Remark::UpdateFailed(version));
         }
         self.tell_unread().await;
         let ended = loop {
             let event = self.next().await;
             match self.handle(event).await {
                 Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(())) => break Ok(()),
+                Ok(ControlFlow::Break(ended)) => break Ok(ended),
                 Err(error) => break Err(error),
             }
         };
@@ -198,6 +248,7 @@ impl App {
     }
 
     async fn next(&mut self) -> Event {
+        let idle = self.idle();
         let (hears, until, silent) = match &mut self.window {
             Window::Gone => (None, None, None),
             Window::Open(line) => (
@@ -214,38 +265,35 @@ impl App {
             Some((number, answer)) = self.pending.next() => Event::Answered(number, answer),
             update = self.updates.recv() => update.map_or(Event::Over, Event::Update),
             changed = self.views.changed() => changed.map_or(Event::Over, |()| Event::ViewChanged),
+            Ok(()) = self.lock_changes.changed() => Event::LockChanged,
+            Ok(()) = self.update.changed() => Event::UpdateChanged,
             () = sleep_until(until) => Event::Left,
+            () = sleep_until(self.locking) => Event::LockDue,
+            () = sleep(idle) => Event::Idle,
             () = sleep_until(silent) => Event::Hangs,
         }
     }
 
-    async fn handle(&mut self, event: Event) -> Result<ControlFlow<()>, AppError> {
+    async fn handle(&mut self, event: Event) -> Result<ControlFlow<Ended>, AppError> {
         match event {
-            Event::Asked(ask) => {
-                tracing::debug!(?ask, "asked");
-                match ask {
-                    Ask::Open => self.show()?,
-                    Ask::OpenChat(chat_id) => self.follow(DeepLink::Chat { chat_id }).await?,
-                    Ask::Follow(link) => self.follow(link).await?,
-                    Ask::Quit => return Ok(self.leave(Then::Quit)),
-                }
-            }
+            Event::Asked(ask) => return Ok(self.asked(ask).await?),
             Event::Heard(message) => return Ok(self.hear(message)),
             Event::Answered(number, answer) => self.say(ToWindow::Answer { number, answer }),
-            Event::Update(payload) => self.say(ToWindow::Event {
-                name: EventName::Update,
-                payload,
-            }),
+            Event::Update(payload) if !self.lock.is_locked() => self.event(EventName::Update, payload),
+            Event::Update(_) => {}
             Event::ViewChanged => self.tell_unread().await,
             Event::WindowEnded => return self.window_ended().await,
-            Event::Left => {
-                self.say(ToWindow::End);
-                let then = self.forget_window().await;
-                if then == Some(Then::ToTray) && self.profile.first_time_in_tray() {
-                    // Said once, and not so important that anything should wait for it.
-                    let _ = self.faces.remarks.try_send(Remark::InTray);
-                }
-                return Ok(after(then));
+            Event::Left => return Ok(self.left().await),
+            Event::Idle if self.settings.lock_after().is_some() => self.lock(),
+            Event::Idle => {}
+            Event::LockDue => {
+                self.locking = None;
+                self.lock.lock();
+            }
+            Event::LockChanged => self.lock_changed().await?,
+            Event::UpdateChanged => {
+                self.tell_system();
+                return Ok(self.restart_if_due());
             }
             Event::Hangs => {
                 tracing::error!("the page hangs and begins anew");
@@ -253,60 +301,84 @@ impl App {
                 self.forget_window().await;
                 self.show()?;
             }
-            Event::Over => return Ok(ControlFlow::Break(())),
+            Event::Over => return Ok(ControlFlow::Break(Ended::Quit)),
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Shows where a link leads: the app opens chats, the page what else there is.
+    async fn asked(&mut self, ask: Ask) -> io::Result<ControlFlow<Ended>> {
+        tracing::debug!(?ask, "asked");
+        match ask {
+            Ask::Open => self.show()?,
+            Ask::OpenChat(chat_id) => self.follow(DeepLink::Chat { chat_id }).await?,
+            Ask::Follow(link) => self.follow(link).await?,
+            Ask::OpenSettings => {
+                self.tell_page(r#"{"type":"settings"}"#.to_owned());
+                self.show()?;
+            }
+            Ask::Reply(chat_id, text) => self.reply(chat_id, text).await?,
+            Ask::MarkRead(_) if self.lock.is_locked() => self.show()?,
+            Ask::MarkRead(chat_id) => log_failure(self.chat.dispatch(Intent::MarkRead { chat_id }).await),
+            Ask::QuietForAnHour(on) => {
+                let until = on.then(|| SystemTime::now() + quiet::HOUR);
+                self.quiet_until.send_replace(until);
+            }
+            Ask::OpenProfile(name) => {
+                if let Err(refusal) = self.open_profile(&name) {
+                    tracing::warn!(code = refusal.code, "another profile was not opened");
+                }
+            }
+            Ask::Lock if self.settings.lock_on_suspend() => self.lock(),
+            Ask::Lock => {}
+            Ask::Quit => return Ok(self.leave(Then::Quit)),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Shows where a link leads: the app opens chats, the page what else there is. A locked app first shows its lock.
     async fn follow(&mut self, link: DeepLink) -> io::Result<()> {
+        if self.lock.is_locked() {
+            self.after_unlock = Some(link);
+            return self.show();
+        }
         match link {
             DeepLink::Chat { chat_id } => log_failure(self.chat.dispatch(Intent::OpenChat { chat_id }).await),
             DeepLink::Invite { .. } => match serde_json::to_string(&link) {
-                Ok(payload) if matches!(self.window, Window::Open(_)) => {
-                    self.say(ToWindow::Event {
-                        name: EventName::Link,
-                        payload,
-                    });
-                }
-                Ok(payload) => self.link = Some(payload),
+                Ok(payload) => self.tell_page(payload),
                 Err(error) => tracing::error!(%error, "a link cannot be told"),
             },
         }
         self.show()
     }
 
-    fn hear(&mut self, message: ToApp) -> ControlFlow<()> {
+    /// Tells the page that something was opened which concerns it: now, or when there is one.
+    fn tell_page(&mut self, payload: String) {
+        if self.lock.is_locked() {
+            return;
+        }
+        if matches!(&self.window, Window::Open(line) if line.painted) {
+            self.event(EventName::Link, payload);
+        } else {
+            self.news = Some(payload);
+        }
+    }
+
+    fn hear(&mut self, message: ToApp) -> ControlFlow<Ended> {
         match message {
             ToApp::Ask { number, question } => {
-                // The page hears events before it asks for the snapshot.
-                if matches!(question, Question::Snapshot)
-                    && let Some(payload) = self.link.take()
-                {
-                    self.say(ToWindow::Event {
-                        name: EventName::Link,
-                        payload,
+                if self.lock.is_locked() && !desk::is_for_anybody(&question) {
+                    tracing::warn!("a locked app was asked for something");
+                    self.say(ToWindow::Answer {
+                        number,
+                        answer: Err(Refusal::locked()),
                     });
+                    return ControlFlow::Continue(());
                 }
-                match (&question, &mut self.window) {
-                    (Question::Flushed(_), Window::Leaving { until, .. }) => *until = Instant::now(),
-                    (Question::Alive(_), Window::Open(line)) if *self.focus.borrow() => {
-                        line.alive = Some(Instant::now());
-                    }
-                    (
-                        Question::Dispatch(_)
-                        | Question::Snapshot
-                        | Question::Alive(_)
-                        | Question::Flushed(_)
-                        | Question::Attach { .. }
-                        | Question::Detach(_)
-                        | Question::Picture(_)
-                        | Question::Save { .. },
-                        Window::Gone | Window::Open(_) | Window::Leaving { .. },
-                    ) => {}
-                }
-                self.pending
-                    .push(questions::work_on(&self.chat, &self.requests, number, question));
+                self.watch(&question);
+                self.hear_of_page(&question);
+                let pending = self.work_on(number, question);
+                self.pending.push(pending);
+                return self.restart_if_due();
             }
             ToApp::Focused(focused) => {
                 if let Window::Open(line) = &mut self.window {
@@ -315,6 +387,7 @@ impl App {
                 }
                 self.focus.send_replace(focused);
             }
+            ToApp::Settings(_) if self.lock.is_locked() => {}
             ToApp::Settings(settings) => self.settings.replace(settings),
             ToApp::CloseRequested => {
                 let stay = self.faces.tray.is_there() && self.settings.close_to_tray();
@@ -324,124 +397,58 @@ impl App {
         ControlFlow::Continue(())
     }
 
-    /// Shows the window, and opens one first if there is none. One that is leaving stays.
-    fn show(&mut self) -> io::Result<()> {
-        self.window = match std::mem::replace(&mut self.window, Window::Gone) {
-            Window::Open(line)
-            | Window::Leaving {
-                line,
-                then: Then::ToTray,
-                ..
-            } => Window::Open(line),
-            leaving @ Window::Leaving { then: Then::Quit, .. } => leaving,
-            Window::Gone => {
-                let (to_window, hears) = self.faces.host.open()?;
-                Window::Open(Line {
-                    to_window,
-                    hears,
-                    since: Instant::now(),
-                    alive: None,
-                })
+    /// What a question says of the page that asks it.
+    fn hear_of_page(&mut self, question: &Question) {
+        // The page hears events before it asks for the snapshot.
+        if matches!(question, Question::Snapshot)
+            && !self.lock.is_locked()
+            && let Some(payload) = self.news.take()
+        {
+            self.event(EventName::Link, payload);
+        }
+        if matches!(question, Question::Flushed(_)) && self.locking.is_some() {
+            self.locking = Some(Instant::now());
+        }
+        match (question, &mut self.window) {
+            (Question::Flushed(_), Window::Leaving { until, .. }) => *until = Instant::now(),
+            (Question::Alive { .. }, Window::Open(line)) => {
+                if !std::mem::replace(&mut line.painted, true) {
+                    let milliseconds = line.since.elapsed().as_millis();
+                    tracing::info!(milliseconds, "the window is painted");
+                    update::prove_that_it_works();
+                }
+                if *self.focus.borrow() {
+                    line.alive = Some(Instant::now());
+                }
             }
-        };
-        if matches!(self.window, Window::Open(_)) {
-            self.say(ToWindow::Title(title(self.profile.name(), self.unread.total)));
-            self.say(ToWindow::Show);
-        }
-        Ok(())
-    }
-
-    /// Takes the window off the screen and lets the page save what is typed.
-    fn leave(&mut self, then: Then) -> ControlFlow<()> {
-        match std::mem::replace(&mut self.window, Window::Gone) {
-            Window::Gone => return after(Some(then)),
-            Window::Open(line) => {
-                self.window = Window::Leaving {
-                    line,
-                    then,
-                    until: Instant::now() + FLUSH_TIME,
-                };
-                self.say(ToWindow::Hide);
-                self.say(ToWindow::Event {
-                    name: EventName::Flush,
-                    payload: "null".to_owned(),
-                });
-            }
-            Window::Leaving {
-                line,
-                then: before,
-                until,
-            } => {
-                let then = if before == Then::Quit { before } else { then };
-                self.window = Window::Leaving { line, then, until };
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    async fn window_ended(&mut self) -> Result<ControlFlow<()>, AppError> {
-        let since = match &self.window {
-            Window::Open(line) => Some(line.since),
-            Window::Gone | Window::Leaving { .. } => None,
-        };
-        let then = self.forget_window().await;
-        let Some(since) = since else {
-            return Ok(after(then));
-        };
-        self.failures = if since.elapsed() < SOON {
-            self.failures + 1
-        } else {
-            0
-        };
-        if self.failures > FAILURES {
-            return Err(AppError::Window);
-        }
-        tracing::error!("the window ended by itself and is opened anew");
-        self.show()?;
-        Ok(ControlFlow::Continue(()))
-    }
-
-    /// What was to come after the window, if it was leaving.
-    async fn forget_window(&mut self) -> Option<Then> {
-        self.focus.send_replace(false);
-        // Answers to a page that is gone would reach the next one, which did not ask.
-        self.pending.clear();
-        // An error means that the app is ending.
-        let _ = self.requests.send(updates::Request::Gone).await;
-        let (line, then) = match std::mem::replace(&mut self.window, Window::Gone) {
-            Window::Leaving { line, then, .. } => (line, Some(then)),
-            Window::Open(line) => (line, None),
-            Window::Gone => return None,
-        };
-        self.faces.host.close((line.to_window, line.hears));
-        then
-    }
-
-    fn say(&self, message: ToWindow) {
-        let (Window::Open(line) | Window::Leaving { line, .. }) = &self.window else {
-            return;
-        };
-        if let Err(error) = line.to_window.try_send(message) {
-            tracing::warn!(%error, "the window does not hear");
+            (
+                Question::Dispatch(_)
+                | Question::Snapshot
+                | Question::Alive { .. }
+                | Question::Flushed(_)
+                | Question::Attach { .. }
+                | Question::Detach(_)
+                | Question::Picture(_)
+                | Question::Save { .. }
+                | Question::System
+                | Question::Diagnosis
+                | Question::Desktop(_)
+                | Question::Unlock(_)
+                | Question::ForgetLock,
+                Window::Gone | Window::Open(_) | Window::Leaving { .. },
+            ) => {}
         }
     }
 
-    /// Keeps tray and title in step with the view.
+    /// Keeps tray, badge and title in step with the view.
     async fn tell_unread(&mut self) {
-        let unread = Unread::of(&self.views.borrow_and_update());
+        let unread = Unread::of(&self.views.borrow_and_update(), self.lock.is_locked());
         if unread != self.unread {
             self.unread = unread;
             self.say(ToWindow::Title(title(self.profile.name(), self.unread.total)));
             self.faces.tray.tell_unread(&self.unread).await;
+            self.faces.launcher.tell_unread(self.unread.total).await;
         }
-    }
-}
-
-/// Whether the app goes on without a window.
-fn after(then: Option<Then>) -> ControlFlow<()> {
-    match then {
-        Some(Then::Quit) => ControlFlow::Break(()),
-        Some(Then::ToTray) | None => ControlFlow::Continue(()),
     }
 }
 
@@ -457,6 +464,13 @@ async fn follow_focus(chat: actor::Handle, mut focus: watch::Receiver<bool>) {
 async fn hear(hears: Option<&mut mpsc::Receiver<ToApp>>) -> Option<ToApp> {
     match hears {
         Some(hears) => hears.recv().await,
+        None => future::pending().await,
+    }
+}
+
+async fn sleep(time: Option<Duration>) {
+    match time {
+        Some(time) => time::sleep(time).await,
         None => future::pending().await,
     }
 }

@@ -48,7 +48,8 @@ pub(crate) struct Arguments {
     pub(crate) link: Option<DeepLink>,
 }
 
-fn profile(text: &str) -> Result<String, String> {
+/// Whether this can be the name of a profile.
+pub(crate) fn profile(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if (1..=MAX_PROFILE_LEN).contains(&text.len()) && text.bytes().all(allowed) {
         Ok(text.to_owned())

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use khaya_chat::intent::Secret;
 use khaya_wire::ChatId;
 use tokio::sync::mpsc;
 
@@ -19,6 +20,18 @@ pub(crate) enum Ask {
     OpenChat(ChatId),
     /// Show where a link leads.
     Follow(DeepLink),
+    /// Show the window, and in it the settings.
+    OpenSettings,
+    /// Send this text to a chat, as an answer to a notice.
+    Reply(ChatId, Secret),
+    /// All of a chat has been seen in a notice.
+    MarkRead(ChatId),
+    /// No notices for an hour, or notices again.
+    QuietForAnHour(bool),
+    /// Open the window of another profile.
+    OpenProfile(String),
+    /// Close the app's lock, if it has one.
+    Lock,
     /// End the app.
     Quit,
 }

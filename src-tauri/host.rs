@@ -36,7 +36,8 @@ mod child {
     };
 
     /// What tray and notices need of the window system: nothing.
-    pub(crate) type Surface = ();
+    #[derive(Debug, Clone)]
+    pub(crate) struct Surface;
 
     /// Says that the process is the window of its parent, and which rights new files of programs have that it starts.
     const VARIABLE: &str = "KHAYA_WINDOW";

@@ -4,9 +4,9 @@
 //! stay in memory once they were used: so a closed window costs nothing. Elsewhere both are in one process. Either
 //! way these messages are all that passes between them, and none of them carries a token.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
-use khaya_chat::{files::StagedFile, view::Failure};
+use khaya_chat::{files::StagedFile, intent::Secret, view::Failure};
 use khaya_wire::FileId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Map, Value, value::RawValue};
@@ -30,6 +30,10 @@ pub(crate) enum ToWindow {
     Hide,
     /// Have this title.
     Title(String),
+    /// Begin the page anew, and keep nothing of the one before.
+    Reload,
+    /// The app is locked, or no more: the window itself then does nothing for the page.
+    Locked(bool),
     /// Hand the page this event; the payload is JSON.
     Event { name: EventName, payload: String },
     /// The answer to the question with this number.
@@ -47,6 +51,8 @@ pub(crate) enum EventName {
     Flush,
     /// A link was opened that concerns the page.
     Link,
+    /// What [`Question::System`] answers has changed.
+    System,
 }
 
 impl EventName {
@@ -55,6 +61,7 @@ impl EventName {
             Self::Update => "update",
             Self::Flush => "flush",
             Self::Link => "link",
+            Self::System => "system",
         }
     }
 }
@@ -79,8 +86,8 @@ pub(crate) enum Question {
     Dispatch(Value),
     /// Tell everything that a new page needs.
     Snapshot,
-    /// The page lives and has applied the update with this number.
-    Alive(u64),
+    /// The page lives and has applied the update with this number. `active`: somebody has used it since the last time.
+    Alive { number: u64, active: bool },
     /// All that was typed has been saved; keep this for the next page.
     Flushed(Value),
     /// Make the file at this place ready to be sent. The place is the window's own, never the page's.
@@ -95,6 +102,57 @@ pub(crate) enum Question {
     Picture(PictureOf),
     /// Keep a file that the view names at this place, which the person chose.
     Save { file: FileId, path: PathBuf },
+    /// What the settings show of the app and its system.
+    System,
+    /// Tell what helps those who look for a fault, as text, and how much is stored.
+    Diagnosis,
+    /// Do this on the desktop.
+    Desktop(DesktopWish),
+    /// Open the app's lock.
+    Unlock(Passphrase),
+    /// Sign out, and take away the lock whose passphrase is not known any more.
+    ForgetLock,
+}
+
+/// What the page wants of the desktop.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum DesktopWish {
+    /// Set, change or (with no new one) take away the passphrase of the app's lock.
+    SetLock {
+        current: Option<Passphrase>,
+        new: Option<Passphrase>,
+    },
+    LockNow,
+    /// Start with the desktop, or not.
+    SetAutostart(bool),
+    /// Show a notice, to see whether notices are shown.
+    TestNotice,
+    CheckForUpdate,
+    /// Fetch the new version, and start it in place of this one.
+    InstallUpdate,
+    /// Open the window of another profile, which may be a new one.
+    OpenProfile(String),
+}
+
+/// A passphrase on its way from the page: it is not printed.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Passphrase(String);
+
+impl Passphrase {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn into_secret(self) -> Secret {
+        Secret::new(self.0)
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(…)")
+    }
 }
 
 /// Which picture.
@@ -155,6 +213,8 @@ impl Message for ToWindow {
             }
             | Self::Show
             | Self::Hide
+            | Self::Reload
+            | Self::Locked(_)
             | Self::Title(_)
             | Self::Event { .. }
             | Self::End => None,
@@ -181,6 +241,11 @@ impl Refusal {
             code: code.to_owned(),
             message: message.to_owned(),
         }
+    }
+
+    /// The app is locked.
+    pub(crate) fn locked() -> Self {
+        Self::new("locked", "Khaya is locked.")
     }
 
     /// The other side is gone.
@@ -356,7 +421,10 @@ mod tests {
         to_app
             .send(ToApp::Ask {
                 number: 1,
-                question: Question::Alive(3),
+                question: Question::Alive {
+                    number: 3,
+                    active: true,
+                },
             })
             .await
             .unwrap();
@@ -364,7 +432,10 @@ mod tests {
             app_hears.recv().await,
             Some(ToApp::Ask {
                 number: 1,
-                question: Question::Alive(3)
+                question: Question::Alive {
+                    number: 3,
+                    active: true
+                }
             })
         ));
         drop((to_app, window_hears));

@@ -3,8 +3,9 @@
 //! Ids only: no text of a message, no name, no password, no token is ever logged; the types that hold
 //! them do not print them.
 
-use std::{io, panic, path::Path, sync::Mutex};
+use std::{io, panic, path::PathBuf, sync::Mutex};
 
+use khaya_chat::report;
 use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 use tracing_subscriber::{
     EnvFilter,
@@ -13,6 +14,8 @@ use tracing_subscriber::{
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
+
+use crate::profile::Profile;
 
 /// The variable that chooses what is logged, in `tracing`'s language of directives: `debug`, `khaya_chat=trace`.
 const VARIABLE: &str = "KHAYA_LOG";
@@ -39,14 +42,14 @@ const OURS: &str = "khaya";
 const FOREIGN: LevelFilter = LevelFilter::INFO;
 
 /// Starts logging, for the whole process, until it ends. Each process has files of its own, which begin with `name`.
-pub(crate) fn start(directory: &Path, name: &str) -> Result<(), LogsError> {
+pub(crate) fn start(profile: &Profile, name: &str) -> Result<(), LogsError> {
     let directives = std::env::var(VARIABLE).unwrap_or_else(|_| DEFAULT.to_owned());
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(name)
         .filename_suffix("log")
         .max_log_files(KEPT_FILES)
-        .build(directory)?;
+        .build(profile.logs())?;
     let chosen = EnvFilter::builder().parse(&directives)?;
     tracing_subscriber::registry()
         .with(fmt::layer().with_writer(io::stderr).with_ansi(false))
@@ -54,7 +57,7 @@ pub(crate) fn start(directory: &Path, name: &str) -> Result<(), LogsError> {
         .with(chosen)
         .with(capped())
         .init();
-    log_panics();
+    log_panics(profile.root().to_owned());
     Ok(())
 }
 
@@ -66,9 +69,12 @@ fn capped() -> Targets {
 }
 
 /// A panic says where it was, not what it held: its message may contain what must not be logged.
-fn log_panics() {
+fn log_panics(data: PathBuf) {
     let default = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
+        if let Err(error) = report::write(&data, env!("CARGO_PKG_VERSION"), panic) {
+            tracing::warn!(%error, "there is no report of a panic");
+        }
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, thread = std::thread::current().name(), "a task panicked");
         if cfg!(debug_assertions) {

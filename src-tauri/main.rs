@@ -8,22 +8,28 @@
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod app;
+mod app_lock;
 mod arguments;
 mod ask;
+mod autostart;
 mod deep_link;
 mod host;
 mod instance;
+mod launcher;
 mod link;
 mod logs;
 mod notifications;
 mod picture;
+mod policy;
 mod profile;
 mod questions;
 mod quiet;
 mod secrets;
 mod settings;
 mod sign_in;
+mod suspend;
 mod tray;
+mod update;
 mod updates;
 mod window;
 
@@ -36,21 +42,28 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use khaya_chat::actor;
-use reqwest::redirect::Policy;
-use tokio::{runtime::Runtime, sync::mpsc};
+use reqwest::redirect;
+use tokio::{
+    runtime::Runtime,
+    sync::{mpsc, watch},
+};
 
 use crate::{
-    app::{App, Faces},
+    app::{App, Ended, Faces, Parts},
+    app_lock::AppLock,
     arguments::Arguments,
     ask::{Ask, Asks},
     deep_link::DeepLink,
     host::{Host, Surface},
     instance::{Claim, Instance, Knock},
+    launcher::Launcher,
+    policy::Policy,
     profile::Profile,
     secrets::Keyring,
     settings::Settings,
     sign_in::SignIn,
     tray::Tray,
+    update::{Staged, Updater},
 };
 
 fn main() -> ExitCode {
@@ -100,7 +113,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     profile::keep_files_private();
     let sign_in = SignIn::read(arguments, io::stdin().lock())?;
     let profile = Profile::open(arguments)?;
-    logs::start(&profile.logs(), "khaya")?;
+    logs::start(&profile, "khaya")?;
     let knock = Knock {
         raise: !arguments.hidden,
         link: arguments.link.as_ref().map(ToString::to_string),
@@ -114,7 +127,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         profile = profile.name(),
         "starting"
     );
-    run(
+    let staged = run(
         &runtime()?,
         Start {
             profile,
@@ -127,6 +140,9 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             umask,
         },
     )?;
+    if let Some(staged) = staged {
+        staged.hand_over().context("the new version cannot take over")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -161,15 +177,15 @@ struct Start {
     umask: rustix::fs::Mode,
 }
 
-/// The app, whose window is another process.
+/// The app, whose window is another process; with the new version that is to take over, if it ends for that.
 #[cfg(target_os = "linux")]
-fn run(runtime: &Runtime, start: Start) -> anyhow::Result<()> {
+fn run(runtime: &Runtime, start: Start) -> anyhow::Result<Option<Staged>> {
     runtime.block_on(async {
         let mut host = Host::new(&start.profile, start.umask).context("this program cannot be found")?;
         if start.visible {
             host.prepare().context("the window cannot be started")?;
         }
-        serve(start, host, ()).await
+        serve(start, host, Surface).await
     })
 }
 
@@ -179,7 +195,7 @@ fn run_window(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // Before anything starts a thread.
     webkit2gtk_nvidia_quirk::apply_workaround_with_options(Default::default());
     let profile = Profile::open(arguments)?;
-    logs::start(&profile.logs(), "window")?;
+    logs::start(&profile, "window")?;
     host::restore_umask();
     let runtime = runtime()?;
     tauri::async_runtime::set(runtime.handle().clone());
@@ -192,7 +208,7 @@ fn run_window(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// The app and its window in one process: the window has the main thread.
 #[cfg(not(target_os = "linux"))]
-fn run(runtime: &Runtime, start: Start) -> anyhow::Result<()> {
+fn run(runtime: &Runtime, start: Start) -> anyhow::Result<Option<Staged>> {
     let (line, ends) = link::within();
     tauri::async_runtime::set(runtime.handle().clone());
     let (ended, result) = std::sync::mpsc::channel();
@@ -206,7 +222,7 @@ fn run(runtime: &Runtime, start: Start) -> anyhow::Result<()> {
     result.recv().context("the app ended before it could say how")?
 }
 
-async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()> {
+async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<Option<Staged>> {
     let Start {
         profile,
         mut instance,
@@ -217,10 +233,13 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()>
         ..
     } = start;
     let settings = Settings::read(&profile);
+    let keyring = Arc::new(Keyring::of_system(profile.name()));
+    let lock = AppLock::open(&profile, Arc::clone(&keyring));
+    let updater = Updater::start(settings.clone(), Policy::read(), profile.arguments());
     let (chat, requests) = actor::start(actor::Config {
         data_dir: profile.root().to_owned(),
         http: http_client()?,
-        secrets: Arc::new(Keyring::of_system(profile.name())),
+        secrets: keyring,
     })
     .await?;
     let (asks, asked) = Asks::channel();
@@ -231,33 +250,46 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<()>
         None if knock.raise => from_second.send(Ask::Open),
         None => {}
     });
-    let tray = Tray::start(&surface, profile.name(), asks.clone()).await;
+    let quiet_until = watch::Sender::new(None);
+    let tray = Tray::start(&surface, &profile, asks.clone(), quiet_until.subscribe()).await;
+    let launcher = Launcher::start(&surface, profile.name()).await;
     let (remarks, remarked) = mpsc::channel(1);
-    tokio::spawn(notifications::serve(
-        surface,
-        settings.clone(),
-        requests,
-        remarked,
-        asks.clone(),
-    ));
+    let notices = notifications::Context {
+        surface: surface.clone(),
+        settings: settings.clone(),
+        lock: lock.clone(),
+        asks: asks.clone(),
+    };
+    tokio::spawn(notifications::serve(notices, requests, remarked));
     if let Some(link) = link {
         asks.send(Ask::Follow(link));
     }
+    tokio::spawn(suspend::follow(asks.clone(), lock.clone()));
     tokio::spawn(ask::quit_on_signal(asks));
     if let Some(sign_in) = sign_in {
         tokio::spawn(sign_in.run(chat.clone()));
     }
-    App::new(
+    let app = App::new(Parts {
         profile,
         settings,
         chat,
-        Faces { host, tray, remarks },
+        lock,
+        updater: updater.clone(),
+        faces: Faces {
+            surface,
+            host,
+            tray,
+            launcher,
+            remarks,
+        },
         asked,
+        quiet_until,
         server,
-    )
-    .run(visible)
-    .await?;
-    Ok(())
+    });
+    match app.run(visible).await? {
+        Ended::Quit => Ok(None),
+        Ended::Restart => Ok(updater.take_staged()),
+    }
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
@@ -272,7 +304,7 @@ fn http_client() -> anyhow::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("Khaya/", env!("CARGO_PKG_VERSION")))
         // A redirect would carry a password or a token to whatever address a server names.
-        .redirect(Policy::none())
+        .redirect(redirect::Policy::none())
         .build()
         .context("no secure connection can be made")
 }

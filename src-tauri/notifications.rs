@@ -1,13 +1,18 @@
 //! Native notifications: shows what the chat machine decided to tell, once for each request, and takes away what has
 //! been read.
 //!
-//! Never decides whether to notify. A click comes back as [`crate::ask::Ask::OpenChat`].
+//! Never decides whether to notify. A click, an answer and "read" come back as [`crate::ask::Ask`].
 
-use khaya_chat::shell::{Notice, ShellRequest};
+use khaya_chat::{
+    intent::Secret,
+    shell::{Notice, ShellRequest},
+};
 use khaya_wire::ChatId;
+use semver::Version;
+use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::{ask::Asks, host::Surface, settings::Settings};
+use crate::{app_lock::AppLock, ask::Asks, host::Surface, settings::Settings};
 
 #[cfg(target_os = "linux")]
 #[path = "notifications/bus.rs"]
@@ -19,72 +24,141 @@ mod platform;
 /// What stands in a notice in place of the text, when the person wants no text there.
 const WITHOUT_TEXT: &str = "New message";
 
+/// What stands in a notice in place of the chat, when the app is locked.
+const WITHOUT_CHAT: &str = "Khaya";
+
 /// What the app itself has to say when no window can say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Remark {
     /// Said once: the app goes on although its window is closed.
     InTray,
+    /// The person wants to see whether notices are shown.
+    Test,
+    /// What was typed into a notice could not be sent.
+    NotSent { why: String, text: Secret },
+    /// This version should have come and did not start.
+    UpdateFailed(Version),
 }
 
 impl Remark {
-    fn title(self) -> &'static str {
+    fn title(&self) -> String {
         match self {
-            Self::InTray => "Khaya goes on in the tray",
+            Self::InTray => "Khaya goes on in the tray".to_owned(),
+            Self::Test => "Notifications are shown".to_owned(),
+            Self::NotSent { .. } => "Your answer was not sent".to_owned(),
+            Self::UpdateFailed(version) => format!("Khaya {version} did not start"),
         }
     }
 
-    fn body(self) -> &'static str {
+    fn body(&self) -> String {
         match self {
             Self::InTray => {
                 "Messages still arrive. Open or quit it by its icon; the settings can make closing quit."
+                    .to_owned()
             }
+            Self::Test => "This is how a message is told. A click opens Khaya.".to_owned(),
+            Self::NotSent { why, text } => format!("{why} You wrote: {}", text.expose()),
+            Self::UpdateFailed(_) => format!(
+                "The version before, {}, is back. Nothing is lost.",
+                env!("CARGO_PKG_VERSION")
+            ),
         }
     }
 }
 
 /// A notice as the person wants it, ready for the system.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Shown<'a> {
     /// What a click opens. None: the window.
     chat_id: Option<&'a ChatId>,
-    title: &'a str,
-    body: &'a str,
+    title: String,
+    body: String,
     sound: bool,
+    /// Whether it can be answered and marked as read from where it is shown.
+    actions: Actions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "the plugin has no actions there")
+)]
+enum Actions {
+    None,
+    MarkRead,
+    ReplyAndMarkRead,
 }
 
 impl<'a> Shown<'a> {
-    fn notice(settings: &Settings, notice: &'a Notice) -> Self {
+    /// Of a locked app neither text nor chat is shown, and there is nothing to be done but to open it.
+    fn notice(settings: &Settings, locked: bool, notice: &'a Notice) -> Self {
+        if locked {
+            return Self {
+                chat_id: Some(&notice.chat_id),
+                title: WITHOUT_CHAT.to_owned(),
+                body: WITHOUT_TEXT.to_owned(),
+                sound: settings.notice_sound(),
+                actions: Actions::None,
+            };
+        }
         Self {
             chat_id: Some(&notice.chat_id),
-            title: &notice.title,
+            title: notice.title.clone(),
             body: if settings.notice_text() {
-                &notice.body
+                notice.body.clone()
             } else {
-                WITHOUT_TEXT
+                WITHOUT_TEXT.to_owned()
             },
             sound: settings.notice_sound(),
+            actions: if notice.may_reply && settings.notice_text() {
+                Actions::ReplyAndMarkRead
+            } else {
+                Actions::MarkRead
+            },
         }
     }
 
-    fn remark(remark: Remark) -> Self {
+    fn remark(settings: &Settings, remark: &Remark) -> Self {
         Self {
             chat_id: None,
             title: remark.title(),
             body: remark.body(),
-            sound: false,
+            sound: settings.notice_sound() && *remark == Remark::Test,
+            actions: Actions::None,
         }
     }
 }
 
+/// What is known of who shows notices here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Standing {
+    /// None where the system does not tell.
+    shown: Option<bool>,
+    /// Who shows them, by name.
+    by: Option<String>,
+}
+
+/// Who shows notices, asked now.
+pub(crate) async fn standing(surface: &Surface) -> Standing {
+    platform::standing(surface).await
+}
+
+/// What notices depend on.
+pub(crate) struct Context {
+    pub(crate) surface: Surface,
+    pub(crate) settings: Settings,
+    pub(crate) lock: AppLock,
+    pub(crate) asks: Asks,
+}
+
 /// Does what the chat machine asks and says what the app has to say, until the machine ends.
 pub(crate) async fn serve(
-    surface: Surface,
-    settings: Settings,
+    context: Context,
     requests: mpsc::Receiver<ShellRequest>,
     remarks: mpsc::Receiver<Remark>,
-    asks: Asks,
 ) {
-    platform::serve(surface, settings, requests, remarks, asks).await;
+    platform::serve(context, requests, remarks).await;
 }
 
 /// Says on the desktop why the app cannot go on: who starts it by its icon reads no standard error.
@@ -92,9 +166,47 @@ pub(crate) async fn serve(
 pub(crate) async fn say_why_it_ended(sentence: &str) {
     platform::show_once(Shown {
         chat_id: None,
-        title: "Khaya cannot go on",
-        body: sentence,
+        title: "Khaya cannot go on".to_owned(),
+        body: sentence.to_owned(),
         sound: false,
+        actions: Actions::None,
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{arguments::Arguments, profile::Profile};
+
+    #[test]
+    fn a_locked_app_tells_neither_text_nor_chat() {
+        let directory = tempfile::tempdir().unwrap();
+        let arguments = Arguments::parse_from(["khaya", "--data-dir", directory.path().to_str().unwrap()]);
+        let settings = Settings::read(&Profile::open(&arguments).unwrap());
+        let notice = Notice {
+            key: "m1".to_owned(),
+            chat_id: ChatId::new("c").unwrap(),
+            title: "Ada · Garden".to_owned(),
+            body: "Secret words".to_owned(),
+            count: 1,
+            may_reply: true,
+        };
+        let open = Shown::notice(&settings, false, &notice);
+        assert_eq!((&*open.title, &*open.body), ("Ada · Garden", "Secret words"));
+        assert_eq!(open.actions, Actions::ReplyAndMarkRead);
+        let locked = Shown::notice(&settings, true, &notice);
+        assert_eq!((&*locked.title, &*locked.body), ("Khaya", "New message"));
+        assert_eq!(locked.actions, Actions::None);
+        let of_several = Notice {
+            may_reply: false,
+            ..notice
+        };
+        assert_eq!(
+            Shown::notice(&settings, false, &of_several).actions,
+            Actions::MarkRead
+        );
+    }
 }

@@ -3,14 +3,14 @@
 //! Never reads or writes what is in them; it only makes the directories, readable for their owner alone.
 
 use std::{
-    fs, io,
+    env, fs, io,
     path::{Path, PathBuf},
 };
 
 #[cfg(unix)]
 use rustix::{fs::Mode, process::umask};
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, profile};
 
 /// The name of the app's directory among the data of all apps.
 const APP_DIR: &str = "khaya";
@@ -20,6 +20,8 @@ const APP_DIR: &str = "khaya";
 pub(crate) struct Profile {
     name: String,
     root: PathBuf,
+    /// The command line said where it is.
+    is_elsewhere: bool,
 }
 
 /// Why a profile cannot be used.
@@ -53,6 +55,7 @@ impl Profile {
         let profile = Self {
             name: arguments.profile.clone(),
             root,
+            is_elsewhere: arguments.data_dir.is_some(),
         };
         for directory in [profile.logs(), profile.webview(), profile.incoming()] {
             private_directory(&directory).map_err(|source| ProfileError::Directory {
@@ -69,6 +72,31 @@ impl Profile {
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The command line by which this profile is found again.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--profile".to_owned(), self.name.clone()];
+        if self.is_elsewhere {
+            arguments.extend(["--data-dir".to_owned(), self.root.to_string_lossy().into_owned()]);
+        }
+        arguments
+    }
+
+    /// The names of all profiles on this computer, in order; none for one whose place the command line named, which
+    /// knows of no others.
+    pub(crate) fn all(&self) -> Vec<String> {
+        if self.is_elsewhere {
+            return Vec::new();
+        }
+        let Some(entries) = self.root.parent().and_then(|folder| fs::read_dir(folder).ok()) else {
+            return vec![self.name.clone()];
+        };
+        let directories = entries.flatten().filter(|entry| entry.path().is_dir());
+        let names = directories.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| profile(name).is_ok()).collect();
+        names.sort();
+        names
     }
 
     pub(crate) fn logs(&self) -> PathBuf {
@@ -98,8 +126,21 @@ impl Profile {
         fs::File::create_new(self.root.join("told-of-tray")).is_ok()
     }
 
+    /// There is a lock of the app if this file is there.
+    pub(crate) fn app_lock(&self) -> PathBuf {
+        self.root.join("app-lock")
+    }
+
     pub(crate) fn lock(&self) -> PathBuf {
         self.root.join("lock")
+    }
+}
+
+/// The program as a person would start it again: of an AppImage the image, not what it has unpacked for this run.
+pub(crate) fn program() -> io::Result<PathBuf> {
+    match env::var_os("APPIMAGE") {
+        Some(image) => Ok(image.into()),
+        None => env::current_exe(),
     }
 }
 
@@ -144,6 +185,18 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
         }
+    }
+
+    #[test]
+    fn is_found_again_by_its_arguments() {
+        let directory = tempfile::tempdir().unwrap();
+        let profile = open(directory.path()).unwrap();
+        let again = Arguments::parse_from(std::iter::once("khaya".to_owned()).chain(profile.arguments()));
+        assert_eq!(Profile::open(&again).unwrap(), profile);
+        assert!(
+            profile.all().is_empty(),
+            "one whose place was named knows of no others"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the page asks, answered: a command at a time, checked before anything else sees it.
 
+use std::path::PathBuf;
+
 use futures_util::{FutureExt, future::BoxFuture};
 use khaya_chat::{Intent, View, actor, view::Session};
 use khaya_wire::FileId;
@@ -8,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    link::{Answer, Blob, PictureOf, Question, Refusal, Reply},
+    link::{Answer, Blob, PictureOf, Refusal, Reply},
     picture,
     updates::Request,
 };
@@ -19,21 +21,42 @@ const MAX_KEPT_BYTES: usize = 4 * 1024;
 /// The answer to the question with this number, once there is one.
 pub(crate) type Pending = BoxFuture<'static, (u64, Answer)>;
 
+/// A question about the chat and its view.
+#[derive(Debug)]
+pub(crate) enum ChatQuestion {
+    Dispatch(Value),
+    Snapshot,
+    /// The update that the page applied last.
+    Alive(u64),
+    Flushed(Value),
+    Attach {
+        path: PathBuf,
+        name: String,
+        mime_type: String,
+    },
+    Detach(FileId),
+    Picture(PictureOf),
+    Save {
+        file: FileId,
+        path: PathBuf,
+    },
+}
+
 /// Works on one question.
 pub(crate) fn work_on(
     chat: &actor::Handle,
     requests: &mpsc::Sender<Request>,
     number: u64,
-    question: Question,
+    question: ChatQuestion,
 ) -> Pending {
     let (chat, requests) = (chat.clone(), requests.clone());
     async move {
         let answer = match question {
-            Question::Dispatch(intent) => dispatch(&chat, intent).await,
-            Question::Snapshot => snapshot(&requests).await,
-            Question::Alive(applied) => tell(&requests, Request::Alive(applied)).await,
-            Question::Flushed(page) => keep(&requests, page).await,
-            Question::Attach {
+            ChatQuestion::Dispatch(intent) => dispatch(&chat, intent).await,
+            ChatQuestion::Snapshot => snapshot(&requests).await,
+            ChatQuestion::Alive(applied) => tell(&requests, Request::Alive(applied)).await,
+            ChatQuestion::Flushed(page) => keep(&requests, page).await,
+            ChatQuestion::Attach {
                 path,
                 name,
                 mime_type,
@@ -42,12 +65,12 @@ pub(crate) fn work_on(
                 .await
                 .map(Reply::File)
                 .map_err(Refusal::from),
-            Question::Detach(file) => {
+            ChatQuestion::Detach(file) => {
                 chat.detach(&file).await;
                 json(&())
             }
-            Question::Picture(which) => show_picture(&chat, which).await,
-            Question::Save { file, path } => {
+            ChatQuestion::Picture(which) => show_picture(&chat, which).await,
+            ChatQuestion::Save { file, path } => {
                 if shows(&chat.view().borrow(), &file) {
                     chat.save(file, path)
                         .await

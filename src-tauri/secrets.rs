@@ -1,4 +1,5 @@
-//! Where secrets are between two runs: two entries in the system's keyring, the session and the key of the store.
+//! Where secrets are between two runs: entries in the system's keyring for the session, the key of the store, and what
+//! checks the passphrase of the app's lock.
 //!
 //! Never falls back to anything else: where there is no keyring, or it is locked, the caller learns why and the
 //! person decides. Never logs what is stored.
@@ -17,6 +18,9 @@ use tokio::task;
 
 /// The service under which all entries of the app stand.
 const SERVICE: &str = "khaya";
+
+/// What stands behind the profile's name in the entry of the app's lock.
+const APP_LOCK: &str = "app-lock";
 
 /// Finds the system's keyring, for the first time in this process or once more.
 type Open = fn(Time) -> keyring_core::Result<Arc<CredentialStore>>;
@@ -65,14 +69,54 @@ impl Keyring {
         }
     }
 
+    /// What checks the passphrase of the app's lock.
+    pub(crate) fn load_app_lock(&self) -> SecretsFuture<'_, Option<Secret>> {
+        self.load_of(APP_LOCK)
+    }
+
+    pub(crate) fn store_app_lock(&self, secret: Secret) -> SecretsFuture<'_, ()> {
+        self.store_of(APP_LOCK, secret)
+    }
+
+    pub(crate) fn delete_app_lock(&self) -> SecretsFuture<'_, ()> {
+        self.delete_of(APP_LOCK)
+    }
+
+    /// One that ends with the value.
+    #[cfg(test)]
+    pub(crate) fn mock() -> Self {
+        Self::new("bob", |_| Ok(keyring_core::mock::Store::new()?))
+    }
+
+    fn load_of(&self, user: &'static str) -> SecretsFuture<'_, Option<Secret>> {
+        self.run(user, |entry| match entry.get_secret() {
+            Ok(bytes) => String::from_utf8(bytes)
+                .map(|text| Some(Secret::new(text)))
+                .map_err(|error| Error::BadEncoding(error.into_bytes())),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn store_of(&self, user: &'static str, secret: Secret) -> SecretsFuture<'_, ()> {
+        self.run(user, move |entry| entry.set_secret(secret.expose().as_bytes()))
+    }
+
+    fn delete_of(&self, user: &'static str) -> SecretsFuture<'_, ()> {
+        self.run(user, |entry| match entry.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(error),
+        })
+    }
+
     fn run<T: Send + 'static>(
         &self,
-        name: SecretName,
+        user: &'static str,
         action: impl FnOnce(&Entry) -> keyring_core::Result<T> + Send + 'static,
     ) -> SecretsFuture<'_, T> {
         let place = Arc::clone(&self.place);
         // The keyring may ask the person for a password: that takes as long as it takes, and must hold up no task.
-        let work = task::spawn_blocking(move || place.with_entry(name, action));
+        let work = task::spawn_blocking(move || place.with_entry(user, action));
         Box::pin(async move {
             match work.await {
                 Ok(result) => result.map_err(|error| {
@@ -94,31 +138,22 @@ impl Keyring {
 
 impl Secrets for Keyring {
     fn load(&self, name: SecretName) -> SecretsFuture<'_, Option<Secret>> {
-        self.run(name, |entry| match entry.get_secret() {
-            Ok(bytes) => String::from_utf8(bytes)
-                .map(|text| Some(Secret::new(text)))
-                .map_err(|error| Error::BadEncoding(error.into_bytes())),
-            Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(error),
-        })
+        self.load_of(user(name))
     }
 
     fn store(&self, name: SecretName, secret: Secret) -> SecretsFuture<'_, ()> {
-        self.run(name, move |entry| entry.set_secret(secret.expose().as_bytes()))
+        self.store_of(user(name), secret)
     }
 
     fn delete(&self, name: SecretName) -> SecretsFuture<'_, ()> {
-        self.run(name, |entry| match entry.delete_credential() {
-            Ok(()) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(error),
-        })
+        self.delete_of(user(name))
     }
 }
 
 impl Place {
     fn with_entry<T>(
         &self,
-        name: SecretName,
+        user: &str,
         action: impl FnOnce(&Entry) -> keyring_core::Result<T>,
     ) -> keyring_core::Result<T> {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,7 +163,7 @@ impl Place {
             Store::Failed => (self.open)(Time::Again)?,
         };
         let result = open
-            .build(SERVICE, &format!("{}/{}", self.profile, user(name)), None)
+            .build(SERVICE, &format!("{}/{}", self.profile, user), None)
             .and_then(|entry| action(&entry));
         if !matches!(result, Err(Error::PlatformFailure(_))) {
             *store = Store::Open(open);
@@ -221,7 +256,7 @@ mod tests {
     use super::*;
 
     fn mock() -> Keyring {
-        Keyring::new("bob", |_| Ok(mock::Store::new()?))
+        Keyring::mock()
     }
 
     fn exposed(secret: Option<Secret>) -> Option<String> {
@@ -247,13 +282,13 @@ mod tests {
     #[tokio::test]
     async fn stands_under_the_names_of_the_contract() {
         let keyring = mock();
-        for (name, user) in [(Session, "bob/session"), (StoreKey, "bob/store-key")] {
-            keyring.store(name, Secret::new(user)).await.unwrap();
+        for (name, entry) in [(Session, "bob/session"), (StoreKey, "bob/store-key")] {
+            keyring.store(name, Secret::new(entry)).await.unwrap();
             let names = keyring
                 .place
-                .with_entry(name, |entry| Ok(entry.get_specifiers()))
+                .with_entry(user(name), |entry| Ok(entry.get_specifiers()))
                 .unwrap();
-            assert_eq!(names, Some(("khaya".to_owned(), user.to_owned())));
+            assert_eq!(names, Some(("khaya".to_owned(), entry.to_owned())));
         }
         assert_eq!(
             exposed(keyring.load(Session).await.unwrap()).as_deref(),

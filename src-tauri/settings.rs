@@ -2,7 +2,7 @@
 //!
 //! Never a secret: the file is plain text.
 
-use std::{fs, sync::Arc};
+use std::{fs, sync::Arc, time::Duration};
 
 use khaya_chat::intent::Quiet;
 use serde_json::{Map, Value};
@@ -16,6 +16,11 @@ const NOTICE_TEXT: (&str, bool) = ("noticeText", true);
 const NOTICE_SOUND: (&str, bool) = ("noticeSound", true);
 const DO_NOT_DISTURB: (&str, bool) = ("doNotDisturb", false);
 const QUIET_BUT_MENTIONS: (&str, bool) = ("quietButMentions", false);
+const LOCK_ON_SUSPEND: (&str, bool) = ("lockOnSuspend", true);
+/// Minutes without use after which a lock closes, as text; none or 0 means never.
+const LOCK_AFTER: &str = "lockAfter";
+/// `stable` or `beta`.
+const UPDATE_CHANNEL: &str = "updateChannel";
 /// Times of the day, as `22:30`; quiet hours are from the one to the other.
 const QUIET_FROM: &str = "quietFrom";
 const QUIET_TO: &str = "quietTo";
@@ -57,6 +62,25 @@ impl Settings {
         self.flag(NOTICE_SOUND)
     }
 
+    /// How long the app may not be used before its lock closes.
+    pub(crate) fn lock_after(&self) -> Option<Duration> {
+        let minutes: u64 = self.text(LOCK_AFTER)?.parse().ok()?;
+        (minutes > 0).then(|| Duration::from_secs(minutes.saturating_mul(60)))
+    }
+
+    /// The lock closes when the computer sleeps or its screen is locked.
+    pub(crate) fn lock_on_suspend(&self) -> bool {
+        self.flag(LOCK_ON_SUSPEND)
+    }
+
+    /// Which releases the person wants.
+    pub(crate) fn update_channel(&self) -> &'static str {
+        match self.text(UPDATE_CHANNEL).as_deref() {
+            Some("beta") => "beta",
+            Some(_) | None => "stable",
+        }
+    }
+
     /// When there are no notices; the clock's place in the world is not its business.
     pub(crate) fn quiet(&self) -> Quiet {
         Quiet {
@@ -72,10 +96,14 @@ impl Settings {
         self.chosen.subscribe()
     }
 
+    fn text(&self, key: &str) -> Option<String> {
+        Some(self.chosen.borrow().get(key)?.as_str()?.to_owned())
+    }
+
     /// In minutes after midnight.
     fn time(&self, key: &str) -> Option<u16> {
-        let chosen = self.chosen.borrow();
-        let (hours, minutes) = chosen.get(key)?.as_str()?.split_once(':')?;
+        let text = self.text(key)?;
+        let (hours, minutes) = text.split_once(':')?;
         let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
         (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
     }
@@ -134,5 +162,18 @@ mod tests {
         };
         settings.clone().replace(chosen);
         assert!(settings.notice_text() && !settings.close_to_tray());
+        for (content, after) in [
+            ("{}", None),
+            ("{\"lockAfter\":\"0\"}", None),
+            ("{\"lockAfter\":\"5\"}", Some(300)),
+        ] {
+            assert_eq!(
+                read(content).lock_after(),
+                after.map(Duration::from_secs),
+                "{content}"
+            );
+        }
+        assert_eq!(read("{\"updateChannel\":\"beta\"}").update_channel(), "beta");
+        assert_eq!(read("{\"updateChannel\":\"../x\"}").update_channel(), "stable");
     }
 }

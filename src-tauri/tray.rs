@@ -1,4 +1,5 @@
-//! The icon in the panel: how much is unread, and a menu to open a chat or the window, and to quit.
+//! The icon in the panel: how much is unread, and a menu to open a chat, the window, the settings or another profile,
+//! to have an hour's rest, and to quit.
 //!
 //! On Linux the StatusNotifierItem protocol itself, which tells whether a panel shows it and needs no GTK;
 //! elsewhere Tauri's tray.
@@ -23,6 +24,9 @@ const NAMED_CHATS: usize = 5;
 const MAX_NAME: usize = 40;
 
 const OPEN: &str = "Open Khaya";
+const QUIET: &str = "Do not disturb for an hour";
+const PROFILES: &str = "Profiles";
+const SETTINGS: &str = "Settings…";
 const QUIT: &str = "Quit";
 
 /// What tray and title tell as unread: the view's own number, and its rows.
@@ -45,7 +49,14 @@ struct UnreadChat {
 }
 
 impl Unread {
-    pub(crate) fn of(view: &View) -> Self {
+    /// Of a locked app no names are told.
+    pub(crate) fn of(view: &View, locked: bool) -> Self {
+        if locked {
+            return Self {
+                total: view.unread,
+                chats: Vec::new(),
+            };
+        }
         let unread = view.chats.iter().filter(|chat| chat.unread > 0 && !chat.muted);
         let chats = unread.take(NAMED_CHATS).map(|chat| {
             let name: String = chat.name.chars().take(MAX_NAME).collect();
@@ -68,6 +79,15 @@ fn unread_line(unread: u64) -> String {
         1 => "1 unread message".to_owned(),
         more => format!("{more} unread messages"),
     }
+}
+
+/// The dot alone, as large as an icon.
+#[cfg(target_os = "windows")]
+pub(crate) fn dot() -> tauri::Result<Image<'static>> {
+    const SIDE: u32 = 16;
+    let mut pixels = vec![0; (SIDE * SIDE * 4) as usize];
+    draw_dot(&mut pixels, SIDE, SIDE);
+    Ok(Image::new_owned(pixels, SIDE, SIDE))
 }
 
 /// The icon, with a dot in its corner when there is something unread.
@@ -134,11 +154,19 @@ mod tests {
         };
         let mut chats = vec![row("read", 0, false), row("muted", 3, true)];
         chats.extend((0..9).map(|number| row(&number.to_string(), number + 1, false)));
-        let unread = Unread::of(&View {
+        let view = View {
             unread: 45,
             chats,
             ..View::default()
-        });
+        };
+        assert_eq!(
+            Unread::of(&view, true),
+            Unread {
+                total: 45,
+                chats: Vec::new()
+            }
+        );
+        let unread = Unread::of(&view, false);
         assert_eq!(unread.total, 45);
         assert_eq!(
             unread

@@ -36,6 +36,8 @@ pub(crate) struct Snapshot {
     page: Value,
     /// The server that the command line names, for the form to begin with.
     server: Option<String>,
+    /// The app is locked: there is nothing to see, and nothing will be told.
+    locked: bool,
 }
 
 /// What the page asks of the feed.
@@ -49,6 +51,8 @@ pub(crate) enum Request {
     Keep(Value),
     /// There is no page any more.
     Gone,
+    /// The app is locked from now on, or no more.
+    Locked(bool),
 }
 
 /// Makes updates for the page until the app ends. A full `updates` makes it wait, and the next one then tells of all
@@ -58,9 +62,11 @@ pub(crate) async fn run(
     mut requests: mpsc::Receiver<Request>,
     updates: mpsc::Sender<String>,
     server: Option<String>,
+    locked: bool,
 ) {
     let mut feed = Feed {
         server,
+        locked,
         ..Feed::default()
     };
     loop {
@@ -93,6 +99,7 @@ struct Feed {
     page: Page,
     kept: Value,
     server: Option<String>,
+    locked: bool,
 }
 
 /// Where the page is.
@@ -108,6 +115,17 @@ enum Page {
 impl Feed {
     fn answer(&mut self, request: Request, newest: &Arc<View>) {
         match request {
+            Request::Snapshot(reply) if self.locked => {
+                self.page = Page::Waiting;
+                self.acknowledged = self.number;
+                let _ = reply.send(Snapshot {
+                    number: self.number,
+                    view: Arc::default(),
+                    page: Value::Null,
+                    server: None,
+                    locked: true,
+                });
+            }
             Request::Snapshot(reply) => {
                 self.page = Page::Showing(Arc::clone(newest));
                 self.acknowledged = self.number;
@@ -117,11 +135,16 @@ impl Feed {
                     view: Arc::clone(newest),
                     page: self.kept.clone(),
                     server: self.server.clone(),
+                    locked: false,
                 });
             }
             Request::Alive(number) => self.acknowledged = number.clamp(self.acknowledged, self.number),
             Request::Keep(page) => self.kept = page,
             Request::Gone => self.page = Page::Waiting,
+            Request::Locked(locked) => {
+                self.locked = locked;
+                self.page = Page::Waiting;
+            }
         }
     }
 
@@ -250,5 +273,21 @@ mod tests {
         feed.answer(Request::Gone, &view(0));
         assert_eq!(next(&mut feed, &view(1)), None);
         assert_eq!(ask(&mut feed, &view(1)).page, json!({ "scroll": 3 }));
+    }
+
+    #[test]
+    fn a_locked_app_has_nothing_to_see_and_nothing_to_tell() {
+        let mut feed = Feed::default();
+        ask(&mut feed, &view(1));
+        feed.answer(Request::Keep(json!({ "scroll": 3 })), &view(1));
+        feed.answer(Request::Locked(true), &view(2));
+        assert_eq!(next(&mut feed, &view(3)), None);
+        let snapshot = ask(&mut feed, &view(3));
+        assert!(snapshot.locked && *snapshot.view == View::default() && snapshot.page.is_null());
+        assert_eq!(next(&mut feed, &view(4)), None, "also after it has begun anew");
+        feed.answer(Request::Locked(false), &view(4));
+        let snapshot = ask(&mut feed, &view(4));
+        assert_eq!((snapshot.locked, snapshot.view.unread), (false, 4));
+        assert_eq!(snapshot.page, json!({ "scroll": 3 }));
     }
 }

@@ -10,6 +10,7 @@
  * @typedef {import("./types").Page} Page
  * @typedef {import("./types").StagedFile} StagedFile
  * @typedef {import("./types").Attachment} Attachment
+ * @typedef {import("./types").System} System
  */
 
 /**
@@ -34,8 +35,8 @@ export async function wish(intent) {
     await dispatch(intent);
     return true;
   } catch (failure) {
-    // The page is on its way to the sign-in, and what was wished is of no more use.
-    if (/** @type {Failure} */ (failure).code === "not_signed_in") return false;
+    // The page is on its way to the sign-in or to the lock, and what was wished is of no more use.
+    if (["not_signed_in", "locked"].includes(/** @type {Failure} */ (failure).code)) return false;
     window.dispatchEvent(new CustomEvent("failure", { detail: failure }));
     return false;
   }
@@ -59,10 +60,11 @@ export async function onUpdate(hear) {
  * Tells the app that the page lives, and how far it has come; it sends no more than the page can follow.
  *
  * @param {number} number of the last update that was applied
+ * @param {boolean} active whether somebody has used the page since the last time
  */
-export function alive(number) {
+export function alive(number, active) {
   // An app that does not hear this does not hear anything; there is nobody to tell.
-  invoke("alive", { number }).catch(() => {});
+  invoke("alive", { number, active }).catch(() => {});
 }
 
 /**
@@ -91,6 +93,88 @@ export async function saveSettings(chosen) {
     await invoke("save_settings", { settings: chosen });
   } catch (error) {
     window.dispatchEvent(new CustomEvent("failure", { detail: failureOf(error) }));
+  }
+}
+
+/**
+ * How things stand on this computer. Nothing where the app is locked.
+ *
+ * @returns {Promise<System | null>}
+ */
+export async function system() {
+  try {
+    return /** @type {System} */ (await invoke("system"));
+  } catch {
+    return null;
+  }
+}
+
+/** @returns {Promise<import("./types").Diagnosis>} rejects with a {@link Failure} */
+export async function diagnosis() {
+  try {
+    return /** @type {import("./types").Diagnosis} */ (await invoke("diagnosis"));
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+/**
+ * Calls `hear` when {@link system} would answer something else.
+ *
+ * @param {() => void} hear
+ */
+export async function onSystem(hear) {
+  await bridge().event.listen("system", () => hear());
+}
+
+/**
+ * Calls `open` when something was opened from outside: a link, or the settings.
+ *
+ * @param {(what: import("./types").Opened) => void} open
+ */
+export async function onLink(open) {
+  await bridge().event.listen("link", ({ payload }) => open(/** @type {import("./types").Opened} */ (payload)));
+}
+
+/**
+ * Has the app do something on this computer.
+ *
+ * @param {"set_lock" | "lock_now" | "set_autostart" | "test_notice" | "check_for_update" | "install_update" | "open_profile"} command
+ * @param {object} [args]
+ * @returns {Promise<void>} rejects with a {@link Failure}
+ */
+export async function askDesktop(command, args) {
+  try {
+    await invoke(command, args);
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+/**
+ * Opens the app's lock.
+ *
+ * @param {string} passphrase
+ * @returns {Promise<void>} rejects with a {@link Failure}
+ */
+export async function unlock(passphrase) {
+  try {
+    await invoke("unlock", { passphrase });
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+/**
+ * Signs out and takes the lock away, whose passphrase nobody knows any more.
+ *
+ * @returns {Promise<void>} rejects with a {@link Failure}
+ */
+export async function forgetLock() {
+  try {
+    await invoke("forget_lock");
+  } catch (error) {
+    throw failureOf(error);
   }
 }
 

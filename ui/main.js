@@ -9,12 +9,14 @@
  */
 
 import { AccountSettings } from "./elements/account-settings.js";
+import { AppLock } from "./elements/app-lock.js";
 import { AlertStack } from "./elements/alert-stack.js";
 import { AudiencePicker } from "./elements/audience-picker.js";
 import { ChatDetails } from "./elements/chat-details.js";
 import { ChatHeader } from "./elements/chat-header.js";
 import { ChatList } from "./elements/chat-list.js";
 import { ConnectionStatus } from "./elements/connection-status.js";
+import { DesktopSettings } from "./elements/desktop-settings.js";
 import { EmojiPicker } from "./elements/emoji-picker.js";
 import { KeyringChoice } from "./elements/keyring-choice.js";
 import { MessageComposer } from "./elements/message-composer.js";
@@ -29,8 +31,9 @@ import { SettingsPanel } from "./elements/settings-panel.js";
 import { SignIn } from "./elements/sign-in.js";
 import { StoreLock } from "./elements/store-lock.js";
 import { TypingLine } from "./elements/typing-line.js";
+import { UpdateLine } from "./elements/update-line.js";
 import { installFileDrop } from "./file-drop.js";
-import { alive, onFlush, onUpdate, openLink, saveSettings, settings, snapshot, wish } from "./ipc.js";
+import { alive, onFlush, onLink, onSystem, onUpdate, openLink, saveSettings, settings, snapshot, wish } from "./ipc.js";
 import { installShortcuts, keyName } from "./shortcuts.js";
 import { State } from "./state.js";
 import { fillWords, part, setText } from "./template.js";
@@ -44,7 +47,9 @@ const body = document.body;
 /** What is heard before there is a state needs no hearing: the snapshot that follows has it. @type {State | null} */
 let state = null;
 // All that the page waits for is asked for at once.
-const listening = Promise.all([onUpdate(hear), onFlush(handOn)]);
+const listening = Promise.all([onUpdate(hear), onFlush(handOn), onLink(follow), onSystem(hearOfSystem)]);
+/** Somebody has used the page since the app was told last. */
+let isUsed = true;
 const chosen = await settings();
 await loadWords(chosen.language);
 showSettings(chosen);
@@ -73,6 +78,8 @@ const settingsPanel = element(SettingsPanel, "settings-panel");
 const accountSettings = element(AccountSettings, "account-settings");
 const keyringChoice = element(KeyringChoice, "keyring-choice");
 const storeLock = element(StoreLock, "store-lock");
+const appLock = element(AppLock, "app-lock");
+const updateLine = element(UpdateLine, "update-line");
 
 /** @type {[{ render(view: View): void }, Part[]][]} What each element shows of the view. */
 const readers = [
@@ -127,6 +134,8 @@ chatDetails.question = question;
 accountSettings.question = question;
 settingsPanel.addEventListener("open", () => accountSettings.refresh());
 storeLock.question = question;
+appLock.question = question;
+appLock.addEventListener("open", () => void state?.refresh());
 composer.addEventListener("emoji", (event) => {
   emojiPicker.open(/** @type {CustomEvent} */ (event).detail, (emoji) => composer.insert(emoji));
 });
@@ -180,9 +189,14 @@ window.addEventListener("keydown", (event) => {
   if (!event.defaultPrevented && !isElsewhere && body.dataset.openChat) composer.focusText();
 });
 
+for (const use of ["keydown", "pointerdown", "pointermove", "wheel"])
+  window.addEventListener(use, () => (isUsed = true), { capture: true, passive: true });
+
 await listening;
 await state.refresh();
-tellAlive();
+void updateLine.refresh();
+// The app may know how long it took until there was something to see.
+requestAnimationFrame(() => requestAnimationFrame(tellAlive));
 setInterval(tellAlive, ALIVE_EVERY);
 if (!navigator.onLine) void wish({ type: "network", online: false });
 
@@ -231,7 +245,7 @@ function chooseAudience() {
 function hear(update) {
   if (!state) return;
   state.apply(update);
-  if (state.number % ALIVE_UPDATES === 0) alive(state.number);
+  if (state.number % ALIVE_UPDATES === 0) tellAlive();
 }
 
 async function handOn() {
@@ -241,17 +255,31 @@ async function handOn() {
 }
 
 function tellAlive() {
-  if (state && state.number >= 0) alive(state.number);
+  if (!state || state.number < 0) return;
+  alive(state.number, isUsed);
+  isUsed = false;
+}
+
+function hearOfSystem() {
+  void updateLine.refresh();
+  settingsPanel.refreshDesktop();
+}
+
+/** @param {import("./types").Opened} what was opened from outside */
+function follow(what) {
+  if (what.type === "settings") settingsPanel.open();
 }
 
 function defineElements() {
   customElements.define("account-settings", AccountSettings);
+  customElements.define("app-lock", AppLock);
   customElements.define("alert-stack", AlertStack);
   customElements.define("audience-picker", AudiencePicker);
   customElements.define("chat-details", ChatDetails);
   customElements.define("chat-header", ChatHeader);
   customElements.define("chat-list", ChatList);
   customElements.define("connection-status", ConnectionStatus);
+  customElements.define("desktop-settings", DesktopSettings);
   customElements.define("emoji-picker", EmojiPicker);
   customElements.define("keyring-choice", KeyringChoice);
   customElements.define("message-composer", MessageComposer);
@@ -266,6 +294,7 @@ function defineElements() {
   customElements.define("sign-in", SignIn);
   customElements.define("store-lock", StoreLock);
   customElements.define("typing-line", TypingLine);
+  customElements.define("update-line", UpdateLine);
 }
 
 /**
@@ -323,6 +352,7 @@ function showScreen(view) {
 
 async function takeSnapshot() {
   const answer = await snapshot();
+  appLock.isLocked = answer.locked;
   signIn.server = answer.server ?? "";
   if (answer.page && !state?.view) composer.files = answer.page.files;
   if (answer.page && answer.page.chatId === answer.view.open?.id) timeline.resumeAt(answer.page.place);

@@ -17,6 +17,8 @@ export interface Snapshot {
     server?: string | null;
     /** What the page before this one gave back when its window went. */
     page?: Page | null;
+    /** The app is locked: the view is empty. */
+    locked: boolean;
 }
 
 /** Where somebody was reading. */
@@ -56,7 +58,48 @@ export interface Settings {
     /** Times of the day, as `22:30`; none where either is absent or empty. */
     quietFrom?: string;
     quietTo?: string;
+    /** In minutes; absent or `0` means never. */
+    lockAfter?: string;
+    /** Absent means yes. */
+    lockOnSuspend?: boolean;
+    updateChannel?: "stable" | "beta";
 }
+
+/** How things stand on this computer. */
+export interface System {
+    version: string;
+    profile: string;
+    /** None where the app knows of no others. */
+    profiles: string[];
+    /** Whether the app has a lock. */
+    lock: boolean;
+    tray: boolean;
+    /** `null` where there is no such thing. */
+    autostart: boolean | null;
+    /** `shown` is `null` where the system does not tell. */
+    notices: { shown: boolean | null; by: string | null };
+    update: UpdateState;
+}
+
+/** What helps those who look for a fault: no secret, no name, no message. */
+export interface Diagnosis {
+    text: string;
+    /** In bytes. */
+    storage: { store: number; outgoing: number; setAside: number };
+    /** How many reports of faults there are. */
+    reports: number;
+}
+
+export type UpdateState =
+    | { state: "off"; why: "notBuiltIn" | "policy" | "managed" }
+    | { state: "unknown" | "checking" | "upToDate" }
+    | { state: "available"; version: string; notes: string }
+    | { state: "downloading"; version: string; percent: number }
+    | { state: "ready"; version: string }
+    | { state: "failed"; message: string };
+
+/** What was opened from outside. */
+export type Opened = { type: "settings" } | { type: "invite"; code: string; server: string | null };
 
 interface Tauri {
     core: {

@@ -10,23 +10,23 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::BoxStream};
-use khaya_chat::shell::ShellRequest;
+use khaya_chat::{intent::Secret, shell::ShellRequest};
 use khaya_wire::ChatId;
 use tokio::{sync::mpsc, time};
 use zbus::{Connection, zvariant::Value};
 
-use super::{Remark, Shown};
-use crate::{
-    ask::{Ask, Asks},
-    host::Surface,
-    settings::Settings,
-};
+use super::{Actions, Context, Remark, Shown, Standing};
+use crate::{ask::Ask, host::Surface};
 
 /// The action that servers invoke for a click on the notice itself.
 const DEFAULT_ACTION: &str = "default";
 
+/// The action that is a button, and the one that is a field.
+const MARK_READ: &str = "mark-read";
+const INLINE_REPLY: &str = "inline-reply";
+
 /// The name of the app's desktop file, by which servers find its name, icon and settings.
-const DESKTOP_ENTRY: &str = "Khaya";
+const DESKTOP_ENTRY: &str = "khaya";
 
 /// How long a server may take to answer.
 const CALL_TIME: Duration = Duration::from_secs(5);
@@ -54,6 +54,10 @@ trait Server {
     ) -> zbus::Result<u32>;
     fn close_notification(&self, id: u32) -> zbus::Result<()>;
     fn get_capabilities(&self) -> zbus::Result<Vec<String>>;
+    fn get_server_information(&self) -> zbus::Result<(String, String, String, String)>;
+    /// Not in the specification: servers that have the capability `inline-reply` tell so what was typed.
+    #[zbus(signal)]
+    fn notification_replied(&self, id: u32, text: String) -> zbus::Result<()>;
     #[zbus(signal)]
     fn action_invoked(&self, id: u32, action: String) -> zbus::Result<()>;
     #[zbus(signal)]
@@ -62,26 +66,56 @@ trait Server {
 
 /// What the server tells.
 enum Told {
-    Clicked(u32),
+    /// A notice was clicked, or this action of it chosen.
+    Chosen(u32, Action),
+    /// An answer was typed into a notice.
+    Replied(u32, Secret),
     Closed(u32),
     /// Another server has taken over, or none: the numbers of the old one mean nothing any more.
     Changed,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Open,
+    MarkRead,
+}
+
+impl Action {
+    fn of(key: &str) -> Option<Self> {
+        match key {
+            DEFAULT_ACTION => Some(Self::Open),
+            MARK_READ => Some(Self::MarkRead),
+            _ => None,
+        }
+    }
+}
+
 pub(super) async fn serve(
-    _: Surface,
-    settings: Settings,
+    context: Context,
     mut requests: mpsc::Receiver<ShellRequest>,
     mut remarks: mpsc::Receiver<Remark>,
-    asks: Asks,
 ) {
+    let Context {
+        surface: Surface,
+        settings,
+        lock,
+        asks,
+    } = context;
     let mut desktop = Desktop::default();
+    let mut locks = lock.changes();
     loop {
         tokio::select! {
+            // Before anything else: what is shown after the lock closed shows nothing.
+            biased;
+            Ok(()) = locks.changed() => if *locks.borrow_and_update() {
+                desktop.carry_out(Order::Withdraw(None)).await;
+            },
             request = requests.recv() => match request {
                 Some(ShellRequest::Notify(notice)) => {
                     tracing::debug!(key = notice.key, "a notice is shown");
-                    desktop.carry_out(Order::Show(Shown::notice(&settings, &notice))).await;
+                    let shown = Shown::notice(&settings, lock.is_locked(), &notice);
+                    desktop.carry_out(Order::Show(shown)).await;
                 }
                 Some(ShellRequest::Withdraw { chat_id }) => {
                     desktop.carry_out(Order::Withdraw(Some(&chat_id))).await;
@@ -89,18 +123,42 @@ pub(super) async fn serve(
                 Some(ShellRequest::WithdrawAll) => desktop.carry_out(Order::Withdraw(None)).await,
                 None => return,
             },
-            Some(remark) = remarks.recv() => desktop.carry_out(Order::Show(Shown::remark(remark))).await,
+            Some(remark) = remarks.recv() => {
+                desktop.carry_out(Order::Show(Shown::remark(&settings, &remark))).await;
+            },
             told = desktop.told() => match told {
-                Told::Clicked(id) => match desktop.notices.find(id) {
-                    Some(Some(chat_id)) => asks.send(Ask::OpenChat(chat_id)),
-                    Some(None) => asks.send(Ask::Open),
-                    None => {}
+                Told::Chosen(id, action) => match (desktop.notices.find(id), action) {
+                    (Some(Some(chat_id)), Action::Open) => asks.send(Ask::OpenChat(chat_id)),
+                    (Some(Some(chat_id)), Action::MarkRead) => asks.send(Ask::MarkRead(chat_id)),
+                    (Some(None), Action::Open | Action::MarkRead) => asks.send(Ask::Open),
+                    (None, Action::Open | Action::MarkRead) => {}
                 },
-
+                Told::Replied(id, text) => if let Some(Some(chat_id)) = desktop.notices.find(id) {
+                    asks.send(Ask::Reply(chat_id, text));
+                },
                 Told::Closed(id) => desktop.notices.closed(id),
                 Told::Changed => desktop.notices = Notices::default(),
             },
         }
+    }
+}
+
+/// The server's own name, if one answers.
+pub(super) async fn standing(_: &Surface) -> Standing {
+    let asked = time::timeout(CALL_TIME, async {
+        let connection = Connection::session().await?;
+        ServerProxy::new(&connection)
+            .await?
+            .get_server_information()
+            .await
+    });
+    let by = match asked.await {
+        Ok(Ok((name, ..))) => Some(name),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    Standing {
+        shown: Some(by.is_some()),
+        by,
     }
 }
 
@@ -121,6 +179,10 @@ struct Link {
     told: BoxStream<'static, Told>,
     /// The server reads the body as markup, so what a person wrote must be escaped.
     markup: bool,
+    /// It shows buttons.
+    actions: bool,
+    /// It has a field for an answer.
+    inline_reply: bool,
 }
 
 /// What to do on the desktop.
@@ -154,10 +216,17 @@ impl Desktop {
             none => none.insert(Link::open().await?),
         };
         let body = if link.markup {
-            escape(shown.body)
+            escape(&shown.body)
         } else {
-            shown.body.to_owned()
+            shown.body.clone()
         };
+        let mut actions = vec![DEFAULT_ACTION, "Open"];
+        if link.inline_reply && shown.actions == Actions::ReplyAndMarkRead {
+            actions.extend([INLINE_REPLY, "Reply"]);
+        }
+        if link.actions && shown.actions != Actions::None {
+            actions.extend([MARK_READ, "Mark as read"]);
+        }
         let mut hints = HashMap::from([
             ("category", Value::from("im.received")),
             ("desktop-entry", Value::from(DESKTOP_ENTRY)),
@@ -176,9 +245,9 @@ impl Desktop {
                     .and_then(|chat_id| self.notices.on_screen(chat_id))
                     .unwrap_or(0),
                 "khaya",
-                shown.title,
+                &shown.title,
                 &body,
-                &[DEFAULT_ACTION, "Open"],
+                &actions,
                 hints,
                 -1,
             )
@@ -217,13 +286,13 @@ impl Link {
     async fn open() -> zbus::Result<Self> {
         let connection = Connection::session().await?;
         let server = ServerProxy::new(&connection).await?;
-        let clicked = server.receive_action_invoked().await?.filter_map(|signal| {
-            future::ready(
-                signal
-                    .args()
-                    .ok()
-                    .and_then(|told| (told.action == DEFAULT_ACTION).then_some(Told::Clicked(told.id))),
-            )
+        let chosen = server.receive_action_invoked().await?.filter_map(|signal| {
+            let told = signal.args().ok();
+            future::ready(told.and_then(|told| Some(Told::Chosen(told.id, Action::of(&told.action)?))))
+        });
+        let replied = server.receive_notification_replied().await?.filter_map(|signal| {
+            let told = signal.args().ok();
+            future::ready(told.map(|told| Told::Replied(told.id, Secret::new(told.text))))
         });
         let closed = server
             .receive_notification_closed()
@@ -234,14 +303,18 @@ impl Link {
             .receive_owner_changed()
             .await?
             .map(|_| Told::Changed);
-        let markup = server
-            .get_capabilities()
-            .await?
-            .iter()
-            .any(|capability| capability == "body-markup");
-        let told =
-            futures_util::stream::select(clicked, futures_util::stream::select(closed, changed)).boxed();
-        Ok(Self { server, told, markup })
+        let capabilities = server.get_capabilities().await?;
+        let can = |name: &str| capabilities.iter().any(|capability| capability == name);
+        let (markup, actions, inline_reply) = (can("body-markup"), can("actions"), can("inline-reply"));
+        let clicks = futures_util::stream::select(chosen, replied);
+        let ends = futures_util::stream::select(closed, changed);
+        Ok(Self {
+            server,
+            told: futures_util::stream::select(clicks, ends).boxed(),
+            markup,
+            actions,
+            inline_reply,
+        })
     }
 }
 

@@ -7,12 +7,8 @@ use khaya_wire::ChatId;
 use tauri_plugin_notification::NotificationExt;
 use tokio::sync::mpsc;
 
-use super::{Remark, Shown};
-use crate::{
-    ask::{Ask, Asks},
-    host::Surface,
-    settings::Settings,
-};
+use super::{Context, Remark, Shown, Standing};
+use crate::{ask::Ask, host::Surface};
 
 /// The key under which a notice carries its chat.
 const CHAT: &str = "chatId";
@@ -21,12 +17,16 @@ const CHAT: &str = "chatId";
 const TAP: &str = "tap";
 
 pub(super) async fn serve(
-    surface: Surface,
-    settings: Settings,
+    context: Context,
     mut requests: mpsc::Receiver<ShellRequest>,
     mut remarks: mpsc::Receiver<Remark>,
-    asks: Asks,
 ) {
+    let Context {
+        surface,
+        settings,
+        lock,
+        asks,
+    } = context;
     // Before the first notice: the plugin tells clicks only of those shown after.
     let heard = surface.notification().on_action(move |performed| {
         let chat = performed
@@ -45,23 +45,34 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             request = requests.recv() => match request {
-                Some(ShellRequest::Notify(notice)) => show(&surface, Shown::notice(&settings, &notice)),
+                Some(ShellRequest::Notify(notice)) => {
+                    show(&surface, &Shown::notice(&settings, lock.is_locked(), &notice));
+                }
                 Some(ShellRequest::Withdraw { .. } | ShellRequest::WithdrawAll) => {
                     tracing::trace!("this system keeps notices until the person takes them away");
                 }
                 None => return,
             },
-            Some(remark) = remarks.recv() => show(&surface, Shown::remark(remark)),
+            Some(remark) = remarks.recv() => show(&surface, &Shown::remark(&settings, &remark)),
         }
     }
 }
 
-fn show(surface: &Surface, shown: Shown<'_>) {
+/// The plugin says on every desktop that notices are allowed, so that is no knowledge.
+#[expect(clippy::unused_async, reason = "the other systems are asked")]
+pub(super) async fn standing(_: &Surface) -> Standing {
+    Standing {
+        shown: None,
+        by: None,
+    }
+}
+
+fn show(surface: &Surface, shown: &Shown<'_>) {
     let mut builder = surface
         .notification()
         .builder()
-        .title(shown.title)
-        .body(shown.body);
+        .title(&shown.title)
+        .body(&shown.body);
     if let Some(chat_id) = shown.chat_id {
         builder = builder.extra(CHAT, chat_id.as_str());
     }

@@ -1,17 +1,23 @@
 //! The tray on macOS and Windows: Tauri's.
 
+use std::time::SystemTime;
+
 use tauri::{
-    menu::{Menu, MenuItem, PredefinedMenuItem},
+    menu::{CheckMenuItem, Menu, MenuItem, PredefinedMenuItem},
     tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent},
 };
+use tokio::sync::watch;
 
-use super::{OPEN, QUIT, Unread, icon, unread_line};
+use super::{OPEN, QUIET, QUIT, SETTINGS, Unread, icon, unread_line};
 use crate::{
     ask::{Ask, Asks},
     host::Surface,
+    profile::Profile,
 };
 
 const OPEN_ID: &str = "open";
+const QUIET_ID: &str = "quiet";
+const SETTINGS_ID: &str = "settings";
 const QUIT_ID: &str = "quit";
 
 /// The tray, or the knowledge that there is none. Cheap to clone.
@@ -29,8 +35,13 @@ struct Parts {
 impl Tray {
     #[expect(clippy::unused_async, reason = "the other systems' tray waits for the bus")]
     /// Starts the tray. Without a panel that shows it the app goes on, and closing the window quits.
-    pub(crate) async fn start(surface: &Surface, profile: &str, asks: Asks) -> Self {
-        match build(surface, profile, asks) {
+    pub(crate) async fn start(
+        surface: &Surface,
+        profile: &Profile,
+        asks: Asks,
+        quiet: watch::Receiver<Option<SystemTime>>,
+    ) -> Self {
+        match build(surface, profile.name(), asks, quiet) {
             Ok(parts) => Self { parts: Some(parts) },
             Err(error) => {
                 tracing::warn!(%error, "there is no tray; closing the window quits");
@@ -67,7 +78,14 @@ impl Parts {
     }
 }
 
-fn build(surface: &Surface, profile: &str, asks: Asks) -> tauri::Result<Parts> {
+fn build(
+    surface: &Surface,
+    profile: &str,
+    asks: Asks,
+    quiet: watch::Receiver<Option<SystemTime>>,
+) -> tauri::Result<Parts> {
+    // The system itself sets and clears the mark at each click.
+    let quiet_item = CheckMenuItem::with_id(surface, QUIET_ID, QUIET, true, false, None::<&str>)?;
     let line = MenuItem::new(surface, unread_line(0), false, None::<&str>)?;
     let menu = Menu::with_items(
         surface,
@@ -75,6 +93,8 @@ fn build(surface: &Surface, profile: &str, asks: Asks) -> tauri::Result<Parts> {
             &line,
             &PredefinedMenuItem::separator(surface)?,
             &MenuItem::with_id(surface, OPEN_ID, OPEN, true, None::<&str>)?,
+            &quiet_item,
+            &MenuItem::with_id(surface, SETTINGS_ID, SETTINGS, true, None::<&str>)?,
             &MenuItem::with_id(surface, QUIT_ID, QUIT, true, None::<&str>)?,
         ],
     )?;
@@ -91,6 +111,11 @@ fn build(surface: &Surface, profile: &str, asks: Asks) -> tauri::Result<Parts> {
         .show_menu_on_left_click(cfg!(target_os = "macos"))
         .on_menu_event(move |_, event| match event.id().as_ref() {
             OPEN_ID => from_menu.send(Ask::Open),
+            QUIET_ID => {
+                let is_quiet = quiet.borrow().is_some_and(|until| until > SystemTime::now());
+                from_menu.send(Ask::QuietForAnHour(!is_quiet));
+            }
+            SETTINGS_ID => from_menu.send(Ask::OpenSettings),
             QUIT_ID => from_menu.send(Ask::Quit),
             _ => {}
         })

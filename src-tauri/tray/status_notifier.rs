@@ -2,19 +2,26 @@
 //!
 //! <https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/>
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
 
 use ksni::{
-    Category, Handle, Icon, MenuItem, OfflineReason, Status, ToolTip, TrayMethods, menu::StandardItem,
+    Category, Handle, Icon, MenuItem, OfflineReason, Status, ToolTip, TrayMethods,
+    menu::{CheckmarkItem, StandardItem, SubMenu},
 };
+use tokio::{sync::watch, time};
 
-use super::{OPEN, QUIT, Unread, icon, unread_line};
+use super::{OPEN, PROFILES, QUIET, QUIT, SETTINGS, Unread, icon, unread_line};
 use crate::{
     ask::{Ask, Asks},
     host::Surface,
+    profile::Profile,
 };
 
 /// The tray, or the knowledge that there is none. Cheap to clone.
@@ -26,20 +33,29 @@ pub(crate) struct Tray {
 
 impl Tray {
     /// Starts the tray. Without a panel that shows it the app goes on, and closing the window quits.
-    pub(crate) async fn start(_: &Surface, profile: &str, asks: Asks) -> Self {
+    pub(crate) async fn start(
+        _: &Surface,
+        profile: &Profile,
+        asks: Asks,
+        quiet: watch::Receiver<Option<SystemTime>>,
+    ) -> Self {
         // True until the panel says otherwise, which it does at once or never.
         let shown = Arc::new(AtomicBool::new(true));
         let item = Item {
-            profile: profile.to_owned(),
+            profile: profile.clone(),
             unread: Unread::default(),
             asks,
             shown: Arc::clone(&shown),
+            quiet: quiet.clone(),
         };
         match item.assume_sni_available(true).spawn().await {
-            Ok(item) => Self {
-                item: Some(item),
-                shown,
-            },
+            Ok(item) => {
+                tokio::spawn(follow_quiet(item.clone(), quiet));
+                Self {
+                    item: Some(item),
+                    shown,
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "there is no tray; closing the window quits");
                 shown.store(false, Ordering::Relaxed);
@@ -61,8 +77,34 @@ impl Tray {
     }
 }
 
+/// Has the menu made anew when the hour begins and when it is over.
+async fn follow_quiet(item: Handle<Item>, mut quiet: watch::Receiver<Option<SystemTime>>) {
+    loop {
+        let left = left_of(*quiet.borrow_and_update());
+        let over = async {
+            match left {
+                Some(left) => time::sleep(left).await,
+                None => future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = quiet.changed() => if changed.is_err() { return },
+            () = over => {}
+        }
+        if item.update(|_| {}).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// How much of the hour is left.
+fn left_of(until: Option<SystemTime>) -> Option<Duration> {
+    until?.duration_since(SystemTime::now()).ok()
+}
+
 struct Item {
-    profile: String,
+    profile: Profile,
+    quiet: watch::Receiver<Option<SystemTime>>,
     unread: Unread,
     asks: Asks,
     shown: Arc<AtomicBool>,
@@ -70,7 +112,7 @@ struct Item {
 
 impl ksni::Tray for Item {
     fn id(&self) -> String {
-        format!("khaya-{}", self.profile)
+        format!("khaya-{}", self.profile.name())
     }
 
     fn category(&self) -> Category {
@@ -117,12 +159,24 @@ impl ksni::Tray for Item {
         };
         let chats = self.unread.chats.iter();
         let chats = chats.map(|chat| entry(&chat.label, Ask::OpenChat(chat.id.clone())));
-        let rest = [
+        let is_quiet = left_of(*self.quiet.borrow()).is_some();
+        let quiet = CheckmarkItem {
+            label: QUIET.to_owned(),
+            checked: is_quiet,
+            activate: Box::new(move |item: &mut Self| item.asks.send(Ask::QuietForAnHour(!is_quiet))),
+            ..CheckmarkItem::default()
+        };
+        let first = [line.into()].into_iter().chain(chats).chain([
             MenuItem::Separator,
             entry(OPEN, Ask::Open),
+            quiet.into(),
+        ]);
+        let rest = [
+            entry(SETTINGS, Ask::OpenSettings),
+            MenuItem::Separator,
             entry(QUIT, Ask::Quit),
         ];
-        std::iter::once(line.into()).chain(chats).chain(rest).collect()
+        first.chain(self.profiles()).chain(rest).collect()
     }
 
     fn watcher_online(&self) {
@@ -134,6 +188,28 @@ impl ksni::Tray for Item {
         tracing::info!(?reason, "no panel shows the tray; closing the window quits");
         self.shown.store(false, Ordering::Relaxed);
         true
+    }
+}
+
+impl Item {
+    /// The other profiles, if there are any.
+    fn profiles(&self) -> Option<MenuItem<Self>> {
+        let others = self
+            .profile
+            .all()
+            .into_iter()
+            .filter(|name| name != self.profile.name());
+        let submenu: Vec<_> = others
+            .map(|name| entry(&name, Ask::OpenProfile(name.clone())))
+            .collect();
+        (!submenu.is_empty()).then(|| {
+            SubMenu {
+                label: PROFILES.to_owned(),
+                submenu,
+                ..SubMenu::default()
+            }
+            .into()
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Asker {
     next: AtomicU64,
     permits: Semaphore,
     open: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    /// Until the app says otherwise.
+    locked: AtomicBool,
 }
 
 impl Asker {
@@ -31,6 +33,7 @@ impl Asker {
             next: AtomicU64::new(0),
             permits: Semaphore::new(OPEN_QUESTIONS),
             open: Mutex::default(),
+            locked: AtomicBool::new(true),
         }
     }
 
@@ -53,6 +56,26 @@ impl Asker {
             // The page may be gone that asked.
             Some(reply) => drop(reply.send(answer)),
             None => tracing::warn!(number, "an answer came to no question"),
+        }
+    }
+
+    /// The app has been locked or opened. What is asked and not answered yet is refused by a locked one.
+    pub(super) fn set_locked(&self, locked: bool) {
+        self.locked.store(locked, Ordering::SeqCst);
+        if locked {
+            for (_, reply) in self.open().drain() {
+                // The page may be gone that asked.
+                let _ = reply.send(Err(Refusal::locked()));
+            }
+        }
+    }
+
+    /// Refuses what only an open app does.
+    pub(super) fn ensure_open(&self) -> Result<(), Refusal> {
+        if self.locked.load(Ordering::SeqCst) {
+            Err(Refusal::locked())
+        } else {
+            Ok(())
         }
     }
 

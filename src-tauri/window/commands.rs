@@ -9,7 +9,7 @@ use tauri_plugin_opener::OpenerExt;
 use url::Url;
 
 use super::{asker::Asker, settings::SettingsFile};
-use crate::link::{Question, Refusal, Reply};
+use crate::link::{DesktopWish, Passphrase, Question, Refusal, Reply};
 
 /// What the page gets: JSON, or why there is none.
 type Answer = Result<Box<RawValue>, Refusal>;
@@ -28,8 +28,9 @@ pub(super) async fn snapshot(asker: State<'_, Asker>) -> Answer {
 
 /// Says that the page lives and has applied the update with this number.
 #[tauri::command]
-pub(super) async fn alive(asker: State<'_, Asker>, number: u64) -> Answer {
-    json(asker.ask(Question::Alive(number)).await?)
+pub(super) async fn alive(asker: State<'_, Asker>, number: u64, active: Option<bool>) -> Answer {
+    let active = active.unwrap_or(false);
+    json(asker.ask(Question::Alive { number, active }).await?)
 }
 
 /// Says that all that was typed has been saved; `page` is kept for the next page.
@@ -38,7 +39,83 @@ pub(super) async fn flushed(asker: State<'_, Asker>, page: Value) -> Answer {
     json(asker.ask(Question::Flushed(page)).await?)
 }
 
-/// What was chosen.
+/// What the settings show of the app and its system.
+#[tauri::command]
+pub(super) async fn system(asker: State<'_, Asker>) -> Answer {
+    json(asker.ask(Question::System).await?)
+}
+
+/// What helps those who look for a fault.
+#[tauri::command]
+pub(super) async fn diagnosis(asker: State<'_, Asker>) -> Answer {
+    json(asker.ask(Question::Diagnosis).await?)
+}
+
+/// Opens the app's lock.
+#[tauri::command]
+pub(super) async fn unlock(asker: State<'_, Asker>, passphrase: String) -> Answer {
+    json(asker.ask(Question::Unlock(Passphrase::new(passphrase))).await?)
+}
+
+/// Signs out, and takes away the lock whose passphrase nobody knows any more.
+#[tauri::command]
+pub(super) async fn forget_lock(asker: State<'_, Asker>) -> Answer {
+    json(asker.ask(Question::ForgetLock).await?)
+}
+
+/// Sets, changes or takes away the passphrase of the app's lock.
+#[tauri::command]
+pub(super) async fn set_lock(
+    asker: State<'_, Asker>,
+    current: Option<String>,
+    new: Option<String>,
+) -> Answer {
+    let passphrase = |text: Option<String>| text.map(Passphrase::new);
+    let (current, new) = (passphrase(current), passphrase(new));
+    wish(&asker, DesktopWish::SetLock { current, new }).await
+}
+
+/// Locks the app, if it has a lock.
+#[tauri::command]
+pub(super) async fn lock_now(asker: State<'_, Asker>) -> Answer {
+    wish(&asker, DesktopWish::LockNow).await
+}
+
+/// Has the app start with the desktop, or not.
+#[tauri::command]
+pub(super) async fn set_autostart(asker: State<'_, Asker>, on: bool) -> Answer {
+    wish(&asker, DesktopWish::SetAutostart(on)).await
+}
+
+/// Shows a notice.
+#[tauri::command]
+pub(super) async fn test_notice(asker: State<'_, Asker>) -> Answer {
+    wish(&asker, DesktopWish::TestNotice).await
+}
+
+/// Asks whether there is a new version.
+#[tauri::command]
+pub(super) async fn check_for_update(asker: State<'_, Asker>) -> Answer {
+    wish(&asker, DesktopWish::CheckForUpdate).await
+}
+
+/// Fetches the new version, and starts it in place of this one.
+#[tauri::command]
+pub(super) async fn install_update(asker: State<'_, Asker>) -> Answer {
+    wish(&asker, DesktopWish::InstallUpdate).await
+}
+
+/// Opens the window of another profile.
+#[tauri::command]
+pub(super) async fn open_profile(asker: State<'_, Asker>, name: String) -> Answer {
+    wish(&asker, DesktopWish::OpenProfile(name)).await
+}
+
+async fn wish(asker: &Asker, wish: DesktopWish) -> Answer {
+    json(asker.ask(Question::Desktop(wish)).await?)
+}
+
+/// What was chosen. A locked page may know how it is to look.
 #[tauri::command]
 pub(super) fn settings(file: State<'_, SettingsFile>) -> Map<String, Value> {
     file.all()
@@ -51,6 +128,7 @@ pub(super) async fn save_settings(
     asker: State<'_, Asker>,
     settings: Map<String, Value>,
 ) -> Result<(), Refusal> {
+    asker.ensure_open()?;
     file.replace(&settings).map_err(|error| {
         tracing::warn!(%error, "settings were not saved");
         Refusal::new(
@@ -64,7 +142,8 @@ pub(super) async fn save_settings(
 
 /// Opens a link in the browser.
 #[tauri::command(async)]
-pub(super) fn open_link(app: AppHandle, url: String) -> Result<(), Refusal> {
+pub(super) fn open_link(app: AppHandle, asker: State<'_, Asker>, url: String) -> Result<(), Refusal> {
+    asker.ensure_open()?;
     let url = external(&url).ok_or_else(|| Refusal::new("invalid_link", "This link cannot be opened."))?;
     app.opener()
         .open_url(url.as_str(), None::<&str>)
@@ -93,6 +172,7 @@ fn external(text: &str) -> Option<Url> {
         _ => None,
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

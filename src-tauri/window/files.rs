@@ -104,15 +104,22 @@ impl Incoming {
 #[tauri::command(async)]
 pub(super) fn begin_file(
     incoming: State<'_, Incoming>,
+    asker: State<'_, Asker>,
     name: String,
     mime_type: String,
 ) -> Result<u64, Refusal> {
+    asker.ensure_open()?;
     incoming.begin(&name, &mime_type)
 }
 
 /// The next piece, as the body of the request; the header `file` says of which file.
 #[tauri::command]
-pub(super) async fn append_file(incoming: State<'_, Incoming>, request: Request<'_>) -> Result<(), Refusal> {
+pub(super) async fn append_file(
+    incoming: State<'_, Incoming>,
+    asker: State<'_, Asker>,
+    request: Request<'_>,
+) -> Result<(), Refusal> {
+    asker.ensure_open()?;
     let number = request
         .headers()
         .get("file")
@@ -137,6 +144,7 @@ pub(super) async fn end_file(
     asker: State<'_, Asker>,
     number: u64,
 ) -> Result<StagedFile, Refusal> {
+    asker.ensure_open()?;
     let Begun {
         path,
         name,
@@ -157,7 +165,12 @@ pub(super) async fn end_file(
 
 /// The rest of the file does not come.
 #[tauri::command]
-pub(super) async fn drop_file(incoming: State<'_, Incoming>, number: u64) -> Result<(), Refusal> {
+pub(super) async fn drop_file(
+    incoming: State<'_, Incoming>,
+    asker: State<'_, Asker>,
+    number: u64,
+) -> Result<(), Refusal> {
+    asker.ensure_open()?;
     if let Some(Begun { path, .. }) = incoming.forget(number) {
         remove(path).await;
     }
@@ -178,6 +191,7 @@ pub(super) async fn save_file(
     id: FileId,
     name: String,
 ) -> Result<bool, Refusal> {
+    asker.ensure_open()?;
     let (chosen, choice) = oneshot::channel();
     let mut dialog = window
         .dialog()

@@ -61,10 +61,18 @@ pub(crate) fn run(
     let app = builder
         .invoke_handler(tauri::generate_handler![
             commands::alive,
+            commands::check_for_update,
+            commands::diagnosis,
             commands::dispatch,
             commands::flushed,
+            commands::forget_lock,
+            commands::install_update,
+            commands::lock_now,
             commands::open_link,
+            commands::open_profile,
             commands::save_settings,
+            commands::set_autostart,
+            commands::set_lock,
             commands::settings,
             commands::snapshot,
             files::append_file,
@@ -73,6 +81,9 @@ pub(crate) fn run(
             files::drop_file,
             files::end_file,
             files::save_file,
+            commands::system,
+            commands::test_notice,
+            commands::unlock,
         ])
         .on_window_event(on_event)
         .setup(move |app| {
@@ -107,6 +118,8 @@ async fn obey(handle: AppHandle, mut hears: mpsc::Receiver<ToWindow>) {
                 with_window(&handle, |window| window.set_title(&text));
                 title = text;
             }
+            ToWindow::Locked(locked) => handle.state::<Asker>().set_locked(locked),
+            ToWindow::Reload => with_window(&handle, WebviewWindow::reload),
             ToWindow::Event { name, payload } => {
                 let target = EventTarget::webview_window(MAIN);
                 if let Err(error) = handle.emit_str_to(target, name.as_str(), payload) {

@@ -15,6 +15,7 @@ use crate::{
     artifacts::{built_program, tail},
     desktop::Desktop,
     disk::{on_own_disk, seen_by},
+    family::{child_named, family},
     page::Page,
     process::Process,
     wait::eventually,
@@ -29,6 +30,8 @@ pub struct Options<'a> {
     pub server: Option<&'a str>,
     /// More of the environment.
     pub environment: &'a [(&'a str, &'a str)],
+    /// Another program than the one that was built beside the test.
+    pub program: Option<&'a Path>,
     /// The size in bytes of a disk of its own for the profile. None means a folder of the home.
     pub disk: Option<u64>,
 }
@@ -81,7 +84,10 @@ impl App {
             Ok(webdriver::is_ready(&http, &address).await?.then_some(()))
         })
         .await?;
-        let binary = built_program("khaya")?;
+        let binary = match options.program {
+            Some(program) => program.to_owned(),
+            None => built_program("khaya")?,
+        };
         let binary = binary.to_str().context("a path that is text")?;
         let session = Session::open(http, &address, binary, &arguments(options, &data)?)
             .await
@@ -216,55 +222,6 @@ fn arguments(options: &Options<'_>, data: &Path) -> Result<Vec<String>> {
 /// A port that was free a moment ago. The driver cannot choose one by itself.
 async fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
-}
-
-/// The child of `parent` that runs the program `name`.
-fn child_named(parent: u32, name: &str) -> Result<Option<u32>> {
-    let all = processes()?;
-    Ok(all
-        .into_iter()
-        .find(|it| it.parent == parent && it.name == name)
-        .map(|it| it.id))
-}
-
-/// A process, those that it started, and those that they started.
-fn family(process: u32) -> Result<Vec<u32>> {
-    let all = processes()?;
-    let mut family = vec![process];
-    let mut next = 0;
-    while let Some(&parent) = family.get(next) {
-        family.extend(all.iter().filter(|it| it.parent == parent).map(|it| it.id));
-        next += 1;
-    }
-    Ok(family)
-}
-
-/// One line of proc_pid_stat(5).
-struct Stat {
-    id: u32,
-    name: String,
-    parent: u32,
-}
-
-fn processes() -> Result<Vec<Stat>> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // A process may end while the list is read.
-        let text = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        // The name stands in parentheses and may hold any of its own; the parent is the second field after it.
-        let Some((start, rest)) = text.rsplit_once(") ") else {
-            continue;
-        };
-        let name = start.split_once('(').map(|(_, name)| name.to_owned());
-        let parent = rest.split(' ').nth(1).and_then(|parent| parent.parse().ok());
-        if let (Some(name), Some(parent)) = (name, parent) {
-            all.push(Stat { id, name, parent });
-        }
-    }
-    Ok(all)
 }
 
 fn kill(process: u32) {

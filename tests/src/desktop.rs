@@ -16,9 +16,12 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::{
+    answering::Answering,
     app::App,
     artifacts::Artifacts,
+    logind::Logind,
     notices::Notices,
+    panel::Panel,
     process::{Process, command, output},
     wait::eventually,
 };
@@ -64,7 +67,7 @@ const DUNST: &str = "[global]
 pub struct Desktop {
     // In the order in which they end: who needs another first.
     apps: RefCell<Vec<App>>,
-    processes: Vec<Process>,
+    processes: RefCell<Vec<Process>>,
     environment: Vec<(String, String)>,
     home: TempDir,
     _runtime: TempDir,
@@ -83,7 +86,7 @@ impl Desktop {
         let runtime = tempfile::Builder::new().prefix("khaya-run").tempdir_in("/tmp")?;
         fs::set_permissions(runtime.path(), fs::Permissions::from_mode(0o700))?;
         let mut desktop = Self {
-            processes: Vec::new(),
+            processes: RefCell::default(),
             environment: environment(home.path(), runtime.path())?,
             home,
             _runtime: runtime,
@@ -138,6 +141,34 @@ impl Desktop {
     /// When the bus cannot be watched.
     pub async fn notices(&self) -> Result<Notices> {
         Notices::watch(&self.bus_address()?).await
+    }
+
+    /// Puts a panel on the desktop that shows tray icons: until then it has none.
+    ///
+    /// # Errors
+    /// When the bus is gone.
+    pub async fn panel(&self) -> Result<Panel> {
+        Panel::start(&self.bus_address()?).await
+    }
+
+    /// Puts on the bus what tells of sleep.
+    ///
+    /// # Errors
+    /// When the bus is gone.
+    pub async fn logind(&self) -> Result<Logind> {
+        Logind::start(&self.bus_address()?).await
+    }
+
+    /// Puts a notification server that takes answers in place of the desktop's own.
+    ///
+    /// # Errors
+    /// When that one does not go.
+    pub async fn answering(&self) -> Result<Answering> {
+        self.end("dunst")?;
+        eventually("another notification server", async || {
+            Answering::start(&self.bus_address()?).await.map(Some)
+        })
+        .await
     }
 
     /// Clicks the notice that is shown first (dunst's position 0 is the newest).
@@ -270,8 +301,10 @@ impl Desktop {
                 line.starts_with("unix:").then(|| line.to_owned())
             })
             .await?;
-        self.environment
-            .push(("DBUS_SESSION_BUS_ADDRESS".to_owned(), address));
+        // What else there is on this machine, such as its own logind, is not this desktop's.
+        for bus in ["DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS"] {
+            self.environment.push((bus.to_owned(), address.clone()));
+        }
         Ok(())
     }
 
@@ -308,17 +341,25 @@ impl Desktop {
         .await
     }
 
+    /// Ends a program of the desktop.
+    fn end(&self, program: &str) -> Result<()> {
+        let mut processes = self.processes.borrow_mut();
+        let at = processes.iter().position(|process| process.name() == program);
+        processes.remove(at.context("a program of the desktop")?);
+        Ok(())
+    }
+
     fn spawn(&mut self, program: &str, arguments: &[&str]) -> Result<()> {
         let mut start = self.command(program);
         start.args(arguments);
         let process = Process::spawn(program, &mut start, &self.artifacts)?;
-        self.processes.insert(0, process);
+        self.processes.get_mut().insert(0, process);
         Ok(())
     }
 
     /// The one that was started last.
     fn last(&mut self) -> Result<&mut Process> {
-        self.processes.first_mut().context("a started process")
+        self.processes.get_mut().first_mut().context("a started process")
     }
 }
 

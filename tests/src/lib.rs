@@ -7,6 +7,8 @@
 //! Never does: import the product's crates. What a test here knows, it knows from outside.
 
 #[cfg(target_os = "linux")]
+pub mod answering;
+#[cfg(target_os = "linux")]
 pub mod app;
 pub mod artifacts;
 pub mod base;
@@ -15,17 +17,25 @@ pub mod desktop;
 #[cfg(target_os = "linux")]
 pub mod disk;
 #[cfg(target_os = "linux")]
+pub mod family;
+#[cfg(target_os = "linux")]
 pub mod flow;
 pub mod headless;
 #[cfg(target_os = "linux")]
 pub mod locator;
+#[cfg(target_os = "linux")]
+pub mod logind;
 pub mod node;
 #[cfg(target_os = "linux")]
 pub mod notices;
 #[cfg(target_os = "linux")]
 pub mod page;
+#[cfg(target_os = "linux")]
+pub mod panel;
 pub mod process;
 pub mod proxy;
+#[cfg(target_os = "linux")]
+pub mod releases;
 pub mod rest;
 #[cfg(target_os = "linux")]
 pub mod scenario;

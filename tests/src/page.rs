@@ -107,6 +107,16 @@ impl Page {
         .await
     }
 
+    /// Clicks the first thing that fits, if that can be done now.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn click_now(&self, locator: &Locator) -> Result<()> {
+        let found = locator.resolve(&self.session).await?;
+        let element = found.first().context("nothing to click")?;
+        self.session.click(element).await
+    }
+
     /// Replaces what a field holds, as soon as the field takes it.
     ///
     /// # Errors

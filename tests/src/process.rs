@@ -159,6 +159,12 @@ impl Process {
         self.child.wait().ok();
     }
 
+    /// What it is called here.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {

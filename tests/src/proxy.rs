@@ -35,6 +35,8 @@ pub enum Network {
 pub struct Proxy {
     address: String,
     network: watch::Sender<Network>,
+    /// Grows each time that all connections are forgotten.
+    forgotten: watch::Sender<u64>,
     seen: Arc<watch::Sender<Seen>>,
     _tasks: JoinSet<()>,
 }
@@ -73,12 +75,14 @@ impl Proxy {
         let address = format!("http://{}", listener.local_addr()?);
         let upstream = server.trim_start_matches("http://").to_owned();
         let (network, current) = watch::channel(Network::Open);
+        let (forgotten, forget) = watch::channel(0);
         let seen = Arc::new(watch::Sender::new(Seen::default()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, upstream, current, Arc::clone(&seen)));
+        tasks.spawn(accept(listener, upstream, current, forget, Arc::clone(&seen)));
         Ok(Self {
             address,
             network,
+            forgotten,
             seen,
             _tasks: tasks,
         })
@@ -95,6 +99,12 @@ impl Proxy {
         self.network.send_replace(network);
     }
 
+    /// Nothing passes any more on the connections that there are, and nobody is told, as by a router that has
+    /// forgotten them; new ones are as before.
+    pub fn forget(&self) {
+        self.forgotten.send_modify(|times| *times += 1);
+    }
+
     /// What came so far.
     #[must_use]
     pub fn seen(&self) -> Seen {
@@ -106,15 +116,18 @@ async fn accept(
     listener: TcpListener,
     upstream: String,
     network: watch::Receiver<Network>,
+    forget: watch::Receiver<u64>,
     seen: Arc<watch::Sender<Seen>>,
 ) {
     // Dropped with this task, and every connection with it.
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let (upstream, network, seen) = (upstream.clone(), network.clone(), Arc::clone(&seen));
+        let mut forget = forget.clone();
+        forget.mark_unchanged();
         connections.spawn(async move {
             // A connection that breaks is what this proxy is for.
-            connection(client, &upstream, network, &seen).await.ok();
+            connection(client, &upstream, network, forget, &seen).await.ok();
         });
         while connections.try_join_next().is_some() {}
     }
@@ -124,6 +137,7 @@ async fn connection(
     mut client: TcpStream,
     upstream: &str,
     mut network: watch::Receiver<Network>,
+    mut forget: watch::Receiver<u64>,
     seen: &watch::Sender<Seen>,
 ) -> Result<()> {
     let head = read_head(&mut client).await?;
@@ -158,6 +172,13 @@ async fn connection(
     };
     // What a change no longer lets through is cut.
     let changed = network.wait_for(|&network| fate_of(network, kind) != fate);
+    // Who is forgotten is not let go of either: the sockets stay open.
+    let served = async {
+        tokio::select! {
+            served = served => served,
+            Ok(()) = forget.changed() => std::future::pending().await,
+        }
+    };
     tokio::select! {
         served = served => served,
         _ = changed => Ok(()),

@@ -6,7 +6,7 @@
  * @typedef {import("../types").Connection} Connection
  * @typedef {import("../types").Theme} Theme
  * @typedef {import("../types").Settings} Settings
- * @typedef {"closeToTray" | "noticeText" | "noticeSound" | "doNotDisturb" | "quietButMentions"} Switch
+ * @typedef {"closeToTray" | "noticeText" | "noticeSound" | "doNotDisturb" | "quietButMentions" | "lockOnSuspend"} Switch
  * @typedef {"quietFrom" | "quietTo"} Time
  */
 
@@ -59,6 +59,7 @@ const FORMATS = [
 export class SettingsPanel extends HTMLElement {
   #dialog = /** @type {HTMLDialogElement} */ (instantiate("settings-panel"));
   #confirm = part(this.#dialog, "confirm");
+  #desktop = /** @type {import("./desktop-settings.js").DesktopSettings} */ (part(this.#dialog, "desktop"));
   #hasUnsent = false;
   /** @type {Settings} */
   #settings = {};
@@ -89,6 +90,8 @@ export class SettingsPanel extends HTMLElement {
   get settings() {
     const settings = { ...this.#settings };
     for (const input of this.#dialog.querySelectorAll("input")) {
+      // What has no name is not kept.
+      if (!input.name) continue;
       if (input.type === "radio" && input.checked) settings.theme = /** @type {Theme} */ (input.value);
       if (input.type === "checkbox") settings[/** @type {Switch} */ (input.name)] = input.checked;
       if (input.type === "time") settings[/** @type {Time} */ (input.name)] = input.value;
@@ -102,6 +105,8 @@ export class SettingsPanel extends HTMLElement {
   set settings(settings) {
     this.#settings = settings;
     for (const input of this.#dialog.querySelectorAll("input")) {
+      // What has no name is not kept.
+      if (!input.name) continue;
       if (input.type === "radio") input.checked = input.value === (settings.theme ?? "system");
       if (input.type === "checkbox")
         input.checked = settings[/** @type {Switch} */ (input.name)] ?? !OFF_AT_FIRST.includes(input.name);
@@ -110,6 +115,13 @@ export class SettingsPanel extends HTMLElement {
     choose(part(this.#dialog, "language"), settings.language ?? "system");
     choose(this.#dialog.querySelector("[name=textSize]"), settings.textSize ?? "100");
     choose(this.#dialog.querySelector("[name=density]"), settings.density ?? "roomy");
+    choose(this.#dialog.querySelector("[name=lockAfter]"), settings.lockAfter ?? "0");
+    choose(this.#dialog.querySelector("[name=updateChannel]"), settings.updateChannel ?? "stable");
+  }
+
+  /** What the settings show of this computer may have changed. */
+  refreshDesktop() {
+    if (this.#dialog.open) void this.#desktop.refresh();
   }
 
   /** @param {string} [section] the part to begin with; else the first */
@@ -118,6 +130,7 @@ export class SettingsPanel extends HTMLElement {
     this.#showConfirm(false);
     this.#dialog.showModal();
     this.dispatchEvent(new Event("open"));
+    this.refreshDesktop();
     if (section) part(this.#dialog, section).parentElement?.scrollIntoView({ block: "nearest" });
   }
 

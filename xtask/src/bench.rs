@@ -13,8 +13,14 @@ use crate::{
 /// Measurements of one of the product's own programs, as it is released.
 const OF_PROGRAMS: &[(&str, &str)] = &[("server", "khaya-server")];
 
+/// The measurement of the app on a desktop: it compares with nobody, and uses what the tests use.
+const DESKTOP: &str = "desktop";
+
 /// Builds `benches/NAME` for release and runs it.
 pub(crate) fn run(name: &str, arguments: &[&str]) -> Outcome {
+    if name == DESKTOP {
+        return desktop();
+    }
     let manifest = root().join("benches").join(name).join("Cargo.toml");
     if !manifest.with_file_name("src").join("main.rs").is_file() {
         return Err(format!(
@@ -48,6 +54,26 @@ pub(crate) fn run(name: &str, arguments: &[&str]) -> Outcome {
     step(&mut bench)
 }
 
+fn desktop() -> Outcome {
+    prepare(Purpose::Test)?;
+    say("Building the measurement desktop");
+    let mut build = cargo();
+    // As it is released.
+    build.env("REMOVE_UNUSED_COMMANDS", root());
+    build.args([
+        "build",
+        "--release",
+        "--package",
+        "khaya",
+        "--features",
+        "khaya/custom-protocol",
+    ]);
+    build.args(["--package", "khaya-server", "--package", "khaya-tests", "--bins"]);
+    step(&mut build)?;
+    say("Measuring desktop");
+    step(&mut Command::new(target().join("release/bench-desktop")))
+}
+
 fn names() -> Vec<String> {
     let entries = std::fs::read_dir(root().join("benches"))
         .into_iter()
@@ -57,6 +83,7 @@ fn names() -> Vec<String> {
         .filter(|entry| entry.path().join("src/main.rs").is_file())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
+    names.push(DESKTOP.to_owned());
     names.sort();
     names
 }

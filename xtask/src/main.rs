@@ -13,6 +13,7 @@
 mod bench;
 mod check;
 mod children;
+mod dist;
 mod interop;
 mod packages;
 mod run;
@@ -32,6 +33,7 @@ Usage: cargo xtask COMMAND
   check [--advisories]       formatting, lints, licences; and known vulnerabilities, which needs the network
   bench NAME [ARGUMENTS]     the measurement in benches/NAME
   screenshots                the pictures in docs/screenshots
+  dist                       the packages for this system, in target/dist
 
 What is missing on this machine is installed (Debian, Ubuntu) or named.";
 
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         ["check", "--advisories"] => check::run(check::Advisories::Check),
         ["bench", name, rest @ ..] => bench::run(name, rest),
         ["screenshots"] => screenshots::run(),
+        ["dist"] => dist::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     Test,
     /// The same as for tests, and letters of all the scripts that the demo team writes in.
     Pictures,
+    /// The same as for running, and making packages.
+    Dist,
     /// The official packages of other languages, that tests and measurements compare with.
     Interop,
 }
@@ -53,6 +55,7 @@ const TEST: &[(&str, Probe)] = &[
     ("libsecret-tools", Probe::Package),
     ("libglib2.0-bin", Probe::Package),
     ("openbox", Probe::Package),
+    ("libfaketime", Probe::Package),
     ("xdotool", Probe::Package),
     ("x11-utils", Probe::Package),
     ("imagemagick", Probe::Package),
@@ -62,6 +65,9 @@ const TEST: &[(&str, Probe)] = &[
     ("postgresql", Probe::Package),
     ("redis-server", Probe::Program("redis-server")),
 ];
+
+/// For packages: what finds the libraries that a program needs.
+const DIST: &[(&str, Probe)] = &[("dpkg-dev", Probe::Package)];
 
 const PICTURES: &[(&str, Probe)] = &[
     ("fonts-noto-core", Probe::Package),
@@ -106,6 +112,7 @@ pub(crate) fn on_debian(purpose: Purpose) -> Packages {
         Purpose::Run => RUN.to_vec(),
         Purpose::Test => [RUN, TEST, INTEROP].concat(),
         Purpose::Pictures => [RUN, TEST, INTEROP, PICTURES].concat(),
+        Purpose::Dist => [RUN, DIST].concat(),
         Purpose::Interop => INTEROP.to_vec(),
     };
     Packages { wanted }
@@ -136,7 +143,7 @@ impl Packages {
 pub(crate) fn missing_elsewhere(purpose: Purpose) -> Vec<String> {
     let no_module = |module: &&&str| ask("pkg-config", &["--exists", module]).is_none();
     let mut missing: Vec<String> = match purpose {
-        Purpose::Run | Purpose::Test | Purpose::Pictures => MODULES
+        Purpose::Run | Purpose::Test | Purpose::Pictures | Purpose::Dist => MODULES
             .iter()
             .filter(no_module)
             .map(|name| (*name).to_owned())
@@ -150,7 +157,7 @@ pub(crate) fn missing_elsewhere(purpose: Purpose) -> Vec<String> {
 /// The programs for `purpose` that are not there.
 pub(crate) fn missing_programs(purpose: Purpose) -> Vec<String> {
     let wanted: Vec<&str> = match (purpose, System::here().drives_windows()) {
-        (Purpose::Run, _) => Vec::new(),
+        (Purpose::Run | Purpose::Dist, _) => Vec::new(),
         (Purpose::Test | Purpose::Pictures, true) => [TEST_PROGRAMS, INTEROP_PROGRAMS].concat(),
         (Purpose::Test | Purpose::Pictures, false) | (Purpose::Interop, _) => INTEROP_PROGRAMS.to_vec(),
     };
@@ -168,26 +175,26 @@ pub(crate) fn command_elsewhere(system: System, purpose: Purpose) -> String {
             "sudo dnf install",
             "gcc gcc-c++ pkgconf webkit2gtk4.1-devel gtk3-devel dbus-devel openssl-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-daemon dunst gnome-keyring libsecret openbox xdotool xprop \
-             ImageMagick google-noto-color-emoji-fonts postgresql-server nodejs npm python3 redis",
+             libfaketime ImageMagick google-noto-color-emoji-fonts postgresql-server nodejs npm python3 redis",
         ),
         System::Arch => (
             "sudo pacman -S --needed",
             "base-devel webkit2gtk-4.1 gtk3 dbus openssl",
-            "xorg-server-xvfb dbus dunst gnome-keyring libsecret openbox xdotool xorg-xprop imagemagick \
+            "xorg-server-xvfb dbus dunst gnome-keyring libsecret openbox xdotool xorg-xprop libfaketime imagemagick \
              noto-fonts-emoji postgresql nodejs npm python redis",
         ),
         System::Suse => (
             "sudo zypper install",
             "gcc gcc-c++ pkgconf webkit2gtk3-devel gtk3-devel dbus-1-devel libopenssl-devel",
             "xorg-x11-server-Xvfb webkit2gtk-driver dbus-1 dunst gnome-keyring libsecret-tools openbox xdotool \
-             xprop ImageMagick noto-coloremoji-fonts postgresql-server nodejs npm python3 redis",
+             libfaketime xprop ImageMagick noto-coloremoji-fonts postgresql-server nodejs npm python3 redis",
         ),
         System::Debian | System::OtherLinux | System::MacOs | System::Windows => {
             return "Install them with your system's package manager, and run the command again.".to_owned();
         }
     };
     let packages = match purpose {
-        Purpose::Run => run.to_owned(),
+        Purpose::Run | Purpose::Dist => run.to_owned(),
         Purpose::Test | Purpose::Pictures => format!("{run} {test}"),
         Purpose::Interop => "nodejs npm python3".to_owned(),
     };

@@ -107,6 +107,8 @@ pub enum Intent {
     JumpToNewest,
     /// Everything up to this item has been seen by the person, in a focused window.
     Seen { chat_id: ChatId, key: String },
+    /// Everything in this chat has been seen, though perhaps in a notice and not in the window.
+    MarkRead { chat_id: ChatId },
     /// The person types (told at most every few seconds by the page, which need not be exact), or stopped.
     Typing { chat_id: ChatId, active: bool },
     /// Keep what is typed and not sent. Empty text removes the draft.

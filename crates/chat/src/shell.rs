@@ -33,6 +33,9 @@ pub struct Notice {
     pub body: String,
     /// How many messages it tells of.
     pub count: u64,
+    /// Whether an answer that is typed into it says the same to the same people as one in the window: it tells of one
+    /// message, which everybody in the chat can see.
+    pub may_reply: bool,
 }
 
 impl fmt::Debug for Notice {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Intent,
     api::{ApiError, Request},
-    store::{Change, Op},
+    store::{Change, Op, Position},
     view::{Failure, PeopleSearch},
 };
 
@@ -122,6 +122,7 @@ impl Chat {
             Intent::LoadNewer => self.load(Direction::Newer),
             Intent::JumpToNewest => self.jump_to_newest(),
             Intent::Seen { chat_id, key } => return self.seen(id, chat_id, &key),
+            Intent::MarkRead { chat_id } => return self.mark_read(id, chat_id),
             Intent::Typing { chat_id, active } => self.typed(&chat_id, active),
             Intent::SaveDraft { chat_id, text } => return self.save_draft(id, chat_id, text),
             Intent::StartChat {
@@ -215,9 +216,24 @@ impl Chat {
             let newest = self.chats.get(&chat)?.newest.as_ref()?;
             Some((newest.created_at, newest.id.clone()))
         });
-        let Some(position) = position else {
-            return self.answer(id, Err(unknown_item()));
+        match position {
+            Some(position) => self.read_to(id, chat, position),
+            None => self.answer(id, Err(unknown_item())),
+        }
+    }
+
+    fn mark_read(&mut self, id: u64, chat: ChatId) {
+        let Some(stored) = self.chats.get(&chat) else {
+            return self.answer(id, Err(no_such_chat()));
         };
+        let newest = stored.newest.as_ref();
+        match newest.map(|newest| (newest.created_at, newest.id.clone())) {
+            Some(position) => self.read_to(id, chat, position),
+            None => self.answer(id, Ok(())),
+        }
+    }
+
+    fn read_to(&mut self, id: u64, chat: ChatId, position: Position) {
         let is_read = self
             .chats
             .get(&chat)

@@ -89,6 +89,7 @@ impl Chat {
             title,
             body,
             count,
+            may_reply: count == 1 && !message.is_restricted(),
         })))
     }
 }

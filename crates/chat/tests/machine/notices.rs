@@ -96,6 +96,19 @@ fn is_withdrawn_when_read_here_or_elsewhere() {
     );
     assert_eq!(desk.withdrawn, [chat_id("g"), chat_id("d")]);
     assert_eq!(desk.view().unread, 0);
+    // From a notice, of a chat that is not open.
+    desk.comes_in(&message("d", 3, "ana"));
+    assert!(desk.notices.last().unwrap().may_reply);
+    desk.want(Intent::MarkRead {
+        chat_id: chat_id("d"),
+    })
+    .unwrap();
+    assert_eq!(desk.withdrawn, [chat_id("g"), chat_id("d"), chat_id("d")]);
+    assert_eq!(desk.view().unread, 0);
+    let nowhere = desk.want(Intent::MarkRead {
+        chat_id: chat_id("x"),
+    });
+    assert_eq!(nowhere.unwrap_err().code, "not_found");
 }
 
 #[test]

@@ -1,0 +1,400 @@
+//! What makes the app one of a desktop: its lock, its tray and badge, and what can be done from a notice.
+#![cfg(target_os = "linux")]
+
+use anyhow::{Context as _, Result, ensure};
+use khaya_tests::{
+    app::App,
+    desktop::Desktop,
+    flow::{composer, shown_once, signed_in},
+    locator::{Role, containing, named, starting},
+    page::{Page, chats},
+    panel::Panel,
+    scenario::on_desktop,
+    team::Team,
+    wait::eventually,
+};
+use serde_json::{Value, json};
+
+const PASSPHRASE: &str = "a door of oak";
+
+/// Every command that the page is granted, with what it would be asked, and what a locked app answers.
+const COMMANDS: &str = r#"
+    const done = arguments[arguments.length - 1];
+    const invoke = (name, args) => window.__TAURI__.core.invoke(name, args).then(
+        (answer) => [name, 'ok', JSON.stringify(answer)],
+        (error) => [name, String(error.code ?? error), '']);
+    const chatId = 'c', key = 'm:m', text = 'x', active = true;
+    const intents = [
+        { type: 'send', chatId, text }, { type: 'openChat', chatId }, { type: 'signOut' }, { type: 'refresh' },
+        { type: 'saveDraft', chatId, text }, { type: 'markRead', chatId }, { type: 'seen', chatId, key },
+        { type: 'typing', chatId, active }, { type: 'findPeople', query: 'a' }, { type: 'focus', focused: true },
+        { type: 'setRecoveryPassphrase', passphrase: 'x' }, { type: 'beginStoreAnew' }, { type: 'deleteChat', chatId },
+    ];
+    const asked = intents.map((intent) => invoke('dispatch', { intent }));
+    asked.push(invoke('system'), invoke('diagnosis'), invoke('save_settings', { settings: { closeToTray: false } }));
+    asked.push(invoke('open_link', { url: 'https://example.org/' }), invoke('set_lock', { current: null, new: null }));
+    asked.push(invoke('lock_now'), invoke('set_autostart', { on: true }), invoke('test_notice'));
+    asked.push(invoke('check_for_update'), invoke('install_update'), invoke('open_profile', { name: 'x' }));
+    asked.push(invoke('snapshot'), invoke('settings'), invoke('flushed', { page: { chatId } }));
+    asked.push(invoke('alive', { number: 0 }));
+    // Of Tauri and its plugins nothing is granted but hearing events.
+    asked.push(invoke('plugin:store|load', { path: 'settings.json' }), invoke('plugin:event|emit', { event: 'update' }));
+    asked.push(invoke('plugin:opener|open_url', { url: 'https://example.org/' }), invoke('plugin:window|close', {}));
+    asked.push(invoke('plugin:webview|create_webview_window', { options: {} }), invoke('nothing_like_it'));
+    Promise.all(asked).then(done);"#;
+
+#[tokio::test]
+async fn a_locked_app_shows_nothing_and_does_nothing() {
+    on_desktop("shell_lock", async |desktop| {
+        let logind = desktop.logind().await?;
+        let notices = desktop.answering().await?;
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        team.bob.send(&team.direct, "A word for Ada alone").await?;
+        let ada = signed_in(desktop, "ada", team.address()).await?;
+        let page = ada.page();
+        page.open_chat("Bob").await?;
+        shown_once(page, "A word for Ada alone", &[]).await?;
+
+        page.click(&named(Role::Button, "Settings")).await?;
+        page.fill(&named(Role::Textbox, "New passphrase"), PASSPHRASE)
+            .await?;
+        page.click(&named(Role::Button, "Set a lock")).await?;
+        page.find(&named(Role::Textbox, "Current passphrase")).await?;
+        desktop.picture("settings").await?;
+        let kept = desktop
+            .secret("ada/app-lock")
+            .await?
+            .context("the keyring has it")?;
+        ensure!(
+            kept.starts_with("$argon2id$") && !kept.contains(PASSPHRASE),
+            "{kept}"
+        );
+        page.click(&named(Role::Button, "Close")).await?;
+        page.type_text(&composer(), "Half a thought").await?;
+
+        // It locks when the computer sleeps; what was typed is saved before.
+        logind.sleep().await?;
+        page.find(&named(Role::Button, "Unlock")).await?;
+        desktop.picture("locked").await?;
+        let held = page.everything_kept().await?;
+        for secret in ["A word for Ada alone", "Half a thought", "Garden"] {
+            ensure!(
+                !held.contains(secret),
+                "the page of a locked app holds “{secret}”"
+            );
+        }
+        refuses_everything(desktop, page).await?;
+
+        team.bob.send(&team.direct, "More for Ada alone").await?;
+        let notice = notices.shown("New message").await?;
+        ensure!(
+            notice.summary == "Khaya" && notice.actions == ["default", "Open"],
+            "{notice:?}"
+        );
+        notices.reply(notice.id, "An answer by a stranger").await?;
+        notices.choose(notice.id, "mark-read").await?;
+
+        let field = named(Role::Textbox, "Passphrase");
+        page.fill(&field, "a door of paper").await?;
+        page.click(&named(Role::Button, "Unlock")).await?;
+        ensure!(page.alert().await? == "This is not the passphrase.");
+        page.fill(&field, PASSPHRASE).await?;
+        page.click(&named(Role::Button, "Unlock")).await?;
+        page.gone(&named(Role::Button, "Unlock")).await?;
+        page.open_chat("Bob").await?;
+        shown_once(page, "A word for Ada alone", &[]).await?;
+        shown_once(page, "More for Ada alone", &[]).await?;
+        ensure!(page.value(&composer()).await? == "Half a thought");
+        let messages = team
+            .bob
+            .rest
+            .get(&format!("/chat/{}/messages", team.direct))
+            .await?;
+        ensure!(
+            messages["items"].as_array().is_some_and(|items| items.len() == 2),
+            "{messages}"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+async fn refuses_everything(desktop: &Desktop, page: &Page) -> Result<()> {
+    let answers = page.session().execute_async(COMMANDS).await?;
+    std::fs::write(
+        desktop.artifacts().path("refused.json"),
+        serde_json::to_string_pretty(&answers)?,
+    )?;
+    let answers = answers.as_array().context("a list")?;
+    ensure!(answers.len() > 30, "{answers:?}");
+    for answer in answers {
+        let name = answer[0].as_str().context("a name")?;
+        let code = answer[1].as_str().context("a code")?;
+        match name {
+            "settings" | "flushed" | "alive" => ensure!(code == "ok", "{answer}"),
+            "snapshot" => {
+                let snapshot: Value = serde_json::from_str(answer[2].as_str().context("JSON")?)?;
+                ensure!(
+                    snapshot["locked"] == true && snapshot["view"]["chats"] == json!([]),
+                    "{snapshot}"
+                );
+                ensure!(
+                    snapshot["page"].is_null() && snapshot["server"].is_null(),
+                    "{snapshot}"
+                );
+            }
+            of_others if of_others.contains('|') || of_others == "nothing_like_it" => {
+                ensure!(
+                    code.contains("not allowed") || code.contains("not found"),
+                    "{answer}"
+                );
+            }
+            _ => ensure!(code == "locked", "{answer}"),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_notice_is_answered_and_marked_as_read_where_it_is_shown() {
+    on_desktop("shell_notices", async |desktop| {
+        let notices = desktop.answering().await?;
+        let mut panel = desktop.panel().await?;
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let ada = signed_in(desktop, "ada", team.address()).await?;
+        minimise(desktop, &ada).await?;
+
+        team.bob.send(&team.direct, "Shall we <b>?").await?;
+        let notice = notices.shown("Shall we &lt;b&gt;?").await?;
+        ensure!(
+            notice.actions
+                == [
+                    "default",
+                    "Open",
+                    "inline-reply",
+                    "Reply",
+                    "mark-read",
+                    "Mark as read"
+                ],
+            "{notice:?}"
+        );
+        notices.reply(notice.id, "We shall, from here.").await?;
+        eventually("the answer at the server", async || {
+            let path = format!("/chat/{}/messages", team.direct);
+            let messages = team.bob.rest.get(&path).await?;
+            Ok((messages["items"][1]["content"] == "We shall, from here.").then_some(()))
+        })
+        .await?;
+
+        team.cem.send(&team.garden, "From the garden").await?;
+        let notice = notices.shown("From the garden").await?;
+        eventually("a badge", async || Ok((panel.badge()? == Some(2)).then_some(()))).await?;
+        notices.choose(notice.id, "mark-read").await?;
+        eventually("the notice to go", async || {
+            let left = notices.all().await?;
+            Ok((!left.iter().any(|notice| notice.body.contains("garden"))).then_some(()))
+        })
+        .await?;
+
+        // What only some may see is not answered to all.
+        let path = format!("/chat/{}/messages", team.garden);
+        let secret = json!({ "content": "For Ada alone", "visibleTo": [team.ada.id] });
+        team.bob.rest.ok("POST", &path, secret).await?;
+        let notice = notices.shown("New message").await?;
+        ensure!(!notice.actions.contains(&"inline-reply".to_owned()), "{notice:?}");
+
+        panel.choose("Do not disturb").await?;
+        eventually("the mark of the hour", async || {
+            let menu = panel.menu().await?;
+            Ok(menu
+                .iter()
+                .any(|entry| entry.label.starts_with("Do not disturb") && entry.checked)
+                .then_some(()))
+        })
+        .await?;
+        panel.choose("Settings").await?;
+        ada.page().find(&named(Role::Button, "Set a lock")).await?;
+        ada.page().click(&named(Role::Button, "Test")).await?;
+        notices.shown("This is how a message is told").await?;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn badge_tray_list_and_server_count_the_same() {
+    counts_agree("shell_counts", 24).await;
+}
+
+#[tokio::test]
+#[ignore = "long: two hundred steps, each seen in a real window"]
+async fn badge_tray_list_and_server_count_the_same_for_long() {
+    counts_agree("shell_counts_long", 200).await;
+}
+
+async fn counts_agree(name: &str, steps: u64) {
+    on_desktop(name, async |desktop| {
+        let mut panel = desktop.panel().await?;
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let ada = signed_in(desktop, "ada", team.address()).await?;
+        ada.page().open_chat("Bob").await?;
+        let window = ada.window(desktop).await?;
+        let seed = std::process::id().into();
+        let mut random = Random(seed);
+        let mut badge = 0;
+        for step in 0..steps {
+            let did = match random.below(8) {
+                0..=2 => {
+                    team.bob.send(&team.direct, &format!("Direct {step}")).await?;
+                    "a message in the open chat"
+                }
+                3 | 4 => {
+                    team.cem.send(&team.garden, &format!("Garden {step}")).await?;
+                    "a message in the group"
+                }
+                5 => {
+                    read_elsewhere(
+                        &team,
+                        if random.below(2) == 0 {
+                            &team.direct
+                        } else {
+                            &team.garden
+                        },
+                    )
+                    .await?;
+                    "reading elsewhere"
+                }
+                6 => {
+                    desktop.activate(&window).await?;
+                    "looking at the window"
+                }
+                _ => {
+                    minimise(desktop, &ada).await?;
+                    "looking away"
+                }
+            };
+            let at = format!("after step {step}, {did}, of seed {seed}");
+            eventually(format!("all counts to agree {at}"), async || {
+                badge = panel.badge()?.unwrap_or(badge);
+                let counts = [
+                    badge,
+                    of_tray(&panel).await?,
+                    of_list(ada.page()).await?,
+                    of_server(&team).await?,
+                ];
+                ensure!(
+                    counts.iter().all(|count| *count == counts[0]),
+                    "badge, tray, list, server: {counts:?}"
+                );
+                Ok(Some(()))
+            })
+            .await?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// Takes the window off the screen, and waits until the page knows.
+async fn minimise(desktop: &Desktop, app: &App) -> Result<()> {
+    let window = app.window(desktop).await?;
+    desktop
+        .run("xdotool", &["windowminimize", "--sync", &window])
+        .await?;
+    app.page()
+        .until("the window to have no focus", async || {
+            let focus = app
+                .page()
+                .session()
+                .execute("return document.hasFocus()", Value::Null)
+                .await?;
+            Ok((focus == false).then_some(()))
+        })
+        .await
+}
+
+async fn read_elsewhere(team: &Team, chat: &str) -> Result<()> {
+    let messages = team.ada.rest.get(&format!("/chat/{chat}/messages")).await?;
+    if let Some(newest) = messages["items"].as_array().and_then(|items| items.last()) {
+        let body = json!({ "messageId": newest["id"] });
+        team.ada
+            .rest
+            .ok("PUT", &format!("/chat/{chat}/read"), body)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn of_tray(panel: &Panel) -> Result<i64> {
+    let told = panel.tool_tip().await?;
+    let number = told.split(' ').next().unwrap_or_default();
+    Ok(if number == "No" { 0 } else { number.parse()? })
+}
+
+async fn of_list(page: &Page) -> Result<i64> {
+    let mut sum = 0;
+    for name in page
+        .names(&chats().with(containing(Role::Item, &["unread message"])))
+        .await?
+    {
+        let words: Vec<&str> = name.split_whitespace().collect();
+        let at = words
+            .iter()
+            .position(|word| *word == "unread")
+            .context("unread")?;
+        let number = words.get(at.wrapping_sub(1)).context("a number before it")?;
+        sum += number
+            .trim_start_matches(|it: char| !it.is_ascii_digit())
+            .parse::<i64>()?;
+    }
+    Ok(sum)
+}
+
+async fn of_server(team: &Team) -> Result<i64> {
+    let chats = team.ada.rest.get("/chat").await?;
+    let items = chats["items"].as_array().context("items")?;
+    Ok(items.iter().filter_map(|chat| chat["unreadCount"].as_i64()).sum())
+}
+
+/// A small generator (xorshift64*), so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
+    }
+}
+
+#[tokio::test]
+async fn starts_with_the_desktop_when_asked_to() {
+    on_desktop("shell_autostart", async |desktop| {
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let ada = signed_in(desktop, "ada", team.address()).await?;
+        let page = ada.page();
+        let file = desktop.home().join(".config/autostart/khaya-ada.desktop");
+        page.click(&named(Role::Button, "Settings")).await?;
+        let switch = starting(Role::Checkbox, "Start in the tray");
+        page.click(&switch).await?;
+        let exec = eventually("the entry", async || {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            Ok(text
+                .lines()
+                .find_map(|line| line.strip_prefix("Exec=").map(str::to_owned)))
+        })
+        .await?;
+        ensure!(
+            exec.ends_with("\"--hidden\"") && exec.contains("\"--profile\" \"ada\""),
+            "{exec}"
+        );
+        page.click(&switch).await?;
+        eventually(
+            "the entry to be gone",
+            async || Ok((!file.exists()).then_some(())),
+        )
+        .await
+    })
+    .await;
+}

@@ -1,0 +1,98 @@
+//! A process and all that it started: who belongs to it, and what it costs.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// One line of proc_pid_stat(5).
+#[derive(Debug)]
+struct Stat {
+    id: u32,
+    name: String,
+    parent: u32,
+}
+
+/// A process, those that it started, and those that they started.
+///
+/// # Errors
+/// When there is no `/proc`.
+pub fn family(process: u32) -> Result<Vec<u32>> {
+    let all = processes()?;
+    let mut family = vec![process];
+    let mut next = 0;
+    while let Some(&parent) = family.get(next) {
+        family.extend(all.iter().filter(|it| it.parent == parent).map(|it| it.id));
+        next += 1;
+    }
+    Ok(family)
+}
+
+/// The memory of a process and all that it started, in KiB: each page is counted once, and one that others have too
+/// by its part (proc_pid_smaps(5), `Pss`).
+///
+/// # Errors
+/// When the first of them is gone.
+pub fn proportional_size(process: u32) -> Result<u64> {
+    let own = size_of(process).context("the process is gone")?;
+    let started = family(process)?;
+    // One of the others may end while they are read.
+    Ok(own + started.into_iter().skip(1).filter_map(size_of).sum::<u64>())
+}
+
+/// Ends every process whose command line names this profile's folder: for an app that has started itself anew.
+///
+/// # Errors
+/// When there is no `/proc`.
+pub fn end_all_with(data: &Path) -> Result<()> {
+    for stat in processes()? {
+        let line = fs::read(format!("/proc/{}/cmdline", stat.id)).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        let is_it = words.any(|word| word == data.as_os_str().as_encoded_bytes());
+        if let Some(pid) = i32::try_from(stat.id)
+            .ok()
+            .and_then(Pid::from_raw)
+            .filter(|_| is_it)
+        {
+            // It may have ended by itself.
+            kill_process(pid, Signal::KILL).ok();
+        }
+    }
+    Ok(())
+}
+
+/// The child of `parent` that runs the program `name`.
+pub(crate) fn child_named(parent: u32, name: &str) -> Result<Option<u32>> {
+    let all = processes()?;
+    Ok(all
+        .into_iter()
+        .find(|it| it.parent == parent && it.name == name)
+        .map(|it| it.id))
+}
+
+fn size_of(process: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+fn processes() -> Result<Vec<Stat>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // A process may end while the list is read.
+        let text = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // The name stands in parentheses and may hold any of its own; the parent is the second field after it.
+        let Some((start, rest)) = text.rsplit_once(") ") else {
+            continue;
+        };
+        let name = start.split_once('(').map(|(_, name)| name.to_owned());
+        let parent = rest.split(' ').nth(1).and_then(|parent| parent.parse().ok());
+        if let (Some(name), Some(parent)) = (name, parent) {
+            all.push(Stat { id, name, parent });
+        }
+    }
+    Ok(all)
+}
