@@ -78,7 +78,7 @@ impl Logind {
                     &pipe,
                     rustix::event::PollFlags::empty(),
                 )];
-                let changed = rustix::event::poll(&mut polled, Some(&rustix::time::Timespec::default()))?;
+                let changed = rustix::event::poll(&mut polled, Some(&rustix::event::Timespec::default()))?;
                 Ok((changed > 0).then_some(()))
             })
             .await?;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What makes packages, and of which version it is known that it does.
-const TOOLS: [(&str, &str); 2] = [("cargo-deb", "3"), ("cargo-generate-rpm", "0.21")];
+const TOOLS: [(&str, &str); 2] = [("cargo-deb", "^3"), ("cargo-generate-rpm", "^0.21")];
 
 /// Builds for release and makes the packages.
 pub(crate) fn run() -> Outcome {
