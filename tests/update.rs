@@ -81,6 +81,7 @@ async fn started(desktop: &Desktop, releases: &Releases, installed: &Installed, 
 }
 
 async fn find_update(page: &Page) -> Result<()> {
+    page.click(&named(Role::Button, "Settings")).await?;
     page.click(&named(Role::Button, "Check for a new version")).await
 }
 
@@ -93,7 +94,6 @@ async fn what_is_not_what_its_makers_signed_is_refused_and_the_app_goes_on() {
         let before = fs::read(&installed.program)?;
         let app = started(desktop, &releases, &installed, &team).await?;
         let page = app.page();
-        page.click(&named(Role::Button, "Settings")).await?;
 
         let good = installed.newer(NEW, "")?;
         let other = installed.newer("98.0.0", "")?;
@@ -144,8 +144,11 @@ async fn what_is_not_what_its_makers_signed_is_refused_and_the_app_goes_on() {
             releases.announce(announced)?;
             find_update(page).await?;
             page.shows(&format!("Version {NEW} is there.")).await?;
+            page.close_dialog().await?;
             page.click(&named(Role::Button, "Update")).await?;
+            page.click(&named(Role::Button, "Settings")).await?;
             page.shows(sentence).await?;
+            page.close_dialog().await?;
             ensure!(installed.holds(&before)?, "it was replaced");
             ensure!(
                 !installed.folder.join("khaya.update").exists(),
@@ -162,7 +165,7 @@ async fn what_is_not_what_its_makers_signed_is_refused_and_the_app_goes_on() {
         find_update(page).await?;
         page.shows("This is the newest version.").await?;
         ensure!(!installed.has_run_newer());
-        page.click(&named(Role::Button, "Close")).await?;
+        page.close_dialog().await?;
         page.open_chat("Bob").await?;
         page.send("Still here").await
     })
@@ -188,10 +191,10 @@ async fn updates_itself_and_keeps_what_was_typed() {
             forged: false,
             truncated: false,
         })?;
-        page.click(&named(Role::Button, "Settings")).await?;
         find_update(page).await?;
         page.shows("Everything is better.").await?;
         desktop.picture("available").await?;
+        page.close_dialog().await?;
         // Not while somebody writes: it says so until the pause is long enough.
         eventually("the new version to run", async || {
             // The page goes with the old version.
@@ -238,8 +241,9 @@ async fn a_version_that_does_not_start_gives_way_to_the_one_before() {
             forged: false,
             truncated: false,
         })?;
-        page.click(&named(Role::Button, "Settings")).await?;
         find_update(page).await?;
+        page.shows("Everything is better.").await?;
+        page.close_dialog().await?;
         page.click(&named(Role::Button, "Update")).await?;
         let notice = notices.shown("The version before").await;
         end_all_with(app.data())?;

@@ -117,6 +117,15 @@ impl Page {
         self.session.click(element).await
     }
 
+    /// Closes the dialog that is open, as Escape does.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn close_dialog(&self) -> Result<()> {
+        const CLOSE: &str = "document.querySelector('dialog[open]').close()";
+        self.session.execute(CLOSE, Value::Null).await.map(drop)
+    }
+
     /// Replaces what a field holds, as soon as the field takes it.
     ///
     /// # Errors
