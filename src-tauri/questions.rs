@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The most that a page may give to keep for the next page, in bytes of JSON.
-const MAX_KEPT_BYTES: usize = 4 * 1024;
+const MAX_KEPT_BYTES: usize = 32 * 1024;
 
 /// The answer to the question with this number, once there is one.
 pub(crate) type Pending = BoxFuture<'static, (u64, Answer)>;

@@ -133,7 +133,8 @@ impl Feed {
                 let _ = reply.send(Snapshot {
                     number: self.number,
                     view: Arc::clone(newest),
-                    page: self.kept.clone(),
+                    // Once: what it tells of is the page's from then on, and soon as it was.
+                    page: self.kept.take(),
                     server: self.server.clone(),
                     locked: false,
                 });
@@ -273,6 +274,7 @@ mod tests {
         feed.answer(Request::Gone, &view(0));
         assert_eq!(next(&mut feed, &view(1)), None);
         assert_eq!(ask(&mut feed, &view(1)).page, json!({ "scroll": 3 }));
+        assert_eq!(ask(&mut feed, &view(1)).page, Value::Null, "it is given out once");
     }
 
     #[test]

@@ -126,6 +126,19 @@ async fn files_are_dropped_and_pasted_and_go_without_words() {
         ada.open_chat("Bob").await?;
         ada.find(&tray().with(containing(Role::Item, &["pasted.png"])))
             .await?;
+        // Another language is another page, which goes on where the last one was.
+        ada.session().execute(ENGLISH, Value::Null).await?;
+        ada.until("a page made anew", async || {
+            let is_new = ada
+                .session()
+                .execute("return window.before === undefined", Value::Null)
+                .await?;
+            Ok((is_new == true).then_some(()))
+        })
+        .await?;
+        for name in ["dropped.txt", "pasted.png"] {
+            ada.find(&tray().with(containing(Role::Item, &[name]))).await?;
+        }
         ada.until("a button that sends", async || {
             ada.type_text(&composer(), ENTER).await?;
             Ok((ada.count(&tray()).await? == 0).then_some(()))
@@ -274,6 +287,13 @@ const DRAG: &str = "
     files.items.add(new File(['dropped'], 'dropped.txt', { type: 'text/plain' }));
     const options = { dataTransfer: files, bubbles: true, cancelable: true };
     document.querySelector('textarea').dispatchEvent(new DragEvent(arguments[0], options));";
+
+/// Chooses a language in the settings, and marks the page that it ends.
+const ENGLISH: &str = "
+    window.before = true;
+    const languages = document.querySelector('[name=language]');
+    languages.value = 'en';
+    languages.dispatchEvent(new Event('change', { bubbles: true }));";
 
 /// The smallest picture there is.
 const PASTE: &str = "

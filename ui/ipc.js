@@ -74,8 +74,13 @@ export function alive(number, active) {
  */
 export async function onFlush(save) {
   await bridge().event.listen("flush", async () => {
-    await invoke("flushed", { page: await save() });
+    await handOver(await save());
   });
+}
+
+/** @param {Page} page what the next page begins with */
+export async function handOver(page) {
+  await invoke("flushed", { page });
 }
 
 /** @returns {Promise<Settings>} what is stored; nothing where the app keeps no settings */

@@ -33,7 +33,19 @@ import { StoreLock } from "./elements/store-lock.js";
 import { TypingLine } from "./elements/typing-line.js";
 import { UpdateLine } from "./elements/update-line.js";
 import { installFileDrop } from "./file-drop.js";
-import { alive, onFlush, onLink, onSystem, onUpdate, openLink, saveSettings, settings, snapshot, wish } from "./ipc.js";
+import {
+  alive,
+  handOver,
+  onFlush,
+  onLink,
+  onSystem,
+  onUpdate,
+  openLink,
+  saveSettings,
+  settings,
+  snapshot,
+  wish,
+} from "./ipc.js";
 import { installShortcuts, keyName } from "./shortcuts.js";
 import { State } from "./state.js";
 import { fillWords, part, setText } from "./template.js";
@@ -373,7 +385,7 @@ async function changeSettings(settings) {
   await saveSettings(settings);
   if ((settings.language ?? "system") === (chosen.language ?? "system")) return;
   // Another language is another page.
-  await composer.save();
+  await handOver(await handOn());
   location.reload();
 }
 

@@ -237,7 +237,9 @@ export class MessageComposer extends HTMLElement {
   /** @param {ClipboardEvent} event */
   #onPaste(event) {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length === 0 || !this.mayAttach || document.querySelector("dialog[open]")) return;
+    // A piece of a table, say, comes as text, and as a picture of it.
+    const isText = event.clipboardData?.types.includes("text/html") && event.clipboardData.getData("text/plain") !== "";
+    if (files.length === 0 || isText || !this.mayAttach || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     this.attach(files);
   }
