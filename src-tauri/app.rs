@@ -111,6 +111,8 @@ pub(crate) struct App {
     /// What is told as unread in tray and title.
     unread: Unread,
     focus: watch::Sender<bool>,
+    /// Whether the window has it; who looks at a locked one reads nothing.
+    has_focus: bool,
     /// To the feed of updates, and from it.
     requests: mpsc::Sender<updates::Request>,
     updates: mpsc::Receiver<String>,
@@ -199,6 +201,7 @@ impl App {
             news: None,
             unread: Unread::default(),
             focus,
+            has_focus: false,
             requests,
             updates,
             asked,
@@ -385,7 +388,8 @@ impl App {
                     // The next sign of life begins the watch anew.
                     line.alive = None;
                 }
-                self.focus.send_replace(focused);
+                self.has_focus = focused;
+                self.tell_focus();
             }
             ToApp::Settings(_) if self.lock.is_locked() => {}
             ToApp::Settings(settings) => self.settings.replace(settings),

@@ -70,6 +70,11 @@ impl App {
         }
     }
 
+    /// Tells whether somebody reads.
+    pub(super) fn tell_focus(&self) {
+        self.focus.send_replace(self.has_focus && !self.lock.is_locked());
+    }
+
     /// When the app has not been used for as long as the person has chosen.
     pub(super) fn idle(&self) -> Option<Duration> {
         if !self.lock.is_set() || self.lock.is_locked() || self.locking.is_some() {
@@ -85,6 +90,7 @@ impl App {
         tracing::info!(locked, "the lock");
         self.locking = None;
         self.used = SystemTime::now();
+        self.tell_focus();
         // An error means that the app is ending.
         let _ = self.requests.send(updates::Request::Locked(locked)).await;
         self.say(ToWindow::Locked(locked));

@@ -147,7 +147,8 @@ impl App {
 
     /// What was to come after the window, if it was leaving.
     pub(super) async fn forget_window(&mut self) -> Option<Then> {
-        self.focus.send_replace(false);
+        self.has_focus = false;
+        self.tell_focus();
         // Answers to a page that is gone would reach the next one, which did not ask.
         self.pending.clear();
         // An error means that the app is ending.
