@@ -85,12 +85,6 @@ fn settle(world: &mut World) {
     }
     // The longest wait of the outbox, and a fetch of the list after it.
     world.run_for(200 * SECOND);
-    for client in 0..APPS {
-        if !world.is_signed_in(client) && world.clients[client].may_be_revoked {
-            world.sign_in(client);
-            world.run_for(60 * SECOND);
-        }
-    }
 }
 
 fn act(world: &mut World, number: usize) {

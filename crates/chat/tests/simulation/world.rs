@@ -161,8 +161,6 @@ impl World {
             return;
         }
         self.tell(|| format!("{client} crashes"));
-        let renews = self.queue.values().any(|event| event.is_renewal_of(client));
-        self.clients[client].may_be_revoked |= renews;
         let this = &mut self.clients[client];
         this.life += 1;
         this.wake_at = None;

@@ -7,7 +7,7 @@ use std::{
 
 use khaya_chat::{
     View,
-    api::{ApiError, Call, Request, Response},
+    api::{ApiError, Call, Response},
     intent::Secret,
     machine::{Chat, SecretsRequest, SocketEvent},
     store::{self, Op, Store, StoreError},
@@ -39,9 +39,6 @@ pub(crate) struct Client {
     pub(crate) discarded: HashSet<String>,
     pub(crate) view: View,
     pub(crate) notified: HashSet<String>,
-    /// Whether a renewal of the session was on its way when the app ended: the server may get it late, after the one of
-    /// the next start, and take it for stolen.
-    pub(crate) may_be_revoked: bool,
     /// How often a failed message was sent again, and so out of its order.
     pub(crate) retries: u64,
 }
@@ -137,33 +134,12 @@ impl Client {
             discarded: HashSet::new(),
             view: View::default(),
             notified: HashSet::new(),
-            may_be_revoked: false,
             retries: 0,
         }
     }
 }
 
 impl Event {
-    /// Whether somebody's session is to be renewed by this.
-    pub(super) fn is_renewal_of(&self, whose: usize) -> bool {
-        match self {
-            Self::Request { client, call, .. } => {
-                *client == whose && matches!(call.request, Request::Refresh(_))
-            }
-            Self::Store { .. }
-            | Self::Stored { .. }
-            | Self::Response { .. }
-            | Self::Attempt { .. }
-            | Self::Socket { .. }
-            | Self::Secrets { .. }
-            | Self::Wake { .. }
-            | Self::Restart { .. }
-            | Self::Emit { .. }
-            | Self::LinkGone { .. }
-            | Self::Lost { .. } => false,
-        }
-    }
-
     /// Whose it is.
     pub(super) fn client(&self) -> Option<usize> {
         match self {
