@@ -53,7 +53,12 @@ pub(super) fn terms(query: &str) -> Vec<Term> {
         .enumerate()
         .filter_map(|(index, (word, kind))| {
             let is_beginning = match kind {
-                Kind::Spaced => index + 1 == count && !query.ends_with(char::is_whitespace),
+                // Half of all words begin with some letter or other: one letter is looked for as it stands.
+                Kind::Spaced => {
+                    index + 1 == count
+                        && word.folded.chars().nth(1).is_some()
+                        && !query.ends_with(char::is_whitespace)
+                }
                 Kind::Pair => false,
                 // The end of a longer run is in its last pair already.
                 Kind::Single if is_whole_run(index) => true,
@@ -254,6 +259,10 @@ mod tests {
         assert!(!finds("umbr the", "The umbrella"));
         assert!(!finds("umbr ", "The umbrella"));
         assert!(finds("the 会议室", "会议室 is the room"));
+        assert!(
+            finds("a", "a b") && !finds("a", "ab"),
+            "one letter is no beginning"
+        );
         assert!(terms(" !? ").is_empty());
     }
 }
