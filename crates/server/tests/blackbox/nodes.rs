@@ -6,7 +6,7 @@ use serde_json::json;
 #[cfg(target_os = "linux")]
 use crate::postgres::Postgres;
 use crate::{
-    client::{PASSWORD, Person, metric, serve, until},
+    client::{PASSWORD, Person, Socket, metric, serve, until},
     polling::Polling,
     redis::Redis,
 };
@@ -125,12 +125,21 @@ impl Cluster {
     }
 }
 
+/// Waits until these sockets have heard what was told before: a letter may come after the socket that it is for.
+async fn settle<const N: usize>(teller: &Person, chat: &str, sockets: [&mut Socket; N]) {
+    teller.say(chat, json!({"content": "settled"})).await;
+    for socket in sockets {
+        while socket.next().await.1["message"]["content"] != "settled" {}
+    }
+}
+
 async fn what_is_done_on_one_node_is_told_on_the_other(bus: Bus) {
     let cluster = Cluster::start(bus).await;
     let (alice, bob) = (cluster.join("alice", 0).await, cluster.join("bob", 1).await);
     let (chat, _other) = (alice.group(&[&bob]).await, alice.group(&[&bob]).await);
     let mut at_alice = alice.socket().await;
     let (mut at_bob, mut polling) = (bob.socket().await, Polling::connected(&bob).await);
+    settle(&alice, &chat, [&mut at_bob]).await;
     // Who is there.
     assert_eq!(
         at_alice.next_presence().await,
@@ -150,7 +159,7 @@ async fn what_is_done_on_one_node_is_told_on_the_other(bus: Bus) {
         assert_eq!(at_bob.expect("new_message").await["message"]["content"], expected);
         let packet = loop {
             let packet = polling.read().await.unwrap();
-            if packet.contains("new_message") {
+            if packet.contains("new_message") && !packet.contains("settled") {
                 break packet;
             }
         };
@@ -226,6 +235,7 @@ async fn a_dead_bus_stops_nobody_and_the_nodes_hear_again(bus: Bus) {
     );
     let chat = alice.group(&[&ama, &bob]).await;
     let (mut at_ama, mut at_bob) = (ama.socket().await, bob.socket().await);
+    settle(&alice, &chat, [&mut at_ama, &mut at_bob]).await;
     alice.say(&chat, json!({"content": "before"})).await;
     assert_eq!(at_ama.expect("new_message").await["message"]["content"], "before");
     assert_eq!(at_bob.expect("new_message").await["message"]["content"], "before");
@@ -274,6 +284,7 @@ async fn what_a_node_committed_and_told_nobody_comes_to_light(bus: Bus) {
     let (alice, bob) = (cluster.join("alice", 0).await, cluster.join("bob", 1).await);
     let chat = alice.group(&[&bob]).await;
     let mut at_bob = bob.socket().await;
+    settle(&alice, &chat, [&mut at_bob]).await;
     // A node that ends between its commit and its letter is one that has no bus.
     let mute = serve(cluster.dir.path(), |_| {}).await;
     let alice_there = alice.at(&mute);
