@@ -139,7 +139,8 @@
 //!         ConnectionEvent::ReconnectFailed => "given up".into(),
 //!         ConnectionEvent::Closed { reason } => reason.as_str().into(),
 //!         ConnectionEvent::Error { message } | ConnectionEvent::ReconnectError { message, .. } => message.to_string(),
-//!         ConnectionEvent::Reconnected { .. } | ConnectionEvent::Ping => String::new(),
+//!         // More may be told in a later version.
+//!         ConnectionEvent::Reconnected { .. } | ConnectionEvent::Ping | _ => String::new(),
 //!     }
 //! }
 //! ```
