@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Tries a deb on a fresh Debian: it installs, starts, has the link and its notices' name registered, and leaves
-# nothing but what people have stored. Run as root: deb.sh KHAYA.deb [ROOT]; needs debootstrap, xvfb, xdotool.
+# nothing but what people have stored. Run as root: deb.sh KHAYA.deb [ROOT]; needs debootstrap, xvfb, xdotool; the packages
+# come from debootstrap's usual mirror, or from MIRROR.
 set -euo pipefail
 
 deb=$(realpath "$1")
 root=${2:-$(mktemp -d)}
-mirror=${MIRROR:-http://deb.debian.org/debian}
 
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
@@ -29,7 +29,7 @@ trap cleanup EXIT
 
 if [ ! -x "$root/usr/bin/apt-get" ]; then
     say "A fresh Debian in $root"
-    debootstrap --variant=minbase bookworm "$root" "$mirror"
+    debootstrap --variant=minbase bookworm "$root" ${MIRROR:+"$MIRROR"}
 fi
 mkdir -p "$root/tmp/.X11-unix"
 mount -t proc proc "$root/proc"
