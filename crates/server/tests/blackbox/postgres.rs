@@ -13,12 +13,13 @@ use std::{
 
 /// Runs Postgres in `$folder`, told by lines what to do, until they end.
 const SCRIPT: &str = r#"
-    cd "$folder"; trap '' INT TERM HUP
+    cd "$folder"; trap '' INT TERM HUP; export PGPORT="$port"
     "$bin/initdb" --pgdata=data --auth=trust --username=khaya --encoding=UTF8 --no-locale --no-sync >log 2>&1 || { cat log; exit; }
+    printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 trust' >data/pg_hba.conf
     while read -r word; do
         case $word in
         start)
-            "$bin/postgres" -D data -k "$folder" -F -c listen_addresses= -c max_connections=500 -c shared_buffers=32MB >log 2>&1 </dev/null &
+            "$bin/postgres" -D data -k "$folder" -F $options -c max_connections=500 -c shared_buffers=32MB >log 2>&1 </dev/null &
             until "$bin/pg_isready" -q -h "$folder"; do kill -0 $! || { cat log; exit; }; done ;;
         stop) kill -QUIT $!; wait $! ;;
         esac
@@ -43,6 +44,7 @@ pub(crate) fn database_of(folder: &Path) -> String {
 /// the process does.
 pub(crate) struct Postgres {
     folder: PathBuf,
+    port: u16,
     /// The shell that keeps it, which ends when its input does: with this value, or with the process.
     _keeper: Child,
     wire: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
@@ -51,22 +53,23 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Starts one that forgets what the machine's power takes with it: that is faster.
     pub(crate) fn start() -> Self {
-        // Not the folder for temporary files: a socket's path may be about a hundred bytes long.
-        let folder = PathBuf::from(format!(
-            "/tmp/khaya-pg-{}-{}",
-            std::process::id(),
-            rand::random::<u16>()
-        ));
-        fs::create_dir(&folder).unwrap();
+        Self::begin(make_folder(), 5432, "-c listen_addresses=")
+    }
+
+    /// One in a folder, with options of its own.
+    pub(crate) fn begin(folder: PathBuf, port: u16, options: &str) -> Self {
         let is_root = fs::metadata(&folder).is_ok_and(|made| made.uid() == 0);
         let script = format!(
-            "folder={}; bin={}; {SCRIPT}",
+            "folder={}; port={port}; options='{options}'; bin={}; {SCRIPT}",
             folder.display(),
             programs().display()
         );
         let mut command = if is_root {
             // Postgres refuses to be run by root.
-            let chown = Command::new("chown").arg("postgres").arg(&folder).status();
+            let chown = Command::new("chown")
+                .args(["-R", "postgres"])
+                .arg(&folder)
+                .status();
             assert!(chown.unwrap().success());
             let mut command = Command::new("setpriv");
             command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "sh"]);
@@ -83,6 +86,7 @@ impl Postgres {
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
         let started = Self {
             folder,
+            port,
             wire: Mutex::new((child.stdin.take().unwrap(), output)),
             _keeper: child,
         };
@@ -107,7 +111,7 @@ impl Postgres {
     /// The address of one of its databases.
     pub(crate) fn address(&self, name: &str) -> String {
         let folder = self.folder.to_string_lossy().replace('/', "%2F");
-        format!("postgres://khaya@{folder}/{name}")
+        format!("postgres://khaya@{folder}:{}/{name}", self.port)
     }
 
     /// Makes a database.
@@ -141,6 +145,17 @@ pub(crate) fn ask(address: &str, sql: &str) -> Result<String, String> {
     } else {
         Err(text(output.stderr))
     }
+}
+
+/// A folder for one. Not the one for temporary files: a socket's path may be about a hundred bytes long.
+pub(crate) fn make_folder() -> PathBuf {
+    let folder = PathBuf::from(format!(
+        "/tmp/khaya-pg-{}-{}",
+        std::process::id(),
+        rand::random::<u16>()
+    ));
+    fs::create_dir(&folder).unwrap();
+    folder
 }
 
 /// Where the programs are: beside each other, and on Debian on no path.
