@@ -35,6 +35,8 @@ pub struct Config {
     pub file_quota: u64,
     /// How long an upload waits for a message.
     pub upload_ttl: Duration,
+    /// A folder of releases of the app, when the server hands them out.
+    pub updates: Option<PathBuf>,
     /// The name that clients show.
     pub name: String,
     /// How long an access token lasts.
@@ -99,6 +101,7 @@ impl Default for Config {
             file_bytes: 100 * 1024 * 1024,
             file_quota: 10 * 1024 * 1024 * 1024,
             upload_ttl: Duration::from_secs(86_400),
+            updates: None,
             name: "Khaya".to_owned(),
             token_ttl: Duration::from_secs(900),
             allow_origin: Vec::new(),
@@ -154,6 +157,9 @@ pub(crate) struct Options {
     /// How long a file waits for the message that it is for [default: 86400]
     #[arg(long, env = "KHAYA_UPLOAD_TTL", value_name = "SECONDS")]
     upload_ttl: Option<u64>,
+    /// A folder of the app's releases, handed out at /.well-known/khaya/updates/: stable.json, beta.json, and what these name
+    #[arg(long, env = "KHAYA_UPDATES", value_name = "DIR")]
+    updates: Option<PathBuf>,
     /// The name of the server that clients show [default: Khaya]
     #[arg(long, env = "KHAYA_NAME")]
     name: Option<String>,
@@ -241,6 +247,16 @@ impl Options {
                 Some(seconds @ 1..=31_536_000) => Duration::from_secs(seconds),
                 Some(_) => return Err(Error::Config("upload-ttl: is 1 to 31536000 seconds".to_owned())),
                 None => default.upload_ttl,
+            },
+            updates: match named(self.updates).or(named(file.updates)) {
+                Some(folder) if folder.is_dir() => Some(folder),
+                Some(folder) => {
+                    return Err(Error::Config(format!(
+                        "updates: {} is no folder",
+                        folder.display()
+                    )));
+                }
+                None => None,
             },
             name: given(self.name).or(given(file.name)).unwrap_or(default.name),
             token_ttl: match self.token_ttl.or(file.token_ttl) {
@@ -433,6 +449,7 @@ mod tests {
             "allow-origin = [\"https://a.example/path\"]",
             "file-bytes = 0",
             "upload-ttl = 0",
+            "updates = \"/no/such/folder\"",
             "files = \"ftp://x\"",
             "files = \"s3://key:secret@bucket\"",
             "database = \"mysql://x\"",

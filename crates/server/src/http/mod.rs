@@ -15,6 +15,7 @@ mod people;
 mod search;
 mod sync;
 mod system;
+mod updates;
 mod upload;
 
 use axum::{Router, middleware::from_fn_with_state};
@@ -29,7 +30,7 @@ use crate::{App, Error, realtime};
 /// Everything that the server answers.
 pub(crate) fn router(app: App) -> Router {
     let (router, _document) = routes().split_for_parts();
-    router
+    updates::add(router, &app)
         .fallback(async || Error::NotFound("path"))
         .method_not_allowed_fallback(async || Error::Method)
         .with_state(app.clone())
