@@ -84,7 +84,7 @@ pub(super) async fn restore(args: Restore) -> Result<(), Error> {
     broken(from.clone()).await?;
     let config = args.data.into_config()?;
     let to = config.database().to_string();
-    let moved = whole::migrate(from, config.database(), teller()).await?;
+    let moved = whole::restore(from, config.database(), teller()).await?;
     let files = match folder_of_files(&config) {
         Some(folder) => copy_files(&args.from.join("files"), &folder)?,
         None => 0,

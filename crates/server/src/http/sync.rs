@@ -43,7 +43,7 @@ pub(super) async fn sync(
 ) -> Result<Answer<Synced>, Error> {
     let limit = limit(asked.limit)?;
     let Some(since) = asked.since else {
-        let now = app.store.read(sync::now).await?;
+        let now = app.store.snapshot(sync::here).await?;
         return Ok(answer(&app, Vec::new(), now, false));
     };
     let since = app.keys.unseal(&since).ok_or(Error::Gone)?;

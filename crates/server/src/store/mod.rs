@@ -14,6 +14,7 @@ mod check;
 mod conn;
 pub(crate) mod events;
 pub(crate) mod files;
+mod history;
 pub(crate) mod invites;
 pub(crate) mod members;
 pub(crate) mod membership;

@@ -29,7 +29,7 @@ pub(crate) async fn secret(store: &Store) -> Result<Vec<u8>, Error> {
         .map_err(|_| Error::Internal("the stored secret is not base64url".to_owned()))
 }
 
-fn read(conn: &mut Conn, name: &str) -> Result<Option<String>, Error> {
+pub(super) fn read(conn: &mut Conn, name: &str) -> Result<Option<String>, Error> {
     query("SELECT value FROM settings WHERE name = $1")
         .bind(name)
         .fetch_optional(conn)?

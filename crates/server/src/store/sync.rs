@@ -8,7 +8,8 @@ use khaya_wire::{
 use serde_json::Value;
 
 use super::{
-    Conn, Row, Viewer, chats, events::Kind, members, messages, optional_id, query, read_count, read_id,
+    Conn, Row, Viewer, chats, events::Kind, history::History, members, messages, optional_id, query,
+    read_count, read_id,
 };
 use crate::Error;
 
@@ -31,7 +32,7 @@ impl Missed {
     }
 }
 
-/// A part of what was missed, the place after it, and whether there is more.
+/// A part of what was missed, the marked place after it, and whether there is more.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) missed: Vec<Missed>,
@@ -45,7 +46,13 @@ pub(crate) fn now(conn: &mut Conn) -> Result<i64, Error> {
     row.try_get("pos")
 }
 
-/// What came after `since`. `None` when that place is not known any more, or not yet.
+/// The same, marked for whoever comes back with it.
+pub(crate) fn here(conn: &mut Conn) -> Result<i64, Error> {
+    let place = now(conn)?;
+    Ok(History::read(conn)?.mark(place))
+}
+
+/// What came after the marked place `since`. `None` when that place is not known any more, or not yet.
 pub(crate) fn after(
     conn: &mut Conn,
     viewer: &Viewer,
@@ -53,6 +60,10 @@ pub(crate) fn after(
     limit: usize,
 ) -> Result<Option<Part>, Error> {
     let end = now(conn)?;
+    let history = History::read(conn)?;
+    let Some(since) = history.place(since) else {
+        return Ok(None);
+    };
     let row =
         query("SELECT value FROM settings WHERE name = 'events_kept_after'").fetch_optional(&mut *conn)?;
     let kept_after: i64 = match row {
@@ -83,6 +94,7 @@ pub(crate) fn after(
             next = row.try_get("pos")?;
         }
     }
+    let next = history.mark(next);
     Ok(Some(Part { missed, next, more }))
 }
 

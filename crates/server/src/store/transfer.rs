@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     conn::Conn,
-    query, search,
+    history, query, search,
     sql::{Cell, Query, Row, Value},
 };
 use crate::Error;
@@ -62,16 +62,32 @@ fn is_empty(conn: &mut Conn) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// What everything is moved for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It goes on where it was, elsewhere.
+    Move,
+    /// It goes on from an earlier state.
+    Restore,
+}
+
 /// Moves everything, telling `progress` of each part.
 pub(super) fn transfer(
     from: &mut Conn,
     to: &mut Conn,
+    purpose: Purpose,
     progress: &mut dyn FnMut(&'static str, u64),
 ) -> Result<Vec<Moved>, Error> {
     check_tables(from)?;
     from.begin_snapshot()?;
     to.begin_change()?;
-    let moved = fill(from, to, progress);
+    let moved = fill(from, to, progress).and_then(|moved| {
+        match purpose {
+            Purpose::Move => {}
+            Purpose::Restore => history::branch(to)?,
+        }
+        Ok(moved)
+    });
     from.roll_back()?;
     match moved {
         Ok(moved) => {

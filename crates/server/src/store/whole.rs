@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 pub(crate) use super::transfer::Moved;
+use super::transfer::Purpose;
 use super::{Conn, check as rules, connect, on_a_thread, sqlite, transfer};
 use crate::{Database, Error};
 
@@ -11,6 +12,24 @@ use crate::{Database, Error};
 pub(crate) async fn migrate(
     from: Database,
     to: Database,
+    progress: impl FnMut(&str) + Send + 'static,
+) -> Result<Vec<Moved>, Error> {
+    fill(from, to, Purpose::Move, progress).await
+}
+
+/// The same with a copy: what happened after it was made has not happened any more.
+pub(crate) async fn restore(
+    from: Database,
+    to: Database,
+    progress: impl FnMut(&str) + Send + 'static,
+) -> Result<Vec<Moved>, Error> {
+    fill(from, to, Purpose::Restore, progress).await
+}
+
+async fn fill(
+    from: Database,
+    to: Database,
+    purpose: Purpose,
     mut progress: impl FnMut(&str) + Send + 'static,
 ) -> Result<Vec<Moved>, Error> {
     on_a_thread(move || {
@@ -23,7 +42,7 @@ pub(crate) async fn migrate(
                 )));
             }
         }
-        move_all(&mut source, &mut target, &mut progress)
+        move_all(&mut source, &mut target, purpose, &mut progress)
     })
     .await
 }
@@ -74,7 +93,7 @@ fn copy(source: &mut Conn, to: &Path, progress: &mut dyn FnMut(&str)) -> Result<
         }),
         Conn::Postgres(_) => {
             let (mut target, _) = connect(&Database::Sqlite(to.to_owned()))?;
-            move_all(source, &mut target, progress).map(|_moved| ())
+            move_all(source, &mut target, Purpose::Move, progress).map(|_moved| ())
         }
     }
 }
@@ -82,9 +101,10 @@ fn copy(source: &mut Conn, to: &Path, progress: &mut dyn FnMut(&str)) -> Result<
 fn move_all(
     source: &mut Conn,
     target: &mut Conn,
+    purpose: Purpose,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Moved>, Error> {
-    transfer::transfer(source, target, &mut |table, rows| {
+    transfer::transfer(source, target, purpose, &mut |table, rows| {
         progress(&format!("moved {rows} rows of {table}"));
     })
 }

@@ -7,7 +7,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::{
-    client::answer,
+    client::{Answer, answer},
     database,
     program::{Serving, run},
 };
@@ -26,9 +26,12 @@ impl Someone {
         Self { token }
     }
 
+    async fn ask(&self, url: &str, path: &str) -> Answer {
+        answer(Client::new().get(format!("{url}{path}")).bearer_auth(&self.token)).await
+    }
+
     async fn get(&self, url: &str, path: &str) -> Value {
-        let call = Client::new().get(format!("{url}{path}")).bearer_auth(&self.token);
-        let (status, value) = answer(call).await;
+        let (status, value) = self.ask(url, path).await;
         assert_eq!(status, 200, "{path}: {value}");
         value
     }
@@ -108,6 +111,13 @@ async fn a_backup_of_a_serving_server_is_restored_whole() {
     refused(&data, &to_copy, "already");
     refused(&data, &from_copy, "a server is at");
     let before = amina.everything(&serving.url).await;
+    for _ in 0..3 {
+        amina.say(&serving.url, "said after the backup").await;
+    }
+    let beyond = amina.get(&serving.url, "/sync").await["next"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let next = amina
         .get(&serving.url, &format!("/search?q=the&limit=1&cursor={more}"))
         .await;
@@ -130,6 +140,12 @@ async fn a_backup_of_a_serving_server_is_restored_whole() {
     let missed = amina.get(&serving.url, &format!("/sync?since={next}")).await;
     assert_eq!(missed["events"].as_array().unwrap().len(), 1);
     assert_eq!(missed["events"][0]["data"]["message"]["id"], said["id"]);
+    // Who was told more than the backup has begins afresh, also once as much has happened again.
+    for number in 0..5 {
+        let lost = amina.ask(&serving.url, &format!("/sync?since={beyond}")).await;
+        assert_eq!(lost.0, 410, "{number}: {}", lost.1);
+        amina.say(&serving.url, "said after the restore").await;
+    }
 }
 
 #[test]
