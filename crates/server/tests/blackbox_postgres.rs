@@ -8,7 +8,7 @@
 mod suite;
 
 // What the tests call by its place in their own crate.
-use suite::{cli, client, database, files, polling, postgres, program, redis, schema, wire};
+use suite::{cli, client, database, files, polling, postgres, program, redis, schema, uploads, wire};
 
 #[path = "blackbox_postgres/nodes.rs"]
 mod nodes;
@@ -16,3 +16,5 @@ mod nodes;
 mod outage;
 #[path = "blackbox_postgres/outages.rs"]
 mod outages;
+#[path = "blackbox_postgres/tls.rs"]
+mod tls;

@@ -17,9 +17,11 @@ use super::{
     body::{Json, Named},
 };
 use crate::{
-    App, Error, clock,
+    App, Error,
+    bus::Item,
+    clock,
     config::Registration,
-    identity::Caller,
+    identity::{self, Caller},
     listen::Address,
     store::{
         audit::{Act, Action},
@@ -153,7 +155,10 @@ pub(super) async fn change_password(
         .store
         .read(move |conn| users::password_hash(conn, &user))
         .await?;
+    let checked = hash.clone();
     if !app.passwords.verify(asked.current_password, Some(hash)).await? {
+        let account = caller.viewer.user.to_string();
+        app.hub.say(|| Item::Failed { account, address });
         let failed = caller.act(Action::PasswordCheckFailed);
         app.store.write(move |tx| failed.note(tx)).await?;
         return Err(Error::InvalidCredentials);
@@ -163,6 +168,11 @@ pub(super) async fn change_password(
     let password_hash = app.passwords.hash(asked.new_password).await?;
     app.store
         .write(move |tx| {
+            // Another session may have changed it meanwhile, and ended this one.
+            identity::still(tx.read(), &caller.session, &caller.viewer.user)?;
+            if users::password_hash(tx.read(), &caller.viewer.user)? != checked {
+                return Err(Error::InvalidCredentials);
+            }
             users::set_password(tx, &caller.viewer.user, password_hash)?;
             sessions::revoke_others(tx, &caller.viewer.user, &caller.session)?;
             caller.act(Action::PasswordChanged).note(tx)

@@ -53,12 +53,16 @@ pub(super) async fn login(
         return Err(Error::InvalidCredentials);
     }
     attempt.succeeded();
-    let (user, _hash) = found.ok_or(Error::InvalidCredentials)?;
+    let (user, checked) = found.ok_or(Error::InvalidCredentials)?;
     let id = user.id.clone();
     let client = client(&headers);
     let session: SessionId = app
         .store
         .write(move |tx| {
+            // It may have been changed while it was checked, and then ended every session but one.
+            if users::password_hash(tx.read(), &id)? != checked {
+                return Err(Error::InvalidCredentials);
+            }
             let session = sessions::begin(tx, &id, client)?;
             let act = Act::new(Action::SignedIn).by(&id).from(address);
             act.session(&session).note(tx)?;

@@ -10,12 +10,13 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream::BoxStream};
 use http::{HeaderMap, StatusCode, header};
 use khaya_wire::{File, FileId};
+use object_store::buffered::BufWriter;
 use tokio::{io::AsyncWriteExt as _, time::timeout};
 
 use crate::{
     App, Error,
     files::{Kind, UPLOAD_TIMEOUT, name, picture},
-    identity::Caller,
+    identity::{self, Caller},
     store::files::{self, Rules, Uploaded},
 };
 
@@ -65,9 +66,7 @@ async fn take(app: &App, caller: &Caller, headers: &HeaderMap, body: &mut Parts)
         .store
         .write(move |tx| files::begin(tx, &owner, said, quota))
         .await?;
-    let whole = timeout(UPLOAD_TIMEOUT, receive(app, &id, body, mime_type))
-        .await
-        .unwrap_or_else(|_| Err(late()));
+    let whole = receive(app, &id, body, mime_type).await;
     let stored = match whole {
         Ok(received) => finish(app, caller, id.clone(), name, received).await,
         Err(error) => Err(error),
@@ -86,8 +85,24 @@ struct Received {
 }
 
 async fn receive(app: &App, id: &FileId, body: &mut Parts, said: String) -> Result<Received, Error> {
-    let limit = app.config.file_bytes;
     let mut writer = app.files.storage.writer(id);
+    let filled = timeout(UPLOAD_TIMEOUT, fill(&mut writer, body, app.config.file_bytes)).await;
+    let (head, size) = match filled.unwrap_or_else(|_| Err(late())) {
+        Ok(filled) => filled,
+        Err(error) => {
+            // The parts that a bucket has of it are on nobody's list, and would stay.
+            if let Err(error) = writer.abort().await {
+                tracing::warn!(%error, "the parts of an upload that was given up are not deleted");
+            }
+            return Err(error);
+        }
+    };
+    writer.shutdown().await.map_err(not_stored)?;
+    look(app, id, &head, size, said).await
+}
+
+/// Writes what comes; gives how it begins, and its size.
+async fn fill(writer: &mut BufWriter, body: &mut Parts, limit: u64) -> Result<(Vec<u8>, u64), Error> {
     let mut head = Vec::with_capacity(HEAD);
     let mut size = 0_u64;
     while let Some(part) = timeout(SILENCE, body.next()).await.map_err(|_| late())? {
@@ -99,8 +114,7 @@ async fn receive(app: &App, id: &FileId, body: &mut Parts, said: String) -> Resu
         head.extend_from_slice(&part[..part.len().min(HEAD - head.len())]);
         writer.write_all(&part).await.map_err(not_stored)?;
     }
-    writer.shutdown().await.map_err(not_stored)?;
-    look(app, id, &head, size, said).await
+    Ok((head, size))
 }
 
 /// Looks at what may be a picture. Who says that something is a picture of a type that is looked at has to be right.
@@ -166,9 +180,13 @@ async fn finish(
         quota: app.config.file_quota,
         wait_ms: i64::try_from(app.config.upload_ttl.as_millis()).unwrap_or(i64::MAX),
     };
-    let owner = caller.viewer.user.clone();
+    let (owner, session) = (caller.viewer.user.clone(), caller.session.clone());
     app.store
-        .write(move |tx| files::finish(tx, &owner, uploaded, rules))
+        .write(move |tx| {
+            // It may have ended while the file came.
+            identity::still(tx.read(), &session, &owner)?;
+            files::finish(tx, &owner, uploaded, rules)
+        })
         .await
 }
 

@@ -222,8 +222,8 @@ impl Person {
     }
 
     pub(crate) async fn socket(&self) -> Socket {
-        if database::ON_NODES {
-            let client = Official::connected(&self.reads, &self.token).await;
+        if let Some(transports) = database::TRANSPORTS {
+            let client = Official::connected(&self.reads, &self.token, transports).await;
             return Socket::new(Wire::Official(Box::new(client)));
         }
         let mut socket = Socket::open(&self.reads, "").await;

@@ -224,6 +224,23 @@ async fn guesses_are_counted_on_all_nodes_together(bus: Bus) {
         tried += 1;
     }
     assert!(tried < 10, "the other node let {tried} more pass");
+
+    // The same for who has somebody's token and guesses their password with it.
+    let bob = cluster.join("bob", 0).await;
+    let guess = async |node: usize| {
+        let body = json!({"currentPassword": "guess", "newPassword": "of the thief"});
+        let there = bob.at(&cluster.nodes[node]);
+        let change = there.request(reqwest::Method::PUT, "/auth/password").json(&body);
+        change.send().await.unwrap().status()
+    };
+    for _ in 0..10 {
+        assert_eq!(guess(0).await, 401);
+    }
+    let mut tried = 0;
+    while guess(1).await == 401 {
+        tried += 1;
+    }
+    assert!(tried < 10, "the other node let {tried} more pass");
 }
 
 async fn a_dead_bus_stops_nobody_and_the_nodes_hear_again(bus: Bus) {

@@ -130,7 +130,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-async fn raw(url: &str, token: &str, headers: &str) -> TcpStream {
+pub(crate) async fn raw(url: &str, token: &str, headers: &str) -> TcpStream {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap())
         .await
         .unwrap();

@@ -1,12 +1,7 @@
-//! What carries the packets of a socket: a WebSocket by hand or, where the suite runs on several nodes, the official
-//! `socket.io-client` in a process of Node's.
+//! What carries the packets of a socket: a WebSocket by hand or, in the crates that are named
+//! for it, the official `socket.io-client` in a process of Node's.
 
-use std::{
-    path::Path,
-    process::Stdio,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::{collections::VecDeque, path::Path, process::Stdio, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -76,15 +71,14 @@ async fn read(stream: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Option
 pub(crate) struct Official {
     input: ChildStdin,
     told: Lines<BufReader<ChildStdout>>,
+    /// What came while it changed to another transport.
+    early: VecDeque<Value>,
     _client: Child,
 }
 
 impl Official {
-    /// Connects with a token: over polling and over WebSocket in turns, and as the client does by itself.
-    pub(crate) async fn connected(url: &str, token: &str) -> Self {
-        const TRANSPORTS: [&[&str]; 3] = [&["polling"], &["websocket"], &["polling", "websocket"]];
-        static TURN: AtomicUsize = AtomicUsize::new(0);
-        let transports = TRANSPORTS[TURN.fetch_add(1, Ordering::Relaxed) % TRANSPORTS.len()];
+    /// Connects with a token by the first of these transports; upgraded to the last, where there are two.
+    pub(crate) async fn connected(url: &str, token: &str, transports: &[&str]) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/node");
         assert!(
             folder.join("node_modules/socket.io-client").exists(),
@@ -100,6 +94,7 @@ impl Official {
         let mut official = Self {
             input: client.stdin.take().unwrap(),
             told: BufReader::new(client.stdout.take().unwrap()).lines(),
+            early: VecDeque::new(),
             _client: client,
         };
         let auth = json!({"token": token});
@@ -108,6 +103,21 @@ impl Official {
             .await;
         let told = official.next().await.unwrap();
         assert_eq!(told["told"], "connect", "{told}");
+        let mut by = told["transport"].clone();
+        assert!(transports.iter().any(|transport| by == *transport), "{told}");
+        let mut early = VecDeque::new();
+        let upgraded = async {
+            while transports.last().is_none_or(|last| by != *last) {
+                let mut told = official.next().await.unwrap();
+                if told["told"] == "upgrade" {
+                    by = told["transport"].take();
+                } else {
+                    early.push_back(told);
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, upgraded).await.unwrap();
+        official.early = early;
         official
     }
 
@@ -117,6 +127,9 @@ impl Official {
     }
 
     async fn next(&mut self) -> Option<Value> {
+        if let Some(early) = self.early.pop_front() {
+            return Some(early);
+        }
         let line = self.told.next_line().await.unwrap()?;
         Some(serde_json::from_str(&line).unwrap())
     }
@@ -134,18 +147,15 @@ impl Official {
     }
 
     async fn read(&mut self) -> Option<String> {
-        loop {
-            let told = self.next().await?;
-            match told["told"].as_str().unwrap() {
-                "event" => {
-                    let mut event = vec![told["name"].clone()];
-                    event.extend(told["args"].as_array().unwrap().iter().cloned());
-                    return Some(format!("42{}", Value::Array(event)));
-                }
-                "ack" => return Some(format!("43{}[{}]", told["ack"], told["data"])),
-                "upgrade" => {}
-                _ended => return None,
+        let told = self.next().await?;
+        match told["told"].as_str().unwrap() {
+            "event" => {
+                let mut event = vec![told["name"].clone()];
+                event.extend(told["args"].as_array().unwrap().iter().cloned());
+                Some(format!("42{}", Value::Array(event)))
             }
+            "ack" => Some(format!("43{}[{}]", told["ack"], told["data"])),
+            _ended => None,
         }
     }
 }
