@@ -56,10 +56,14 @@ async fn a_revoked_session_closes_its_sockets_of_either_transport() {
         team.join("root", "admin").await,
     );
     let desk = Person::sign_in(&team.url, "alice").await;
+    let chat = root.group(&[&alice]).await;
     let (mut web, mut poll) = (alice.socket().await, Polling::connected(&alice).await);
     end_other_session(&desk).await;
-    assert_eq!(web.until_closed().await, ["session_revoked"]);
-    assert_eq!(poll.until_closed().await, ["session_revoked"]);
+    // Closing takes a moment, in which nothing more is heard.
+    root.say(&chat, json!({"content": "secret"})).await;
+    for heard in [web.until_closed().await, poll.until_closed().await] {
+        assert_eq!(heard, ["session_revoked"]);
+    }
     let taken = until_no_sockets(&root).await;
     println!("sockets of a revoked session were gone after {taken:?}");
     assert_eq!(alice.get("/auth/me").await.0, 401);

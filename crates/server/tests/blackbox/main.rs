@@ -23,6 +23,7 @@ mod changes;
 mod chats;
 pub(crate) mod cli;
 mod cut;
+mod deaf;
 mod expiry;
 pub(crate) mod files;
 mod general;
