@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, Error,
+    activity::Activity,
     bus::{self, Item},
     files::{self, Files},
     http,
@@ -23,6 +24,7 @@ use crate::{
     listen::{self, Front, Tls},
     operator,
     password::Passwords,
+    presence,
     realtime::Hub,
     store::{Store, settings, sync, users::NewUser},
     throttle::Throttle,
@@ -44,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) verified: Verified,
     pub(crate) passwords: Passwords,
     pub(crate) hub: Hub,
+    pub(crate) activity: Activity,
     pub(crate) throttle: Throttle,
     pub(crate) quotas: Quotas,
     pub(crate) counters: Counters,
@@ -79,6 +82,7 @@ impl App {
                 verified: Verified::default(),
                 passwords: Passwords::new(),
                 counters: Counters::default(),
+                activity: Activity::new(config.away_after),
                 throttle: Throttle::default(),
                 quotas: Quotas::new(&config.limits),
                 config,
@@ -156,6 +160,10 @@ impl Server {
             .local_addr()
             .map_err(|source| Error::io("cannot tell the address", source))?;
         let sweeping = tokio::spawn(files::sweep(app.clone(), stop.clone()));
+        tokio::spawn(
+            stop.clone()
+                .run_until_cancelled_owned(presence::watch(app.clone())),
+        );
         let leave = CancellationToken::new();
         if let Some(at) = app.config.bus.clone() {
             bus::start(&app, at, leave.clone()).await?;

@@ -41,6 +41,8 @@ pub struct Config {
     pub name: String,
     /// How long an access token lasts.
     pub token_ttl: Duration,
+    /// After how long somebody who does nothing is away; never when absent.
+    pub away_after: Option<Duration>,
     /// The `Origin`s that may call: pages of browsers. The app sends none.
     pub allow_origin: Vec<String>,
     /// Who may make an account.
@@ -104,6 +106,7 @@ impl Default for Config {
             updates: None,
             name: "Khaya".to_owned(),
             token_ttl: Duration::from_secs(900),
+            away_after: Some(Duration::from_secs(600)),
             allow_origin: Vec::new(),
             registration: Registration::default(),
             metrics_token: None,
@@ -166,6 +169,9 @@ pub(crate) struct Options {
     /// How long an access token lasts [default: 900]
     #[arg(long, env = "KHAYA_TOKEN_TTL", value_name = "SECONDS")]
     token_ttl: Option<u64>,
+    /// After how long somebody who is there and does nothing is told as away; 0 is never [default: 600]
+    #[arg(long, env = "KHAYA_AWAY_AFTER", value_name = "SECONDS")]
+    away_after: Option<u64>,
     /// An Origin whose pages may call this server; may be repeated, or hold several with commas between them
     #[arg(long, env = "KHAYA_ALLOW_ORIGIN", value_name = "ORIGIN")]
     #[serde(default, deserialize_with = "one_or_many")]
@@ -263,6 +269,12 @@ impl Options {
                 Some(seconds @ 1..=31_536_000) => Duration::from_secs(seconds),
                 Some(_) => return Err(Error::Config("token-ttl: is 1 to 31536000 seconds".to_owned())),
                 None => default.token_ttl,
+            },
+            away_after: match self.away_after.or(file.away_after) {
+                Some(0) => None,
+                Some(seconds @ 1..=31_536_000) => Some(Duration::from_secs(seconds)),
+                Some(_) => return Err(Error::Config("away-after: is 0 to 31536000 seconds".to_owned())),
+                None => default.away_after,
             },
             allow_origin: listed(&origins).map(origin).collect::<Result<_, _>>()?,
             registration: self.registration.or(file.registration).unwrap_or_default(),

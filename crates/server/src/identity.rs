@@ -9,6 +9,7 @@ use khaya_wire::{SessionId, UserId};
 use crate::{
     App, Error, clock,
     listen::Address,
+    presence,
     store::{
         Conn, Viewer,
         audit::{Act, Action},
@@ -43,6 +44,7 @@ impl FromRequestParts<App> for Caller {
             .get::<Address>()
             .ok_or_else(|| Error::Internal("a request from nowhere".to_owned()))?;
         app.quotas.request_of(&viewer.user)?;
+        note(app, parts, &viewer.user);
         Ok(Self {
             viewer,
             session: access.session,
@@ -65,7 +67,15 @@ impl FromRequestParts<App> for Signed {
             None => check(app, token).await?.0,
         };
         app.quotas.request_of(&access.user)?;
+        note(app, parts, &access.user);
         Ok(Self(access))
+    }
+}
+
+/// Who changes something does something. An app that opens its chat once more does so by itself.
+fn note(app: &App, parts: &Parts, user: &UserId) {
+    if !parts.method.is_safe() && !parts.uri.path().ends_with("/join") {
+        presence::active(app, user);
     }
 }
 

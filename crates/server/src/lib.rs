@@ -5,6 +5,7 @@
 //!
 //! Never does: anything that depends on who runs it. A library, so that tests start it in their own process.
 
+mod activity;
 mod app;
 mod bus;
 pub mod cli;

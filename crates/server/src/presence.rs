@@ -2,7 +2,7 @@
 //!
 //! Never says anything to strangers, and takes a moment to call somebody gone who only changes networks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use khaya_wire::{
     Chat, User, UserId,
@@ -23,6 +23,7 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// Somebody has come to this node who was not there a moment ago.
 pub(crate) async fn came(app: &App, user: &UserId) {
+    app.activity.came(user, Instant::now());
     let is_new = app.hub.bus().is_none_or(|bus| !bus.is_online(user));
     app.hub.say(|| Item::Online(user.clone()));
     if is_new {
@@ -69,6 +70,7 @@ async fn gone(app: &App, user: UserId) {
     if app.hub.is_online(&user) {
         return;
     }
+    app.activity.went(&user);
     let noted = user.clone();
     if let Err(error) = app.store.write(move |tx| users::set_last_seen(tx, &noted)).await {
         tracing::debug!(%error, "when somebody was last there was not noted");
@@ -78,7 +80,47 @@ async fn gone(app: &App, user: UserId) {
 
 /// Somebody has gone from another node, a while ago.
 pub(crate) fn tell_offline(app: App, user: UserId) {
+    app.activity.went(&user);
     tokio::spawn(async move { offline(&app, user).await });
+}
+
+/// Somebody does something, on this node.
+pub(crate) fn active(app: &App, user: &UserId) {
+    let news = app.activity.touch(user, Instant::now());
+    if news.to_nodes {
+        app.hub.say(|| Item::Active(user.clone()));
+    }
+    if news.is_back {
+        tell_online(app.clone(), user.clone());
+    }
+}
+
+/// Somebody does something, on another node.
+pub(crate) fn active_elsewhere(app: &App, user: UserId) {
+    if app.activity.touch(&user, Instant::now()).is_back {
+        tell_online(app.clone(), user);
+    }
+}
+
+/// Tells of those who do nothing that they are away, for ever.
+pub(crate) async fn watch(app: App) {
+    let Some(every) = app.activity.look_every() else {
+        return;
+    };
+    let mut looks = tokio::time::interval(every);
+    loop {
+        looks.tick().await;
+        for user_id in app.activity.newly_away(Instant::now()) {
+            let changed = PresenceChanged {
+                user_id,
+                status: PresenceStatus::Away,
+                last_seen: None,
+            };
+            if let Err(error) = tell(&app, changed).await {
+                tracing::debug!(%error, "presence was not told");
+            }
+        }
+    }
 }
 
 async fn offline(app: &App, user: UserId) {
@@ -105,8 +147,13 @@ pub(crate) fn add(app: &App, conn: &mut Conn, people: &mut [User]) -> Result<(),
     let seen = users::last_seen(conn, people)?;
     for user in people {
         user.presence = Some(if app.hub.is_online(&user.id) {
+            let status = if app.activity.is_away(&user.id) {
+                PresenceStatus::Away
+            } else {
+                PresenceStatus::Online
+            };
             Presence {
-                status: PresenceStatus::Online,
+                status,
                 last_seen: None,
             }
         } else {

@@ -40,6 +40,8 @@ pub(crate) enum Item {
     Online(UserId),
     /// Somebody's last socket went from it.
     Offline(UserId),
+    /// Somebody who is there does something, which is not told each time.
+    Active(UserId),
     /// These have sockets on it, and nobody else.
     Here(Vec<UserId>),
     /// An attempt to sign in failed.

@@ -324,6 +324,7 @@ fn receive(app: &App, bus: &Bus, sealed: &str) {
         }
         Item::Typing { chat, but, packet } => app.hub.to_room_here(&chat, &but, &packet.into()),
         // What is known of the nodes is let go before anybody is told: telling asks for it again.
+        Item::Active(user) => presence::active_elsewhere(app, user),
         Item::Online(user) => {
             let came = bus.nodes().came(&node, [user]);
             arrived(app, came);
@@ -351,6 +352,7 @@ fn receive(app: &App, bus: &Bus, sealed: &str) {
 fn arrived(app: &App, users: Vec<UserId>) {
     for user in users {
         if !app.hub.is_online_here(&user) {
+            app.activity.came(&user, std::time::Instant::now());
             presence::tell_online(app.clone(), user);
         }
     }

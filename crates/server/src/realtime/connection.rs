@@ -244,6 +244,10 @@ impl Connection {
                 return false;
             }
         };
+        // An app that comes back opens its chat by itself; who types or goes to another is there.
+        if matches!(event.as_str(), name::LEAVE_CHAT | name::USER_TYPING) {
+            presence::active(&self.app, &self.peer.user);
+        }
         let done = match event.as_str() {
             name::JOIN_CHAT => match argument::<Room>(data) {
                 Ok(room) => self.join(&room.chat_id).await,

@@ -1,5 +1,7 @@
 //! What everybody may have of the server, and what happens beyond it.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use reqwest::{Client, Method};
 use serde_json::json;
@@ -189,9 +191,16 @@ async fn a_socket_that_says_too_much_is_slowed_down() {
     let chat = alice.group(&[]).await;
     let room = json!({"chatId": chat});
     let mut slowed = alice.socket().await;
+    let start = Instant::now();
     for _ in 0..60 {
         assert_eq!(slowed.ask("join_chat", room.clone()).await, json!({"ok": true}));
     }
+    // Fifty at once, and the other ten at five a second: faster it cannot be on any machine.
+    assert!(
+        start.elapsed() >= Duration::from_millis(1900),
+        "{:?}",
+        start.elapsed()
+    );
     let mut flooding = bob.socket().await;
     let packet = format!("42{}", json!(["join_chat", room]));
     let flood = tokio::spawn(async move { while flooding.try_write(packet.clone()).await {} });

@@ -25,10 +25,23 @@ async fn trap_1_the_events_of_one_socket_keep_their_order() {
         socket.ask("join_chat", json!({"chatId": chat})).await;
     }
     let typing = |is: bool| json!({"chatId": chat, "userId": alice.id, "isTyping": is});
+    // None waits for the one before it; the acks tell in which order they were taken.
     for number in 0..200 {
-        at_alice.emit("user_typing", typing(number % 2 == 0)).await;
+        let event = match number % 4 {
+            0 => json!(["user_typing", typing(true)]),
+            1 => json!(["user_typing", typing(false)]),
+            2 => json!(["leave_chat", {"chatId": chat}]),
+            _ => json!(["join_chat", {"chatId": chat}]),
+        };
+        at_alice.write(format!("42{}{event}", 1000 + number)).await;
     }
     for number in 0..200 {
+        assert_eq!(
+            at_alice.packet().await,
+            format!(r#"43{}[{{"ok":true}}]"#, 1000 + number)
+        );
+    }
+    for number in 0..100 {
         assert_eq!(
             at_bob.expect("user_typing").await,
             typing(number % 2 == 0),
