@@ -14,12 +14,13 @@ use std::{
 /// Runs Postgres in `$folder`, told by lines what to do, until they end.
 const SCRIPT: &str = r#"
     cd "$folder"; trap '' INT TERM HUP; export PGPORT="$port"
-    "$bin/initdb" --pgdata=data --auth=trust --username=khaya --encoding=UTF8 --no-locale --no-sync >log 2>&1 || { cat log; exit; }
-    printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 trust' >data/pg_hba.conf
+    "$bin/initdb" --pgdata="$data" --auth=trust --username=khaya --encoding=UTF8 --no-locale --no-sync >log 2>&1 || { cat log; exit; }
+    printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.1/32 trust' >"$data/pg_hba.conf"
     while read -r word; do
         case $word in
         start)
-            "$bin/postgres" -D data -k "$folder" -F $options -c max_connections=500 -c shared_buffers=32MB >log 2>&1 </dev/null &
+            kill -0 $! 2>/dev/null && { echo done; continue; }
+            "$bin/postgres" -D "$data" -k "$folder" -F $options -c max_connections=500 -c shared_buffers=32MB >log 2>&1 </dev/null &
             until "$bin/pg_isready" -q -h "$folder"; do kill -0 $! || { cat log; exit; }; done ;;
         stop) kill -QUIT $!; wait $! ;;
         esac
@@ -46,37 +47,40 @@ pub(crate) struct Postgres {
     folder: PathBuf,
     port: u16,
     /// The shell that keeps it, which ends when its input does: with this value, or with the process.
-    _keeper: Child,
+    keeper: Child,
     wire: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
 }
 
 impl Postgres {
     /// Starts one that forgets what the machine's power takes with it: that is faster.
     pub(crate) fn start() -> Self {
-        Self::begin(make_folder(), 5432, "-c listen_addresses=")
+        Self::begin(make_folder(), 5432, "-c listen_addresses=", None)
     }
 
-    /// One in a folder, with options of its own.
-    pub(crate) fn begin(folder: PathBuf, port: u16, options: &str) -> Self {
+    /// One in a folder, with options of its own; its data on a disk of so many bytes, which is mounted there.
+    pub(crate) fn begin(folder: PathBuf, port: u16, options: &str, disk: Option<(&Path, u64)>) -> Self {
         let is_root = fs::metadata(&folder).is_ok_and(|made| made.uid() == 0);
+        let data = disk.map_or_else(|| folder.join("data"), |(mount, _)| mount.to_owned());
         let script = format!(
-            "folder={}; port={port}; options='{options}'; bin={}; {SCRIPT}",
+            "folder={}; data={}; port={port}; options='{options}'; bin={}; {SCRIPT}",
             folder.display(),
+            data.display(),
             programs().display()
         );
-        let mut command = if is_root {
+        let mut command = Command::new("sh");
+        if is_root {
             // Postgres refuses to be run by root.
             let chown = Command::new("chown")
                 .args(["-R", "postgres"])
                 .arg(&folder)
                 .status();
             assert!(chown.unwrap().success());
-            let mut command = Command::new("setpriv");
+            command = Command::new("setpriv");
             command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "sh"]);
-            command
-        } else {
-            Command::new("sh")
-        };
+        }
+        if let Some((mount, bytes)) = disk {
+            command = on_a_disk(&command, mount, bytes, is_root);
+        }
         let mut child = command
             .args(["-c", &script])
             .stdin(Stdio::piped())
@@ -88,7 +92,7 @@ impl Postgres {
             folder,
             port,
             wire: Mutex::new((child.stdin.take().unwrap(), output)),
-            _keeper: child,
+            keeper: child,
         };
         started.tell("start");
         started
@@ -106,6 +110,12 @@ impl Postgres {
                 Some(Err(_)) | None => panic!("Postgres does not {word}:\n{}", said.join("\n")),
             }
         }
+    }
+
+    /// A path as its process sees it, which may have a disk of its own there.
+    pub(crate) fn sees(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.keeper.id()));
+        root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// The address of one of its databases.
@@ -145,6 +155,23 @@ pub(crate) fn ask(address: &str, sql: &str) -> Result<String, String> {
     } else {
         Err(text(output.stderr))
     }
+}
+
+/// A command that runs in a view of the file system of its own, with a disk of its own there.
+fn on_a_disk(program: &Command, mount: &Path, bytes: u64, is_root: bool) -> Command {
+    const MOUNT: &str = r#"mount -t tmpfs -o "size=$1,mode=700" khaya-test "$2" || exit
+        if [ "$3" = true ]; then chown postgres "$2"; fi
+        shift 3; exec "$@""#;
+    let mut command = Command::new("unshare");
+    command.arg("--mount");
+    if !is_root {
+        // Who is not root may mount in a user namespace of their own.
+        command.args(["--map-current-user", "--keep-caps"]);
+    }
+    command.args(["--", "sh", "-c", MOUNT, "sh", &bytes.to_string()]);
+    command.arg(mount).arg(is_root.to_string());
+    command.arg(program.get_program()).args(program.get_args());
+    command
 }
 
 /// A folder for one. Not the one for temporary files: a socket's path may be about a hundred bytes long.

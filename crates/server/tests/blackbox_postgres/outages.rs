@@ -3,6 +3,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    io::{ErrorKind, Write as _},
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -17,7 +20,7 @@ use tokio::{sync::Notify, task::JoinSet, time::timeout};
 
 use crate::{
     client::{PASSWORD, Person, Socket, serve, until},
-    postgres::Postgres,
+    postgres::{Postgres, make_folder},
     redis::Redis,
 };
 
@@ -25,12 +28,15 @@ use crate::{
 const WRITERS: usize = 6;
 /// How long anything may take that has to happen, on a busy machine and with an outage in between.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How large the database's disk is that gets full: what is there at the beginning, and some.
+const DISK: u64 = 128 * 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_few_of_redis_and_of_postgres() {
     let seed = rand::random();
     println!("the seed is {seed}");
-    let messages = outages(Some(Redis::start()), 4, seed).await;
+    let redis = Some(Redis::start());
+    let messages = outages(redis, Postgres::start(), Outage::Restart, 4, seed).await;
     println!("{messages} messages");
 }
 
@@ -38,7 +44,7 @@ async fn a_few_of_redis_and_of_postgres() {
 async fn a_few_where_the_database_is_the_bus() {
     let seed = rand::random();
     println!("the seed is {seed}");
-    let messages = outages(None, 2, seed).await;
+    let messages = outages(None, Postgres::start(), Outage::Restart, 2, seed).await;
     println!("{messages} messages");
 }
 
@@ -47,7 +53,8 @@ async fn a_few_where_the_database_is_the_bus() {
 async fn a_hundred_of_redis_and_of_postgres() {
     let seed = rand::random();
     println!("the seed is {seed}");
-    let messages = outages(Some(Redis::start()), 100, seed).await;
+    let redis = Some(Redis::start());
+    let messages = outages(redis, Postgres::start(), Outage::Restart, 100, seed).await;
     println!("{messages} messages");
 }
 
@@ -56,14 +63,36 @@ async fn a_hundred_of_redis_and_of_postgres() {
 async fn a_hundred_where_the_database_is_the_bus() {
     let seed = rand::random();
     println!("the seed is {seed}");
-    let messages = outages(None, 100, seed).await;
+    let messages = outages(None, Postgres::start(), Outage::Restart, 100, seed).await;
     println!("{messages} messages");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_of_the_database_refuses_and_heals() {
+    let seed = rand::random();
+    println!("the seed is {seed}");
+    let disk = tempfile::tempdir().unwrap();
+    let options = "-c listen_addresses= -c min_wal_size=32MB -c max_wal_size=48MB";
+    let postgres = Postgres::begin(make_folder(), 5432, options, Some((disk.path(), DISK)));
+    let full = postgres.sees(disk.path()).join("ballast");
+    let redis = Some(Redis::start());
+    let messages = outages(redis, postgres, Outage::FullDisk(full), 2, seed).await;
+    println!("{messages} messages");
+}
+
+/// What goes wrong.
+enum Outage {
+    /// The bus or the database is killed and comes back.
+    Restart,
+    /// The database's disk is filled by this file.
+    FullDisk(PathBuf),
 }
 
 /// How far everybody is.
 #[derive(Default)]
 struct Scene {
     answered: AtomicUsize,
+    refused: AtomicUsize,
     more: Notify,
     over: AtomicBool,
     /// How many messages there are at the end; 0 until that is known.
@@ -81,12 +110,28 @@ impl Scene {
         };
         timeout(PATIENCE, reached).await.expect("nobody gets an answer");
     }
+
+    /// Waits until so many have been refused.
+    async fn refused_more(&self, count: usize) {
+        let goal = self.refused.load(Ordering::Relaxed) + count;
+        let reached = async {
+            while self.refused.load(Ordering::Relaxed) < goal {
+                self.more.notified().await;
+            }
+        };
+        timeout(PATIENCE, reached).await.expect("nobody is refused");
+    }
 }
 
 /// Gives how many messages were written.
-async fn outages(mut redis: Option<Redis>, count: usize, seed: u64) -> usize {
+async fn outages(
+    mut redis: Option<Redis>,
+    postgres: Postgres,
+    outage: Outage,
+    count: usize,
+    seed: u64,
+) -> usize {
     let mut random = StdRng::seed_from_u64(seed);
-    let postgres = Postgres::start();
     let database = postgres.create("khaya");
     let bus = BusAt::new(&redis.as_ref().map_or_else(|| database.clone(), Redis::url)).unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -118,14 +163,21 @@ async fn outages(mut redis: Option<Redis>, count: usize, seed: u64) -> usize {
     }
     for _outage in 0..count {
         scene.answered_more(random.random_range(1..40)).await;
-        match &mut redis {
-            Some(redis) if random.random() => {
+        match (&outage, &mut redis) {
+            (Outage::FullDisk(file), _) => {
+                fill(file);
+                scene.refused_more(3 * WRITERS).await;
+                std::fs::remove_file(file).unwrap();
+                // Where there was no room for its log it has ended.
+                postgres.tell("start");
+            }
+            (Outage::Restart, Some(redis)) if random.random() => {
                 redis.kill();
                 // A dead bus stops nobody.
                 scene.answered_more(random.random_range(1..40)).await;
                 redis.restart();
             }
-            Some(_) | None => {
+            (Outage::Restart, Some(_) | None) => {
                 postgres.tell("stop");
                 postgres.tell("start");
             }
@@ -163,6 +215,16 @@ async fn outages(mut redis: Option<Redis>, count: usize, seed: u64) -> usize {
     total
 }
 
+/// Writes until there is no room, in ever smaller pieces, so that not even a page is left.
+fn fill(file: &Path) {
+    let mut file = File::create(file).unwrap();
+    for size in [1024 * 1024, 4096, 1] {
+        let piece = vec![0; size];
+        let stopped = std::iter::repeat_with(|| file.write_all(&piece)).find_map(Result::err);
+        assert_eq!(stopped.unwrap().kind(), ErrorKind::StorageFull);
+    }
+}
+
 /// Writes one message after the other, each again until it is answered; gives the ids of what was answered.
 async fn write(alice: Person, chat: String, writer: usize, scene: Arc<Scene>) -> (usize, Vec<String>) {
     let path = format!("/chat/{chat}/messages");
@@ -174,7 +236,11 @@ async fn write(alice: Person, chat: String, writer: usize, scene: Arc<Scene>) ->
             let (status, answer) = alice.post(&path, body.clone()).await;
             match status.as_u16() {
                 200 | 201 => break answer,
-                503 => tokio::time::sleep(Duration::from_millis(20)).await,
+                503 => {
+                    scene.refused.fetch_add(1, Ordering::Relaxed);
+                    scene.more.notify_one();
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
                 _ => panic!("{status} {answer}"),
             }
         };

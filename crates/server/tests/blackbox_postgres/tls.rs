@@ -47,7 +47,7 @@ impl Authority {
         drop(free);
         let options =
             "-c listen_addresses=127.0.0.1 -c ssl=on -c ssl_cert_file=../certificate -c ssl_key_file=../key";
-        (Postgres::begin(folder, port, options), port)
+        (Postgres::begin(folder, port, options, None), port)
     }
 
     fn write(&self, dir: &Path, name: &str) -> PathBuf {

@@ -23,10 +23,18 @@ use tempfile::TempDir;
 use crate::{
     client::{PASSWORD, Person},
     program::{Serving, run},
+    wire::PATIENCE,
 };
 
 /// How much more memory an attack may leave a server with, in MiB.
 const MAX_GROWTH: u64 = 96;
+
+/// What the server has to end is not waited for for ever, nor until the heartbeat of Engine.IO would end it.
+async fn in_time<T>(ends: impl Future<Output = T>) -> T {
+    tokio::time::timeout(2 * PATIENCE, ends)
+        .await
+        .expect("the server lets it go on")
+}
 
 /// A server of its own process, with somebody on it who has nothing to do with what goes on.
 struct Target {

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use super::Target;
+use super::{Target, in_time};
 use crate::{
     client::{self, Socket, Team, code},
     polling::Polling,
@@ -43,7 +43,7 @@ async fn oversize_and_deep_bodies_are_refused() {
         }
     }
     let mut answer = Vec::new();
-    let _reset = stream.read_to_end(&mut answer).await;
+    let _reset = in_time(stream.read_to_end(&mut answer)).await;
     let answer = String::from_utf8_lossy(&answer);
     assert!(
         answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
@@ -117,7 +117,7 @@ async fn frames_of_64_mib_are_refused_at_their_head() {
             let _refused = stream.write_all(&frame).await;
             let mut rest = Vec::new();
             // It ends, as soon as the head is read.
-            let _reset = stream.read_to_end(&mut rest).await;
+            let _reset = in_time(stream.read_to_end(&mut rest)).await;
             assert!(rest.starts_with(b"HTTP/1.1 101") || rest.is_empty());
             held.push(stream);
         }
@@ -134,7 +134,7 @@ async fn frames_of_64_mib_are_refused_at_their_head() {
             break;
         }
     }
-    while let Some(Ok(_)) = socket.next().await {}
+    while let Some(Ok(_)) = in_time(socket.next()).await {}
     target.survives("64 MiB in one message of many frames").await;
     // Nor is a POST.
     let polling = Polling::open(&Client::new(), target.url()).await.unwrap();

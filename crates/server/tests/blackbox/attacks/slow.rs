@@ -5,7 +5,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::Target;
+use super::{Target, in_time};
 use crate::polling::Polling;
 
 /// What a server with little patience is told.
@@ -30,7 +30,7 @@ async fn all_end(target: &Target, count: usize, beginning: &str) -> Vec<String> 
     let mut answers = Vec::new();
     for mut stream in streams {
         let mut answer = Vec::new();
-        let _reset = stream.read_to_end(&mut answer).await;
+        let _reset = in_time(stream.read_to_end(&mut answer)).await;
         answers.push(String::from_utf8_lossy(&answer).into_owned());
     }
     answers
@@ -49,9 +49,12 @@ async fn slow_heads_end() {
     }
     // One byte now and then is no way around it.
     let mut stream = TcpStream::connect(target.address()).await.unwrap();
-    while stream.write_all(b"G").await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    in_time(async {
+        while stream.write_all(b"G").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
