@@ -183,6 +183,10 @@ impl World {
             "UPDATE chats SET last_at = (SELECT MAX(created_at) FROM messages WHERE chat_id = chats.id), seq = (SELECT COUNT(*) FROM messages WHERE chat_id = chats.id)",
             [],
         )?;
+        db.execute(
+            "UPDATE search_progress SET filed_to = (SELECT MAX(number) FROM messages)",
+            [],
+        )?;
         db.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")?;
         Ok(())
     }

@@ -53,9 +53,20 @@ pub(crate) fn in_chat(
     let row = query("UPDATE chats SET seq = seq + 1 WHERE id = $1 RETURNING seq")
         .bind(chat.as_str())
         .fetch_one(tx.write())?;
+    at_number(tx, chat, read_count(&row, "seq")?, kind, message)
+}
+
+/// As [`in_chat`], with the next number of the stream, which was taken already.
+pub(super) fn at_number(
+    tx: &mut Tx<'_>,
+    chat: &ChatId,
+    seq: u64,
+    kind: Kind,
+    message: Option<&MessageId>,
+) -> Result<Number, Error> {
     let number = Number {
         scope: Scope::Chat,
-        seq: read_count(&row, "seq")?,
+        seq,
     };
     record(tx, chat, None, number, kind, message)?;
     Ok(number)

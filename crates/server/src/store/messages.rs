@@ -275,6 +275,31 @@ pub(super) fn restricted(
     numbered(viewer, &rows)
 }
 
+/// The messages for everyone that the viewer can see and that the index of words has not come to, with their numbers;
+/// without what is kept beside them. Few, and none a moment after the last was sent.
+pub(super) fn unfiled(
+    conn: &mut Conn,
+    viewer: &Viewer,
+    wanted: &Wanted,
+) -> Result<Vec<(Message, i64)>, Error> {
+    // The order of the tables is said: the newest messages are few, those of one's chats are not.
+    let rows = query(concat!(
+        "SELECT m.number, ",
+        columns!(),
+        " FROM messages m CROSS JOIN members mine
+         WHERE m.number > (SELECT filed_to FROM search_progress) AND m.number < $2
+           AND mine.chat_id = m.chat_id AND mine.user_id = $1
+           AND m.restricted = 0 AND m.deleted_at IS NULL
+           AND ($3 IS NULL OR m.chat_id = $3) AND ($4 IS NULL OR m.sender_id = $4)"
+    ))
+    .bind(viewer.user.as_str())
+    .bind(wanted.before)
+    .bind(wanted.chat.as_ref().map(ChatId::as_str))
+    .bind(wanted.sender.as_ref().map(UserId::as_str))
+    .fetch_all(conn)?;
+    numbered(viewer, &rows)
+}
+
 fn numbered(viewer: &Viewer, rows: &[Row]) -> Result<Vec<(Message, i64)>, Error> {
     rows.iter()
         .map(|row| Ok((read(row, &viewer.user)?, row.try_get("number")?)))

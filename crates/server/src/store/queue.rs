@@ -60,13 +60,30 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Waits until there is something, and then no longer than `patience` until there are `wanted`. Takes them, at most
-    /// `most`.
-    pub(super) fn take(&self, wanted: usize, patience: Duration, most: usize) -> Vec<T> {
+    /// Waits until there is something, or for as long as `rest` says, and then no longer than `patience` until there are
+    /// `wanted`. Takes them, at most `most`; none after a rest.
+    pub(super) fn take(
+        &self,
+        rest: Option<Duration>,
+        wanted: usize,
+        patience: Duration,
+        most: usize,
+    ) -> Vec<T> {
         let mut waiting = self.waiting();
+        let begin = Instant::now();
         while waiting.items.is_empty() {
             waiting.wanted = Some(1);
-            waiting = self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = match rest.map(|rest| rest.checked_sub(begin.elapsed())) {
+                None => self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(Some(left)) => {
+                    let woken = self.enough.wait_timeout(waiting, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Some(None) => {
+                    waiting.wanted = None;
+                    return Vec::new();
+                }
+            };
         }
         let (begin, wanted) = (Instant::now(), wanted.min(most));
         while waiting.items.len() < wanted
@@ -126,10 +143,11 @@ mod tests {
         for number in 0..5 {
             queue.put(number).await.unwrap();
         }
-        assert_eq!(queue.take(1, LONG, 3), [0, 1, 2]);
+        assert_eq!(queue.take(None, 1, LONG, 3), [0, 1, 2]);
         // Nobody else comes.
-        assert_eq!(queue.take(7, Duration::from_millis(1), 9), [3, 4]);
+        assert_eq!(queue.take(None, 7, Duration::from_millis(1), 9), [3, 4]);
         assert_eq!((queue.len(), queue.take_all()), (0, vec![]));
+        assert!(queue.take(Some(Duration::from_millis(1)), 1, LONG, 9).is_empty());
     }
 
     #[tokio::test]
@@ -137,7 +155,7 @@ mod tests {
         let queue = Arc::new(Queue::default());
         let taker = {
             let queue = Arc::clone(&queue);
-            thread::spawn(move || queue.take(3, LONG, 9))
+            thread::spawn(move || queue.take(None, 3, LONG, 9))
         };
         for number in 0..3 {
             queue.put(number).await.unwrap();
@@ -158,7 +176,7 @@ mod tests {
         let (first, second) = (put(PLACES), put(PLACES + 1));
         tokio::task::yield_now().await;
         assert!(!first.is_finished() && !second.is_finished());
-        assert_eq!(queue.take(1, LONG, 1), [0]);
+        assert_eq!(queue.take(None, 1, LONG, 1), [0]);
         first.await.unwrap().unwrap();
         assert_eq!(queue.len(), PLACES);
         queue.close();

@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = &[
         Conn::Sqlite(_) => search::fill(conn),
         Conn::Postgres(_) => Ok(()),
     }),
+    migration!(6, "0006_search_progress.sql"),
 ];
 
 const JOURNAL: &str = "CREATE TABLE IF NOT EXISTS migrations (

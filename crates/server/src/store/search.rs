@@ -4,13 +4,17 @@
 //! sign of Chinese, Japanese or Korean counts as a word: then two of them in a row are found as well. How long an
 //! answer takes depends on what the reader can see alone: words are filed under their chat ([`index`]), and
 //! restricted messages are in no index; those that the reader can see are looked through.
+//!
+//! The index follows the messages: whoever sends does not wait for it, and the writer files many at once when it has
+//! nothing else to do ([`catch_up`]). What is not in it yet is looked through as well, so that a message is found as
+//! soon as it is there.
 
 mod index;
 
 use khaya_wire::{ChatId, Message, UserId};
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
-use super::{Conn, Tx, Viewer, members, messages, query, read_id};
+use super::{Conn, Row, Tx, Viewer, members, messages, query, read_flag, read_id};
 use crate::Error;
 
 /// The most restricted messages that are looked through for one answer.
@@ -18,8 +22,11 @@ const MAX_RESTRICTED: i64 = 10_000;
 
 /// How many chats are looked through at once.
 const CHATS: usize = 50;
-/// How many messages are filed at once.
+/// How many messages are read at once.
 const FILL: i64 = 1000;
+/// How many messages are filed at once: enough to share the work on words that they have in common, and few enough
+/// that nobody who sends meanwhile waits for long.
+pub(super) const TOGETHER: usize = 512;
 
 /// The longest word, in characters.
 const MAX_WORD: usize = 400;
@@ -52,6 +59,7 @@ pub(crate) fn find(
     limit: usize,
 ) -> Result<Vec<(Message, i64)>, Error> {
     let mut found = messages::restricted(conn, viewer, wanted, MAX_RESTRICTED)?;
+    found.extend(messages::unfiled(conn, viewer, wanted)?);
     found.retain(|(message, _)| contains(&message.content, &wanted.phrases));
     let mut chats = members::chats_of(conn, &viewer.user)?;
     if let Some(chat) = &wanted.chat {
@@ -97,17 +105,62 @@ fn in_chats(
     }
 }
 
-/// Takes the words of a fresh message for everyone into the index.
-pub(super) fn add(tx: &mut Tx<'_>, chat: &ChatId, number: i64, content: &str) -> Result<(), Error> {
-    index::add(tx.write(), chat, number, &words(content))
-}
-
 /// Takes other words of a message into the index, or the message out of it when it has none any more.
 pub(super) fn replace(tx: &mut Tx<'_>, chat: &ChatId, number: i64, content: &str) -> Result<(), Error> {
+    if number > filed_to(tx.read())? {
+        return Ok(());
+    }
     query("DELETE FROM search WHERE rowid = $1")
         .bind(number)
         .execute(tx.write())?;
-    add(tx, chat, number, content)
+    index::add(tx.write(), chat, number, &words(content))
+}
+
+/// Takes the words of the next messages into the index, as a change of its own. Whether there may be more of them.
+pub(super) fn catch_up(conn: &mut Conn) -> Result<bool, Error> {
+    let after = filed_to(conn)?;
+    let rows = query(
+        "SELECT number, chat_id, content, restricted, deleted_at FROM messages WHERE number > $1 ORDER BY number LIMIT $2",
+    )
+    .bind(after)
+    .bind(i64::try_from(TOGETHER).unwrap_or(i64::MAX))
+    .fetch_all(conn)?;
+    let Some(last) = rows.last() else {
+        return Ok(false);
+    };
+    for row in &rows {
+        if !read_flag(row, "restricted")? && row.try_get::<Option<i64>>("deleted_at")?.is_none() {
+            file(conn, row)?;
+        }
+    }
+    query("UPDATE search_progress SET filed_to = $1")
+        .bind(last.try_get::<i64>("number")?)
+        .execute(conn)?;
+    Ok(rows.len() == TOGETHER)
+}
+
+/// Notes that the index has all there is, after [`fill`].
+pub(super) fn is_filled(conn: &mut Conn) -> Result<(), Error> {
+    query("UPDATE search_progress SET filed_to = (SELECT COALESCE(MAX(number), 0) FROM messages)")
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The number of the last message that the index has come to.
+fn filed_to(conn: &mut Conn) -> Result<i64, Error> {
+    query("SELECT filed_to FROM search_progress")
+        .fetch_one(conn)?
+        .try_get("filed_to")
+}
+
+fn file(conn: &mut Conn, row: &Row) -> Result<(), Error> {
+    let chat = read_id(row, "chat_id")?;
+    index::add(
+        conn,
+        &chat,
+        row.try_get("number")?,
+        &words(row.try_get("content")?),
+    )
 }
 
 /// Takes the words of all messages into an index that is empty.
@@ -126,24 +179,19 @@ pub(super) fn fill(conn: &mut Conn) -> Result<(), Error> {
         };
         after = last.try_get("number")?;
         for row in &rows {
-            let chat = read_id(row, "chat_id")?;
-            index::add(
-                conn,
-                &chat,
-                row.try_get("number")?,
-                &words(row.try_get("content")?),
-            )?;
+            file(conn, row)?;
         }
     }
 }
 
-/// How many messages have words that are not in the index.
+/// How many messages have words that are not in the index, of those that it has come to.
 pub(super) fn count_missing(conn: &mut Conn) -> Result<u64, Error> {
     let (mut after, mut missing) = (0, 0);
     loop {
         let rows = query(
             "SELECT m.number, m.content FROM messages m LEFT JOIN search s ON s.rowid = m.number
-             WHERE m.number > $1 AND m.restricted = 0 AND m.deleted_at IS NULL AND s.rowid IS NULL
+             WHERE m.number > $1 AND m.number <= (SELECT filed_to FROM search_progress)
+               AND m.restricted = 0 AND m.deleted_at IS NULL AND s.rowid IS NULL
              ORDER BY m.number LIMIT $2",
         )
         .bind(after)

@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use khaya_wire::{ChatId, ClientId, File, FileId, Message, MessageId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 
-use super::{Tx, Viewer, events::Kind, files, fresh, members, messages, query, read_time, search, telling};
+use super::{
+    Tx, Viewer,
+    events::{self, Kind},
+    files, fresh, members, messages, query, read_count, read_time, telling,
+};
 use crate::Error;
 
 /// A message as its sender means it.
@@ -44,14 +48,53 @@ pub(crate) fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sen
     check_audience(tx, &draft)?;
     check_reply(tx, viewer, &draft)?;
     let attached = files::own(tx, &viewer.user, &draft.attachments)?;
-    let message = store(tx, &viewer.user, draft, attached, fingerprint)?;
-    telling::message(tx, &message, Kind::NewMessage)?;
+    let place = Place::next(tx, &draft)?;
+    let message = store(tx, &viewer.user, draft, attached, fingerprint, place.created_at)?;
+    match place.seq {
+        Some(seq) => {
+            let number = events::at_number(tx, &message.chat_id, seq, Kind::NewMessage, Some(&message.id))?;
+            telling::all_members(tx, &message, Kind::NewMessage, number)?;
+            tx.file_words();
+        }
+        None => telling::message(tx, &message, Kind::NewMessage)?,
+    }
     Ok(Sent::Fresh(message))
 }
 
 /// What somebody is told who uses a `clientId` for a second message.
 pub(crate) fn other_message() -> Error {
     Error::Conflict("this clientId was used for another message")
+}
+
+/// Where in its chat a message comes.
+struct Place {
+    /// Now, and in any case later than all before it.
+    created_at: Timestamp,
+    /// The number in the chat's stream, of a message for everyone.
+    seq: Option<u64>,
+}
+
+impl Place {
+    fn next(tx: &mut Tx<'_>, draft: &Draft) -> Result<Self, Error> {
+        let now = tx.now().as_millis();
+        let is_restricted = !draft.visible_to.is_empty() || !draft.visible_to_roles.is_empty();
+        let row = query(
+            "UPDATE chats SET last_at = CASE WHEN last_at >= $2 THEN last_at + 1 ELSE $2 END, seq = seq + $3
+             WHERE id = $1 RETURNING last_at, seq",
+        )
+        .bind(draft.chat.as_str())
+        .bind(now)
+        .bind(i64::from(!is_restricted))
+        .fetch_one(tx.write())?;
+        Ok(Self {
+            created_at: read_time(&row, "last_at")?,
+            seq: if is_restricted {
+                None
+            } else {
+                Some(read_count(&row, "seq")?)
+            },
+        })
+    }
 }
 
 fn check_audience(tx: &mut Tx<'_>, draft: &Draft) -> Result<(), Error> {
@@ -103,9 +146,9 @@ fn store(
     draft: Draft,
     attached: Vec<File>,
     fingerprint: Option<String>,
+    created_at: Timestamp,
 ) -> Result<Message, Error> {
     let id: MessageId = fresh()?;
-    let created_at = next_time(tx, &draft.chat)?;
     let visible_to: Option<Vec<UserId>> =
         (!draft.visible_to.is_empty()).then(|| draft.visible_to.iter().cloned().collect());
     let visible_to_roles: Option<Vec<String>> =
@@ -127,10 +170,10 @@ fn store(
         pinned: None,
         system: None,
     };
-    let row = query(
+    query(
         "INSERT INTO messages (id, chat_id, sender_id, content, created_at, client_id, fingerprint, reply_to,
                                restricted, visible_to, visible_to_roles, attached)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING number",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(message.id.as_str())
     .bind(message.chat_id.as_str())
@@ -144,12 +187,11 @@ fn store(
     .bind(json(message.visible_to.as_deref())?)
     .bind(json(message.visible_to_roles.as_deref())?)
     .bind(i64::try_from(message.attachments.as_ref().map_or(0, Vec::len)).unwrap_or(i64::MAX))
-    .fetch_one(tx.write())?;
+    .execute(tx.write())?;
     if let Some(attached) = &message.attachments {
         files::attach(tx, &message.id, attached)?;
     }
     if !message.is_restricted() {
-        search::add(tx, &message.chat_id, row.try_get("number")?, &message.content)?;
         return Ok(message);
     }
     let users: BTreeSet<&UserId> = draft.visible_to.iter().chain([sender]).collect();
@@ -167,18 +209,6 @@ fn store(
         .execute(tx.write())?;
     }
     Ok(message)
-}
-
-/// The time of the next message of a chat: now, and in any case later than all before it.
-fn next_time(tx: &mut Tx<'_>, chat: &ChatId) -> Result<Timestamp, Error> {
-    let now = tx.now().as_millis();
-    let row = query(
-        "UPDATE chats SET last_at = CASE WHEN last_at >= $2 THEN last_at + 1 ELSE $2 END WHERE id = $1 RETURNING last_at",
-    )
-    .bind(chat.as_str())
-    .bind(now)
-    .fetch_one(tx.write())?;
-    read_time(&row, "last_at")
 }
 
 /// A hash of all by which two messages under one `clientId` can differ.

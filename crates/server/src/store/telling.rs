@@ -20,33 +20,45 @@ use crate::{
 
 /// Tells everyone who can see `message`, which is given as its sender sees it.
 pub(crate) fn message(tx: &mut Tx<'_>, message: &Message, kind: Kind) -> Result<(), Error> {
-    let mut for_others = message.clone();
-    for_others.client_id = None;
     if message.is_restricted() {
-        let members = members::of_chat(tx.read(), &message.chat_id)?;
-        for member in audience(message, &members) {
-            let number = events::in_private(tx, &member.user, &message.chat_id, kind, Some(&message.id))?;
-            let seen = if member.user == message.sender_id {
-                message
-            } else {
-                &for_others
-            };
-            let frame = frame(kind, seen, number)?;
-            tx.tell(Outgoing::Event {
-                to: vec![member.user.clone()],
-                frame,
-            });
-        }
-        return Ok(());
+        return its_audience(tx, message, kind);
     }
     let number = events::in_chat(tx, &message.chat_id, kind, Some(&message.id))?;
+    all_members(tx, message, kind, number)
+}
+
+fn its_audience(tx: &mut Tx<'_>, message: &Message, kind: Kind) -> Result<(), Error> {
+    let for_others = for_others(message);
+    let members = members::of_chat(tx.read(), &message.chat_id)?;
+    for member in audience(message, &members) {
+        let number = events::in_private(tx, &member.user, &message.chat_id, kind, Some(&message.id))?;
+        let seen = if member.user == message.sender_id {
+            message
+        } else {
+            &for_others
+        };
+        let frame = frame(kind, seen, number)?;
+        tx.tell(Outgoing::Event {
+            to: vec![member.user.clone()],
+            frame,
+        });
+    }
+    Ok(())
+}
+
+/// Tells all members of a chat of a message for everyone, whose event has been numbered.
+pub(super) fn all_members(
+    tx: &mut Tx<'_>,
+    message: &Message,
+    kind: Kind,
+    number: Number,
+) -> Result<(), Error> {
     let mut others = members::people_of(tx.read(), &message.chat_id)?;
     let sender = others.iter().position(|user| *user == message.sender_id);
     let sender = sender.map(|at| others.swap_remove(at));
-    let for_others = frame(kind, &for_others, number)?;
     tx.tell(Outgoing::Event {
         to: others,
-        frame: for_others,
+        frame: frame(kind, &for_others(message), number)?,
     });
     if let Some(sender) = sender {
         let frame = frame(kind, message, number)?;
@@ -56,6 +68,14 @@ pub(crate) fn message(tx: &mut Tx<'_>, message: &Message, kind: Kind) -> Result<
         });
     }
     Ok(())
+}
+
+/// The message without what only its sender sees.
+fn for_others(message: &Message) -> Message {
+    Message {
+        client_id: None,
+        ..message.clone()
+    }
 }
 
 /// Who of the members can see a message: its sender, the users listed, the members whose role is listed.

@@ -139,6 +139,7 @@ fn fill(
         to.set_last_number(table, column, last)?;
     }
     search::fill(to)?;
+    search::is_filled(to)?;
     for (moved, (table, keys)) in moved.iter().zip(TABLES) {
         let columns = from.columns_of(table)?;
         let (mut hash, mut rows) = (Sha256::new(), 0);

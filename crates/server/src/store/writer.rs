@@ -12,7 +12,7 @@ use std::{
 use khaya_wire::Timestamp;
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{conn::Conn, queue::Queue};
+use super::{conn::Conn, queue::Queue, search};
 use crate::{
     Error, clock,
     realtime::{Hub, Outgoing},
@@ -28,6 +28,10 @@ const PART: u32 = 4;
 /// are in doubt.
 const PAUSE: Duration = Duration::from_millis(250);
 const PATIENT_TRIES: u32 = 12;
+/// How long nobody changes anything before the words of fresh messages are filed, and how long it is left when that
+/// could not be stored.
+const REST: Duration = Duration::from_millis(100);
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// Where changes are handed in.
 #[derive(Debug, Clone)]
@@ -45,6 +49,7 @@ pub(crate) struct Tx<'c> {
     conn: &'c mut Conn,
     outgoing: &'c mut Vec<Outgoing>,
     positions: &'c mut Vec<i64>,
+    unfiled: &'c mut usize,
     now: Timestamp,
     wrote: bool,
 }
@@ -64,6 +69,11 @@ impl Tx<'_> {
     /// The time of the change.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Has the words of a fresh message filed, when there is time for it.
+    pub(super) fn file_words(&mut self) {
+        *self.unfiled += 1;
     }
 
     /// Notes the place of an event that tells of the change.
@@ -231,27 +241,87 @@ impl Batch {
 
 fn run(conn: &mut Conn, queue: &Queue<Work>, hub: &Hub) {
     let (mut wanted, mut patience) = (1, Duration::ZERO);
+    let mut filing = Filing::default();
     loop {
         let mut jobs = Vec::new();
         let mut ends = false;
-        for work in queue.take(wanted, patience, BATCH) {
+        for work in queue.take(filing.rest(), wanted, patience, BATCH) {
             match work {
                 Work::Change(job) => jobs.push(job),
                 Work::End => ends = true,
             }
         }
         let (count, begin) = (jobs.len(), Instant::now());
-        match store(conn, jobs, hub) {
+        match store(conn, jobs, hub, &mut filing.unfiled) {
             Ok(Stored::Known) => {}
             Ok(Stored::InDoubt(batch)) => ends |= settle(conn, batch, queue, hub),
             Err(error) => tracing::error!(%error, "a batch of changes was not stored"),
         }
         if ends {
+            filing.finish(conn);
             return;
+        }
+        if count == 0 || filing.unfiled >= search::TOGETHER {
+            filing.go_on(conn);
         }
         // Those who were answered come again, beside those who came meanwhile. Nobody waits who is alone.
         wanted = count + queue.len();
         patience = (begin.elapsed() / PART).min(GATHER);
+    }
+}
+
+/// The words of fresh messages, which are filed many at once, and when nobody waits.
+struct Filing {
+    /// About how many messages wait for it.
+    unfiled: usize,
+    /// When it was last tried and failed.
+    failed: Option<Instant>,
+}
+
+impl Default for Filing {
+    fn default() -> Self {
+        Self {
+            // Whoever wrote last may have left some.
+            unfiled: 1,
+            failed: None,
+        }
+    }
+}
+
+impl Filing {
+    /// How long to wait for changes before it is time for this. None when there is nothing to do.
+    fn rest(&self) -> Option<Duration> {
+        let left = self.failed.map_or(REST, |failed| {
+            AFTER_FAILURE.saturating_sub(failed.elapsed()).max(REST)
+        });
+        (self.unfiled > 0).then_some(left)
+    }
+
+    /// Leaves nothing, unless it fails.
+    fn finish(&mut self, conn: &mut Conn) {
+        while self.unfiled > 0 && self.failed.is_none() {
+            self.go_on(conn);
+        }
+    }
+
+    /// Files the next messages in a transaction of their own.
+    fn go_on(&mut self, conn: &mut Conn) {
+        if self.failed.is_some_and(|failed| failed.elapsed() < AFTER_FAILURE) {
+            return;
+        }
+        let filed = conn.begin_change().and_then(|()| {
+            let more = search::catch_up(conn)?;
+            conn.commit().map(|()| more)
+        });
+        match filed {
+            Ok(more) => (self.unfiled, self.failed) = (usize::from(more), None),
+            Err(error) => {
+                tracing::warn!(%error, "the words of fresh messages were not filed; they will be");
+                self.failed = Some(Instant::now());
+                // Whether or not it was stored, it is asked again how far it came.
+                let _none_is_open = conn.roll_back();
+            }
+        }
     }
 }
 
@@ -263,7 +333,7 @@ enum Stored {
 
 /// One transaction. Whatever fails, every job of the batch gets an answer: those that were not run find their
 /// channel closed, which reads as "unavailable".
-fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub) -> Result<Stored, Error> {
+fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub, unfiled: &mut usize) -> Result<Stored, Error> {
     if jobs.is_empty() {
         return Ok(Stored::Known);
     }
@@ -276,6 +346,7 @@ fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub) -> Result<Stored, 
             conn: &mut *conn,
             outgoing: &mut batch.outgoing,
             positions: &mut batch.positions,
+            unfiled: &mut *unfiled,
             wrote: false,
         };
         let done = job.run(&mut tx);

@@ -1,8 +1,13 @@
 //! Finding messages by words, and nothing that one may not see.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::client::{Person, Team, code};
+use crate::{
+    client::{Person, Team, code},
+    database,
+};
 
 async fn found(person: &Person, query: &str) -> Vec<String> {
     let (status, page) = person.get(&format!("/search?{query}")).await;
@@ -13,6 +18,80 @@ async fn found(person: &Person, query: &str) -> Vec<String> {
         .iter()
         .map(|message| message["content"].as_str().unwrap().to_owned())
         .collect()
+}
+
+/// Fails for as long as the index has not come to all messages, and changes nothing.
+const ALL_FILED: &str = "INSERT INTO search_progress (filed_to)
+    SELECT NULL FROM search_progress WHERE filed_to < (SELECT MAX(number) FROM messages)";
+
+#[tokio::test]
+async fn a_message_is_found_before_and_after_its_words_are_filed() {
+    let team = Team::start().await;
+    let (alice, bob) = (
+        team.join("alice", "member").await,
+        team.join("bob", "member").await,
+    );
+    let chat = alice.group(&[&bob]).await;
+    let elsewhere = bob.group(&[]).await;
+    let say = |number: usize| {
+        let (alice, chat) = (&alice, &chat);
+        async move {
+            let body = json!({"content": format!("apple w{number}w")});
+            let message = alice.say(chat, body).await;
+            message["id"].as_str().unwrap().to_owned()
+        }
+    };
+    let mut ids = Vec::new();
+    // More than are filed at once, so that some are when others are not.
+    for number in 0..700 {
+        ids.push(say(number).await);
+        if number % 100 == 0 {
+            assert_eq!(
+                found(&bob, &format!("q=w{number}w")).await,
+                [format!("apple w{number}w")]
+            );
+        }
+    }
+    bob.say(&elsewhere, json!({"content": "apple of bob"})).await;
+    bob.say(&chat, json!({"content": "apple for bob", "visibleTo": [bob.id]}))
+        .await;
+    // The newest are hardly filed, the oldest are.
+    for number in [0, 699] {
+        let path = format!("/chat/{chat}/messages/{}", ids[number]);
+        let changed = alice
+            .patch(&path, json!({"content": format!("pear p{number}p")}))
+            .await;
+        assert_eq!(changed.0, 200, "{}", changed.1);
+    }
+    for number in [1, 698] {
+        let path = format!("/chat/{chat}/messages/{}", ids[number]);
+        assert_eq!(alice.delete(&path).await.0, 204);
+    }
+    for _before_and_after in 0..2 {
+        for number in [0, 699] {
+            assert_eq!(
+                found(&bob, &format!("q=p{number}p")).await,
+                [format!("pear p{number}p")]
+            );
+        }
+        for gone in ["q=w0w", "q=w1w", "q=w698w", "q=w699w"] {
+            assert_eq!(found(&alice, gone).await, Vec::<String>::new(), "{gone}");
+        }
+        for number in [2, 511, 512, 697] {
+            assert_eq!(
+                found(&alice, &format!("q=apple+w{number}w")).await,
+                [format!("apple w{number}w")]
+            );
+        }
+        let newest = found(&alice, "q=app&limit=3").await;
+        assert_eq!(newest, ["apple w697w", "apple w696w", "apple w695w"]);
+        let newest = found(&bob, "q=app&limit=3").await;
+        assert_eq!(newest, ["apple for bob", "apple of bob", "apple w697w"]);
+        while let Err(behind) = database::tamper(&team.dir.path().join("data"), ALL_FILED) {
+            assert!(behind.to_lowercase().contains("null"), "{behind}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
 }
 
 #[tokio::test]
