@@ -2,7 +2,7 @@
 
 use khaya_wire::{ChatId, UserId, model::ChatRole};
 
-use super::{Conn, Row, Viewer, query, read_id};
+use super::{Conn, Row, Viewer, bad_column, query, read_id};
 use crate::Error;
 
 /// Somebody in a chat, with what decides over what they see.
@@ -33,11 +33,14 @@ pub(crate) fn of_chat(conn: &mut Conn, chat: &ChatId) -> Result<Vec<Member>, Err
 
 /// Everybody in a chat, by id, where nothing depends on their roles.
 pub(crate) fn people_of(conn: &mut Conn, chat: &ChatId) -> Result<Vec<UserId>, Error> {
-    query("SELECT user_id FROM members WHERE chat_id = $1 ORDER BY user_id")
+    // As one text: this is asked with every message, and rows cost more than what is in them.
+    let row = query("SELECT string_agg(user_id, ' ') AS people FROM members WHERE chat_id = $1")
         .bind(chat.as_str())
-        .fetch_all(conn)?
-        .iter()
-        .map(|row| read_id(row, "user_id"))
+        .fetch_one(conn)?;
+    row.try_get::<Option<&str>>("people")?
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+        .map(|id| id.parse().map_err(|_| bad_column("people")))
         .collect()
 }
 
@@ -79,7 +82,7 @@ pub(super) fn read_role(row: &Row, column: &str) -> Result<ChatRole, Error> {
         "owner" => Ok(ChatRole::Owner),
         "moderator" => Ok(ChatRole::Moderator),
         "member" => Ok(ChatRole::Member),
-        _other => Err(super::bad_column(column)),
+        _other => Err(bad_column(column)),
     }
 }
 
