@@ -256,7 +256,7 @@ async fn a_second_start_of_a_profile_raises_the_first() {
         pair.ada.page().type_text(&composer(), "Half a thought").await?;
         desktop.activate(&bob).await?;
 
-        let mut second = pair.ada.start_again(desktop)?;
+        let mut second = pair.ada.start_again(desktop, None)?;
         let sentence = second
             .line("a sentence", |line| (!line.is_empty()).then(|| line.to_owned()))
             .await?;

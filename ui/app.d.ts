@@ -216,7 +216,15 @@ username: string, } | { "kind": "break" };
 /**
  * One wish. On the page's side an object whose `type` is the variant's name in camel case.
  */
-export type Intent = { "type": "signIn", server: string, username: string, password: Secret, } | { "type": "keepForThisRun" } | { "type": "retryKeyring" } | { "type": "signOut" } | { "type": "openChat", chatId: ChatId, } | { "type": "closeChat" } | { "type": "send", chatId: ChatId, text: string, 
+export type Intent = { "type": "signIn", server: string, username: string, password: Secret, } | { "type": "register", server: string, username: string, password: Secret, 
+/**
+ * What others see.
+ */
+name: string, 
+/**
+ * The code of an invite, without which most servers let nobody in.
+ */
+invite?: string | null, } | { "type": "keepForThisRun" } | { "type": "retryKeyring" } | { "type": "signOut" } | { "type": "openChat", chatId: ChatId, } | { "type": "closeChat" } | { "type": "send", chatId: ChatId, text: string, 
 /**
  * The key of the item that this replies to; it may be one that is not sent yet.
  */

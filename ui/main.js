@@ -280,6 +280,7 @@ function hearOfSystem() {
 /** @param {import("./types").Opened} what was opened from outside */
 function follow(what) {
   if (what.type === "settings") settingsPanel.open();
+  else signIn.invite(what);
 }
 
 function defineElements() {

@@ -99,7 +99,10 @@ export type UpdateState =
     | { state: "failed"; message: string };
 
 /** What was opened from outside. */
-export type Opened = { type: "settings" } | { type: "invite"; code: string; server: string | null };
+export type Opened = { type: "settings" } | ({ type: "invite" } & Invitation);
+
+/** What a link brings to make an account with. */
+export type Invitation = { code: string; server: string | null };
 
 interface Tauri {
     core: {

@@ -28,6 +28,8 @@ pub struct Options<'a> {
     pub profile: &'a str,
     /// Fills in the server of the sign-in form.
     pub server: Option<&'a str>,
+    /// The link that opens it.
+    pub link: Option<&'a str>,
     /// More of the environment.
     pub environment: &'a [(&'a str, &'a str)],
     /// Another program than the one that was built beside the test.
@@ -104,16 +106,17 @@ impl App {
         Ok(app)
     }
 
-    /// Starts the same profile a second time, as a person does who clicks the icon once more.
+    /// Starts the same profile a second time, as a person does who clicks the icon once more, or a link.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start_again(&self, desktop: &Desktop) -> Result<Process> {
+    pub fn start_again(&self, desktop: &Desktop, link: Option<&str>) -> Result<Process> {
         let mut command = desktop.command(built_program("khaya")?);
         command
             .args(["--profile", &self.0.profile])
             .arg("--data-dir")
-            .arg(&self.0.data);
+            .arg(&self.0.data)
+            .args(link);
         Process::spawn(
             &format!("second-{}", self.0.profile),
             &mut command,
@@ -216,6 +219,7 @@ fn arguments(options: &Options<'_>, data: &Path) -> Result<Vec<String>> {
     if let Some(server) = options.server {
         arguments.extend(["--server", server]);
     }
+    arguments.extend(options.link);
     Ok(arguments.into_iter().map(str::to_owned).collect())
 }
 

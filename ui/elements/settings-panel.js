@@ -78,6 +78,7 @@ export class SettingsPanel extends HTMLElement {
     part(this.#dialog, "close").addEventListener("click", () => this.#dialog.close());
     this.#fillNav();
     part(this.#dialog, "sign-out").addEventListener("click", () => this.#askOrSignOut());
+    part(this.#dialog, "keep-session").addEventListener("click", () => void wish({ type: "retryKeyring" }));
     part(this.#dialog, "confirm-sign-out").addEventListener("click", () => void wish({ type: "signOut" }));
     part(this.#dialog, "recovery").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -160,6 +161,7 @@ export class SettingsPanel extends HTMLElement {
       part(this.#dialog, "kept"),
       t(kept.state === "inKeyring" ? "settings.keptInKeyring" : "settings.keptThisRun"),
     );
+    part(this.#dialog, "keep-session").hidden = kept.state === "inKeyring";
     this.#showConnection(connection);
   }
 

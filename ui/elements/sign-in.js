@@ -1,8 +1,10 @@
 /**
- * The form at the door. Holds the password only until the app has taken it.
+ * The form at the door, for those who have an account and for those who bring an invitation to one. Holds the password
+ * only until the app has taken it.
  *
  * @typedef {import("../types").View} View
  * @typedef {import("../types").Failure} Failure
+ * @typedef {import("../types").Invitation} Invitation
  */
 
 import { showFailure } from "../failure.js";
@@ -17,7 +19,12 @@ export class SignIn extends HTMLElement {
   #password = /** @type {HTMLInputElement} */ (part(this.#root, "password"));
   #submit = /** @type {HTMLButtonElement} */ (part(this.#root, "submit"));
   #alert = part(this.#root, "alert");
+  #nameField = part(this.#root, "name-field");
+  #name = /** @type {HTMLInputElement} */ (part(this.#root, "name"));
+  #without = part(this.#root, "without");
   #state = "";
+  /** What a link brought, and has not been used. @type {Invitation | null} */
+  #invitation = null;
   /** The server that was named on the command line, before the one that was used last. */
   server = "";
 
@@ -25,8 +32,26 @@ export class SignIn extends HTMLElement {
     this.append(this.#root);
     this.#root.querySelector("form")?.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#signIn();
+      void this.#enter();
     });
+    this.#without.addEventListener("click", () => {
+      this.#show(null);
+      this.#firstEmpty()?.focus();
+    });
+  }
+
+  /**
+   * Offers to make an account. Who is signed in already is told that this takes another profile.
+   *
+   * @param {Invitation} invitation
+   */
+  invite(invitation) {
+    if (this.#state === "signedIn") {
+      refuseInvitation();
+      return;
+    }
+    this.#show(invitation);
+    if (this.#state !== "") this.#firstEmpty()?.focus();
   }
 
   /** @param {View} view */
@@ -37,6 +62,8 @@ export class SignIn extends HTMLElement {
     if (session.state === "signedIn") {
       this.#password.value = "";
       showFailure(this.#alert, null);
+      if (this.#invitation && before !== "signingIn") refuseInvitation();
+      this.#show(null);
       return;
     }
     // Another element asks how to go on.
@@ -54,22 +81,39 @@ export class SignIn extends HTMLElement {
     }
   }
 
-  async #signIn() {
+  /** @param {Invitation | null} invitation none: the form asks for an account that there is */
+  #show(invitation) {
+    this.#invitation = invitation;
+    const isInvited = invitation !== null;
+    if (invitation?.server) this.#server.value = invitation.server;
+    this.#nameField.hidden = !isInvited;
+    this.#without.hidden = !isInvited;
+    this.#password.autocomplete = isInvited ? "new-password" : "current-password";
+    setText(part(this, "title"), t(isInvited ? "invite.title" : "signIn.title"));
+    setText(part(this, "text"), t(isInvited ? "invite.text" : "signIn.text"));
+    showFailure(this.#alert, null);
+    this.#showBusy(this.#state === "signingIn");
+  }
+
+  async #enter() {
     const missing = this.#firstEmpty();
     if (missing) {
-      showFailure(this.#alert, { code: "missing", message: t("signIn.missing") });
+      const message = t(this.#invitation ? "invite.missing" : "signIn.missing");
+      showFailure(this.#alert, { code: "missing", message });
       missing.focus();
       return;
     }
     showFailure(this.#alert, null);
     this.#showBusy(true);
+    const server = this.#server.value.trim();
+    const username = this.#username.value.trim();
+    const password = this.#password.value;
     try {
-      await dispatch({
-        type: "signIn",
-        server: this.#server.value.trim(),
-        username: this.#username.value.trim(),
-        password: this.#password.value,
-      });
+      await dispatch(
+        this.#invitation
+          ? { type: "register", server, username, password, name: this.#name.value.trim(), invite: this.#invitation.code }
+          : { type: "signIn", server, username, password },
+      );
     } catch (failure) {
       showFailure(this.#alert, /** @type {Failure} */ (failure));
     } finally {
@@ -81,10 +125,18 @@ export class SignIn extends HTMLElement {
   #showBusy(busy) {
     // Stays focusable: a disabled button would lose the focus of who pressed it.
     this.#submit.setAttribute("aria-disabled", String(busy));
-    setText(this.#submit, t(busy ? "signIn.busy" : "signIn.submit"));
+    const action = this.#invitation ? "invite.submit" : "signIn.submit";
+    setText(this.#submit, t(busy ? "signIn.busy" : action));
   }
 
   #firstEmpty() {
-    return [this.#server, this.#username, this.#password].find((input) => input.value.trim() === "");
+    const inputs = [this.#server, this.#username, this.#name, this.#password];
+    return inputs.find((input) => (input !== this.#name || this.#invitation) && input.value.trim() === "");
   }
+}
+
+/** An invitation makes an account, and this profile has one. */
+function refuseInvitation() {
+  const detail = { code: "signed_in", message: t("invite.signedIn") };
+  window.dispatchEvent(new CustomEvent("failure", { detail }));
 }

@@ -26,6 +26,18 @@ pub enum Intent {
         username: String,
         password: Secret,
     },
+    /// Make an account at a server and sign in with it. Answered as a sign-in is.
+    Register {
+        server: String,
+        username: String,
+        password: Secret,
+        /// What others see.
+        name: String,
+        /// The code of an invite, without which most servers let nobody in.
+        #[serde(default)]
+        #[cfg_attr(test, ts(as = "Option<String>", optional = nullable))]
+        invite: Option<Secret>,
+    },
     /// Stay signed in although the keyring cannot hold the session: until the app ends.
     KeepForThisRun,
     /// Try once more to put the session into the keyring.

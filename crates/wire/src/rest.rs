@@ -24,6 +24,30 @@ impl std::fmt::Debug for Login {
     }
 }
 
+/// `POST /auth/register`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Register {
+    pub username: String,
+    pub password: String,
+    /// What others see.
+    pub name: String,
+    /// The code of an invite: most servers let nobody in without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<String>,
+}
+
+impl std::fmt::Debug for Register {
+    /// Without password and invite.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Register")
+            .field("username", &self.username)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What `POST /auth/login` and `POST /auth/register` answer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -51,6 +51,7 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
     match &call.request {
         Request::Discover => ask(Method::GET, khaya_wire::discovery::PATH),
         Request::Login(login) => ask(Method::POST, "/auth/login").json(login),
+        Request::Register(register) => ask(Method::POST, "/auth/register").json(register),
         Request::Refresh(refresh) => ask(Method::POST, "/auth/refresh").json(refresh),
         Request::Logout => ask(Method::POST, "/auth/logout"),
         Request::Chats { cursor } => {
@@ -191,7 +192,7 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
     }
     Ok(match request {
         Request::Discover => Response::Discovered(Some(json(body)?)),
-        Request::Login(_) => Response::SignedIn(Box::new(json(body)?)),
+        Request::Login(_) | Request::Register(_) => Response::SignedIn(Box::new(json(body)?)),
         Request::Refresh(_) => Response::Refreshed(json(body)?),
         Request::Chats { .. } => Response::Chats(json(body)?),
         Request::Chat { .. }

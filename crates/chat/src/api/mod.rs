@@ -41,6 +41,8 @@ pub struct Call {
 pub enum Request {
     Discover,
     Login(rest::Login),
+    /// Make an account, and sign in with it.
+    Register(rest::Register),
     Refresh(rest::Refresh),
     Logout,
     Chats {
@@ -149,7 +151,7 @@ impl Request {
     #[must_use]
     pub const fn needs_token(&self) -> bool {
         match self {
-            Self::Discover | Self::Login(_) | Self::Refresh(_) => false,
+            Self::Discover | Self::Login(_) | Self::Register(_) | Self::Refresh(_) => false,
             Self::Logout
             | Self::Chats { .. }
             | Self::Chat { .. }

@@ -5,6 +5,7 @@ use khaya_wire::{ChatId, discovery::Feature};
 use super::{
     Chat, FileRequest, Output,
     outbox::{Written, unknown_item},
+    session::Entrance,
     stored::Then,
     timeline::Direction,
 };
@@ -20,6 +21,7 @@ impl Chat {
         let needs_session = !matches!(
             intent,
             Intent::SignIn { .. }
+                | Intent::Register { .. }
                 | Intent::Focus { .. }
                 | Intent::Network { .. }
                 | Intent::Quiet(_)
@@ -36,7 +38,22 @@ impl Chat {
                 server,
                 username,
                 password,
-            } => self.sign_in(&server, username.trim().to_owned(), password),
+            } => self.sign_in(&server, username.trim().to_owned(), password, Entrance::Login),
+            Intent::Register {
+                server,
+                username,
+                password,
+                name,
+                invite,
+            } => {
+                let name = name.trim().to_owned();
+                self.sign_in(
+                    &server,
+                    username.trim().to_owned(),
+                    password,
+                    Entrance::Register { name, invite },
+                );
+            }
             Intent::KeepForThisRun => self.keep_for_this_run(),
             Intent::RetryKeyring => self.save_session(),
             Intent::SignOut => self.sign_out(),

@@ -47,7 +47,17 @@ pub(super) struct Attempt {
     pub(super) server: Server,
     pub(super) username: String,
     password: Secret,
+    entrance: Entrance,
     discovery: Option<Discovery>,
+}
+
+/// How somebody gets in.
+#[derive(Debug)]
+pub(super) enum Entrance {
+    /// With an account that there is.
+    Login,
+    /// With a new one.
+    Register { name: String, invite: Option<Secret> },
 }
 
 #[derive(Debug)]

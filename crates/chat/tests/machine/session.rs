@@ -5,12 +5,15 @@ use std::time::Duration;
 use khaya_chat::{
     Intent,
     api::{ApiError, Request, Response},
+    intent::Secret,
     machine::SocketEvent,
     view::{ConnectionState, Kept, Session},
 };
-use khaya_wire::{Code, Timestamp, rest};
+use khaya_wire::{Code, Timestamp, discovery::Feature, rest};
 
-use crate::desk::{Desk, WALL, chat, discovery, is_list, is_refresh, is_send, message, refused, sign_in};
+use crate::desk::{
+    Desk, WALL, chat, discovery, is_list, is_refresh, is_send, message, refused, sign_in, user,
+};
 
 fn failure(desk: &Desk) -> Option<String> {
     match desk.view().session {
@@ -64,6 +67,62 @@ fn a_failed_sign_in_says_why_and_keeps_what_was_typed() {
     assert_eq!(username.as_deref(), Some("me"));
     let code = desk.send("g", "text").unwrap_err().code;
     assert_eq!(code, "not_signed_in");
+}
+
+fn register() -> Intent {
+    Intent::Register {
+        server: "chat.example.org".into(),
+        username: " me ".into(),
+        password: Secret::new("password"),
+        name: "Me Myself".into(),
+        invite: Some(Secret::new("a-code")),
+    }
+}
+
+fn inviting() -> Response {
+    let mut discovery = discovery();
+    discovery.features.insert(Feature::Register);
+    Response::Discovered(Some(discovery))
+}
+
+#[test]
+fn an_invitation_makes_an_account_and_signs_in() {
+    let mut desk = Desk::new();
+    desk.want(register()).unwrap();
+    desk.answer(Response::Discovered(None));
+    assert_eq!(failure(&desk).unwrap(), "no_registration");
+    for (code, told) in [
+        (Code::Forbidden, "invite_refused"),
+        (Code::Conflict, "username_taken"),
+        (Code::InvalidRequest, "invalid_request"),
+    ] {
+        desk.want(register()).unwrap();
+        desk.answer(inviting());
+        desk.answer_where(|_| true, Err(refused(code)));
+        assert_eq!(failure(&desk).unwrap(), told);
+    }
+    desk.want(register()).unwrap();
+    desk.answer(inviting());
+    let asked = rest::Register {
+        username: "me".into(),
+        password: "password".into(),
+        name: "Me Myself".into(),
+        invite: Some("a-code".into()),
+    };
+    let is_it = |request: &Request| *request == Request::Register(asked.clone());
+    let answer = rest::SignedIn {
+        token: "access-1".into(),
+        user: user("me"),
+        refresh_token: Some("refresh-1".into()),
+        expires_at: Some(Timestamp::from_millis(WALL + 900_000)),
+    };
+    desk.answer_where(is_it, Ok(Response::SignedIn(Box::new(answer))));
+    assert_eq!(kept(&desk), Kept::InKeyring);
+    let printed = format!("{:?} {:?}", register(), Request::Register(asked));
+    assert!(
+        !printed.contains("a-code") && !printed.contains("\"password\""),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -313,6 +313,7 @@ impl Server {
             | Request::Upload { .. }
             | Request::File { .. }
             | Request::SaveFile { .. }
+            | Request::Register(_)
             | Request::CreateChat(_)
             | Request::FindPeople { .. }
             | Request::Sessions

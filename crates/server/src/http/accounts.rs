@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, header};
 use khaya_wire::{
     FileId, Page, SessionId, Timestamp, User, UserId,
     model::{Session, role},
-    rest::SignedIn,
+    rest::{Register, SignedIn},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,14 +36,6 @@ use crate::{
 const MIN_PASSWORD: usize = 8;
 /// An invite that there is not, or not any more.
 const USELESS_INVITE: Error = Error::Forbidden("this invite lets nobody in");
-
-#[derive(Deserialize, ToSchema)]
-pub(super) struct Register {
-    username: String,
-    password: String,
-    name: String,
-    invite: Option<String>,
-}
 
 /// Make an account
 #[utoipa::path(post, path = "/auth/register", operation_id = "register", tag = "session",

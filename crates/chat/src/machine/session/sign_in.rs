@@ -1,8 +1,10 @@
 //! Signing in: the address, what the server can do, the password, and the account on disk.
 
-use khaya_wire::rest;
+use khaya_wire::{Code, discovery::Feature, rest};
 
-use super::{Attempt, LIFE_BY_A_WRONG_CLOCK, Session, SignedIn, Tokens, renewal::renew_at, signed_out};
+use super::{
+    Attempt, Entrance, LIFE_BY_A_WRONG_CLOCK, Session, SignedIn, Tokens, renewal::renew_at, signed_out,
+};
 use crate::{
     api::{ApiError, Request, Response, Server},
     intent::Secret,
@@ -12,7 +14,13 @@ use crate::{
 };
 
 impl Chat {
-    pub(in crate::machine) fn sign_in(&mut self, server: &str, username: String, password: Secret) {
+    pub(in crate::machine) fn sign_in(
+        &mut self,
+        server: &str,
+        username: String,
+        password: Secret,
+        entrance: Entrance,
+    ) {
         if matches!(self.session, Session::SignedIn(_)) {
             self.leave(None);
         }
@@ -26,6 +34,7 @@ impl Chat {
                     server,
                     username,
                     password,
+                    entrance,
                     discovery: None,
                 });
                 self.call(Request::Discover, Purpose::DiscoverToSignIn);
@@ -44,11 +53,29 @@ impl Chat {
         match result {
             Ok(Response::Discovered(discovery)) => {
                 attempt.discovery = discovery;
-                let login = rest::Login {
-                    username: attempt.username.clone(),
-                    password: attempt.password.expose().to_owned(),
+                let makes_accounts = attempt
+                    .discovery
+                    .as_ref()
+                    .is_some_and(|discovery| discovery.features.contains(&Feature::Register));
+                let username = attempt.username.clone();
+                let password = attempt.password.expose().to_owned();
+                let request = match &attempt.entrance {
+                    Entrance::Login => Request::Login(rest::Login { username, password }),
+                    Entrance::Register { .. } if !makes_accounts => {
+                        let failure = Failure::new(
+                            "no_registration",
+                            "This server makes no accounts in the app. Ask whoever runs it for one.",
+                        );
+                        return self.fail_to_sign_in(failure);
+                    }
+                    Entrance::Register { name, invite } => Request::Register(rest::Register {
+                        username,
+                        password,
+                        name: name.clone(),
+                        invite: invite.as_ref().map(|code| code.expose().to_owned()),
+                    }),
                 };
-                self.call(Request::Login(login), Purpose::Login);
+                self.call(request, Purpose::Login);
             }
             Ok(_) => self.fail_to_sign_in(ApiError::NotKhaya.failure()),
             Err(error) => self.fail_to_sign_in(error.failure()),
@@ -69,7 +96,13 @@ impl Chat {
                 self.store(Op::SignIn(Box::new(session)), Then::SignIn(answer));
             }
             Ok(_) => self.fail_to_sign_in(ApiError::NotKhaya.failure()),
-            Err(error) => self.fail_to_sign_in(error.failure()),
+            Err(error) => {
+                let failure = match attempt.entrance {
+                    Entrance::Login => error.failure(),
+                    Entrance::Register { .. } => refused_account(&error),
+                };
+                self.fail_to_sign_in(failure);
+            }
         }
     }
 
@@ -112,5 +145,31 @@ impl Chat {
         self.take_contents(profile);
         self.save_session();
         self.begin();
+    }
+}
+
+/// Why there is no new account, in a sentence for who wants one.
+fn refused_account(error: &ApiError) -> Failure {
+    match error {
+        ApiError::Refused {
+            code: Code::Forbidden,
+            ..
+        } => Failure::new(
+            "invite_refused",
+            "The server lets nobody in with this invitation: it may have been used or have run out. Ask for a new one.",
+        ),
+        ApiError::Refused {
+            code: Code::Conflict, ..
+        } => Failure::new(
+            "username_taken",
+            "Somebody has this username already. Choose another one.",
+        ),
+        ApiError::Refused { .. }
+        | ApiError::Unreachable
+        | ApiError::Timeout
+        | ApiError::Interrupted
+        | ApiError::Tls
+        | ApiError::NotKhaya
+        | ApiError::LocalFile(_) => error.failure(),
     }
 }

@@ -74,6 +74,7 @@ impl Server {
             }),
             Request::Discover
             | Request::Login(_)
+            | Request::Register(_)
             | Request::Refresh(_)
             | Request::Logout
             | Request::Chats { .. }
