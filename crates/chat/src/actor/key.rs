@@ -60,26 +60,31 @@ impl Keyholder {
         Ok(())
     }
 
-    /// Puts the key into the keyring, unless it is there.
+    /// Puts the key into the keyring, unless it is there. One that was put there before may have been deleted since.
     pub(super) async fn keep(&self) -> Result<(), SecretsError> {
         let mut file = self.file.lock().await;
-        if file.is_kept() {
-            return Ok(());
-        }
         let there = self.secrets.load(SecretName::StoreKey).await?;
-        if let Some(earlier) = there.as_ref().and_then(StoreKey::from_text)
-            && earlier != self.key
-        {
-            // It opens a store that was set aside.
-            file.keep_earlier(&earlier, &self.key)
-                .map_err(|error| failed(&error))?;
-            file.write(&self.folder).map_err(|error| failed(&error))?;
+        match there.as_ref().and_then(StoreKey::from_text) {
+            Some(there) if there == self.key => {
+                if file.is_kept() {
+                    return Ok(());
+                }
+            }
+            Some(earlier) => {
+                // It opens a store that was set aside.
+                file.keep_earlier(&earlier, &self.key)
+                    .map_err(|error| failed(&error))?;
+                file.write(&self.folder).map_err(|error| failed(&error))?;
+                self.put().await?;
+            }
+            None => self.put().await?,
         }
-        self.secrets
-            .store(SecretName::StoreKey, self.key.to_text())
-            .await?;
         file.set_kept(true);
         file.write(&self.folder).map_err(|error| failed(&error))
+    }
+
+    async fn put(&self) -> Result<(), SecretsError> {
+        self.secrets.store(SecretName::StoreKey, self.key.to_text()).await
     }
 }
 
