@@ -347,6 +347,9 @@ impl App {
 
     /// What a question says of the page that asks it.
     fn hear_of_page(&mut self, question: &Question) {
+        if matches!(question, Question::Snapshot) {
+            tracing::debug!("the page begins");
+        }
         // The page hears events before it asks for the snapshot.
         if matches!(question, Question::Snapshot)
             && !self.lock.is_locked()
@@ -365,7 +368,7 @@ impl App {
                     tracing::info!(milliseconds, "the window is painted");
                     update::prove_that_it_works();
                 }
-                if *self.focus.borrow() {
+                if self.has_focus {
                     line.alive = Some(Instant::now());
                 }
             }

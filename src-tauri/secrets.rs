@@ -112,7 +112,7 @@ impl Keyring {
     fn run<T: Send + 'static>(
         &self,
         user: &'static str,
-        action: impl FnOnce(&Entry) -> keyring_core::Result<T> + Send + 'static,
+        action: impl Fn(&Entry) -> keyring_core::Result<T> + Send + 'static,
     ) -> SecretsFuture<'_, T> {
         let place = Arc::clone(&self.place);
         // The keyring may ask the person for a password: that takes as long as it takes, and must hold up no task.
@@ -154,17 +154,24 @@ impl Place {
     fn with_entry<T>(
         &self,
         user: &str,
-        action: impl FnOnce(&Entry) -> keyring_core::Result<T>,
+        action: impl Fn(&Entry) -> keyring_core::Result<T>,
     ) -> keyring_core::Result<T> {
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = match std::mem::replace(&mut *store, Store::Failed) {
-            Store::Open(open) => open,
-            Store::NeverOpened => (self.open)(Time::First)?,
-            Store::Failed => (self.open)(Time::Again)?,
+        let act = |store: &CredentialStore| {
+            let entry = store.build(SERVICE, &format!("{}/{}", self.profile, user), None);
+            entry.and_then(|entry| action(&entry))
         };
-        let result = open
-            .build(SERVICE, &format!("{}/{}", self.profile, user), None)
-            .and_then(|entry| action(&entry));
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut open, is_new) = match std::mem::replace(&mut *store, Store::Failed) {
+            Store::Open(open) => (open, false),
+            Store::NeverOpened => ((self.open)(Time::First)?, true),
+            Store::Failed => ((self.open)(Time::Again)?, true),
+        };
+        let mut result = act(&*open);
+        if !is_new && matches!(result, Err(Error::PlatformFailure(_))) {
+            // A keyring that was restarted does not know who speaks.
+            open = (self.open)(Time::Again)?;
+            result = act(&*open);
+        }
         if !matches!(result, Err(Error::PlatformFailure(_))) {
             *store = Store::Open(open);
         }
@@ -294,6 +301,28 @@ mod tests {
             exposed(keyring.load(Session).await.unwrap()).as_deref(),
             Some("bob/session")
         );
+    }
+
+    #[test]
+    fn a_keyring_that_was_restarted_is_asked_once_more() {
+        static STARTS: AtomicU32 = AtomicU32::new(0);
+        let keyring = Keyring::new("bob", |_| {
+            STARTS.fetch_add(1, Ordering::Relaxed);
+            Ok(mock::Store::new()?)
+        });
+        let asked = AtomicU32::new(0);
+        let of_one_start = |_: &Entry| match (
+            STARTS.load(Ordering::Relaxed),
+            asked.fetch_add(1, Ordering::Relaxed),
+        ) {
+            (1, 1) => Err(Error::PlatformFailure("no session".into())),
+            (start, _) => Ok(start),
+        };
+        let answers = [(); 3].map(|()| keyring.place.with_entry("session", of_one_start).ok());
+        assert_eq!(answers, [Some(1), Some(2), Some(2)]);
+        let never = |_: &Entry| Err::<(), _>(Error::PlatformFailure("gone".into()));
+        assert!(keyring.place.with_entry("session", never).is_err());
+        assert_eq!(STARTS.load(Ordering::Relaxed), 3, "once more, and no more");
     }
 
     #[tokio::test]

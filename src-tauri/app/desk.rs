@@ -291,11 +291,11 @@ impl App {
     pub(super) fn watch(&mut self, question: &Question) {
         match question {
             Question::Dispatch(intent) => {
-                self.used = SystemTime::now();
                 if intent["type"] == "typing" && intent["active"] == true {
                     self.typed = Some(time::Instant::now());
                 }
             }
+            // Not every intent is a person's: the page tells by itself what has been seen.
             Question::Alive { active: true, .. } => self.used = SystemTime::now(),
             Question::Alive { active: false, .. }
             | Question::Attach { .. }

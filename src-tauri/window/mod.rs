@@ -93,10 +93,11 @@ pub(crate) fn run(
             handle.manage(profile);
             handle.manage(Asker::new(to_app));
             tauri::async_runtime::spawn(obey(handle.clone(), hears));
+            tracing::debug!("the window system is there");
             begin(handle);
             Ok(())
         })
-        .build(tauri::generate_context!())
+        .build(context())
         .context("the window system cannot be used")?;
     app.run_return(|_, event| {
         // The app ends when it says so, not with its last window; only then is there a code.
@@ -105,6 +106,11 @@ pub(crate) fn run(
         }
     });
     Ok(())
+}
+
+/// The page, and what it may do: `tauri.conf.json` and `capabilities/`.
+fn context() -> tauri::Context {
+    tauri::generate_context!()
 }
 
 /// Does what the app says, until it is gone.
@@ -184,7 +190,9 @@ fn build(handle: &AppHandle, title: &str) -> tauri::Result<()> {
             NewWindowResponse::Deny
         })
         .on_download(|_, _| false)
+        .on_page_load(|_, load| tracing::debug!(event = ?load.event(), "the page"))
         .build()?;
+    tracing::debug!("the web view is there");
     raise(&window)
 }
 
@@ -228,7 +236,60 @@ fn is_our_page(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tauri::ipc::Origin;
+
     use super::*;
+
+    #[test]
+    fn commands_are_for_our_page_in_its_window_alone() {
+        let mut context = context();
+        let rules = context.runtime_authority_mut();
+        let may = |command: &str, window: &str, origin: &Origin| {
+            rules.resolve_access(command, window, window, origin).is_some()
+        };
+        let elsewhere = [
+            "https://example.org/",
+            "http://127.0.0.1:4000/",
+            "http://localhost/",
+            "https://tauri.localhost.example.org/",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "about:blank",
+        ]
+        .map(|url| Origin::Remote {
+            url: Url::parse(url).unwrap(),
+        });
+        for granted in [
+            "snapshot",
+            "dispatch",
+            "unlock",
+            "save_file",
+            "plugin:event|listen",
+        ] {
+            assert!(may(granted, MAIN, &Origin::Local), "{granted}");
+            assert!(!may(granted, "another", &Origin::Local), "{granted}");
+            for origin in &elsewhere {
+                assert!(!may(granted, MAIN, origin), "{granted} from {origin}");
+            }
+        }
+        for refused in [
+            "plugin:event|emit",
+            "plugin:event|emit_to",
+            "plugin:store|load",
+            "plugin:store|set",
+            "plugin:opener|open_url",
+            "plugin:opener|open_path",
+            "plugin:dialog|open",
+            "plugin:window|close",
+            "plugin:window-state|filename",
+            "plugin:webview|create_webview_window",
+            "plugin:path|resolve_directory",
+            "plugin:app|version",
+            "nothing_like_it",
+        ] {
+            assert!(!may(refused, MAIN, &Origin::Local), "{refused}");
+        }
+    }
 
     #[test]
     fn stays_on_our_page() {
