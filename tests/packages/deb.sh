@@ -23,7 +23,7 @@ app=
 cleanup() {
     [ -z "$app" ] || kill -- "-$app" 2>/dev/null || true
     [ -z "$xvfb" ] || kill "$xvfb" 2>/dev/null || true
-    for mount in tmp/.X11-unix dev/shm dev proc; do umount -l "$root/$mount" 2>/dev/null || true; done
+    for mount in tmp/.X11-unix dev/shm dev/pts dev proc; do umount -l "$root/$mount" 2>/dev/null || true; done
 }
 trap cleanup EXIT
 
@@ -33,7 +33,9 @@ if [ ! -x "$root/usr/bin/apt-get" ]; then
 fi
 mkdir -p "$root/tmp/.X11-unix"
 mount -t proc proc "$root/proc"
-mount --bind /dev "$root/dev"
+# Private, so that what is mounted in it is not mounted outside too.
+mount --bind /dev "$root/dev" && mount --make-private "$root/dev"
+mount -t devpts devpts "$root/dev/pts"
 mount -t tmpfs tmpfs "$root/dev/shm"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d" && chmod +x "$root/usr/sbin/policy-rc.d"

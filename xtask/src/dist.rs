@@ -95,3 +95,21 @@ fn installed(tool: &str, version: &str) -> Outcome<PathBuf> {
     }
     Ok(program)
 }
+
+#[cfg(test)]
+mod tests {
+    /// The version of the workspace, which is this package's too.
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[test]
+    fn what_the_packages_say_of_themselves_is_this_version() {
+        let changelog = include_str!("../../packaging/linux/changelog");
+        assert!(
+            changelog.starts_with(&format!("khaya ({VERSION}-1) ")),
+            "{changelog}"
+        );
+        let metadata = include_str!("../../packaging/linux/chat.khaya.desktop.metainfo.xml");
+        let newest = metadata.split("<release ").nth(1).unwrap_or_default();
+        assert!(newest.starts_with(&format!("version=\"{VERSION}\" ")), "{newest}");
+    }
+}
