@@ -83,7 +83,23 @@ async fn a_locked_app_shows_nothing_and_does_nothing() {
             );
         }
         refuses_everything(desktop, page).await?;
-        Ok(())
+
+        // With the passphrase everything is there again.
+        let lock = named(Role::Dialog, "Khaya is locked");
+        for (passphrase, is_it) in [("a door of pine", false), (PASSPHRASE, true)] {
+            page.fill(&lock.clone().with(named(Role::Textbox, "Passphrase")), passphrase)
+                .await?;
+            page.click(&lock.clone().with(named(Role::Button, "Unlock")))
+                .await?;
+            if !is_it {
+                page.shows("This is not the passphrase").await?;
+            }
+        }
+        page.gone(&lock).await?;
+        shown_once(page, "A word for Ada alone", &[]).await?;
+        let draft = page.value(&composer()).await?;
+        ensure!(draft == "Half a thought", "the draft is “{draft}”");
+        page.connection("Connected").await
     })
     .await;
 }

@@ -27,7 +27,10 @@ use crate::{
 };
 
 /// What unlocks the keyring of a test.
-const KEYRING_PASSWORD: &str = "keyring";
+pub const KEYRING_PASSWORD: &str = "keyring";
+
+/// The program that is the keyring.
+const KEYRING: &str = "gnome-keyring-daemon";
 
 /// A bus that starts nothing by itself: what is on it was put there by the test.
 const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -95,7 +98,7 @@ impl Desktop {
         };
         desktop.start_display().await?;
         desktop.start_bus().await?;
-        desktop.start_keyring()?;
+        desktop.start_keyring(KEYRING_PASSWORD).await?;
         desktop.start_dunst()?;
         desktop.spawn("openbox", &["--sm-disable"])?;
         desktop.wait_until_ready().await?;
@@ -308,12 +311,34 @@ impl Desktop {
         Ok(())
     }
 
-    fn start_keyring(&mut self) -> Result<()> {
-        self.spawn(
-            "gnome-keyring-daemon",
-            &["--foreground", "--unlock", "--components=secrets"],
-        )?;
-        self.last()?.write_all_and_close(KEYRING_PASSWORD)
+    /// Ends the keyring: nobody answers for it any more.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn end_keyring(&self) -> Result<()> {
+        self.end(KEYRING)
+    }
+
+    /// Starts a keyring with what the one before has stored, and tries to unlock it with this password.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_keyring(&self, password: &str) -> Result<()> {
+        let mut start = self.command(KEYRING);
+        start.args(["--foreground", "--unlock", "--components=secrets"]);
+        let mut keyring = Process::spawn(KEYRING, &mut start, &self.artifacts)?;
+        keyring.write_all_and_close(password)?;
+        self.processes.borrow_mut().insert(0, keyring);
+        self.wait_for_name("org.freedesktop.secrets").await
+    }
+
+    /// Deletes what the keyring holds for `service` `khaya` and this user.
+    ///
+    /// # Errors
+    /// When the keyring does not answer.
+    pub async fn forget_secret(&self, username: &str) -> Result<()> {
+        let of_user = ["clear", "service", "khaya", "username", username];
+        self.run("secret-tool", &of_user).await.map(drop)
     }
 
     fn start_dunst(&mut self) -> Result<()> {
@@ -324,19 +349,21 @@ impl Desktop {
     }
 
     async fn wait_until_ready(&mut self) -> Result<()> {
+        self.wait_for_name("org.freedesktop.Notifications").await?;
+        eventually("a window manager", async || {
+            let said = self.run("xprop", &["-root", "_NET_SUPPORTING_WM_CHECK"]).await?;
+            Ok(said.contains("window id").then_some(()))
+        })
+        .await
+    }
+
+    async fn wait_for_name(&self, name: &'static str) -> Result<()> {
         let bus = zbus::connection::Builder::address(self.bus_address()?.as_str())?
             .build()
             .await?;
         let names = zbus::fdo::DBusProxy::new(&bus).await?;
-        for name in ["org.freedesktop.secrets", "org.freedesktop.Notifications"] {
-            eventually(format!("{name} on the bus"), async || {
-                Ok(names.name_has_owner(name.try_into()?).await?.then_some(()))
-            })
-            .await?;
-        }
-        eventually("a window manager", async || {
-            let said = self.run("xprop", &["-root", "_NET_SUPPORTING_WM_CHECK"]).await?;
-            Ok(said.contains("window id").then_some(()))
+        eventually(format!("{name} on the bus"), async || {
+            Ok(names.name_has_owner(name.try_into()?).await?.then_some(()))
         })
         .await
     }

@@ -1,6 +1,8 @@
 //! A web server that is no chat server: it answers every request with the same page of HTML, as a router's
 //! sign-in page or a mistyped address would.
 
+use std::sync::{Arc, Mutex};
+
 use anyhow::Result;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -12,6 +14,7 @@ use tokio::{
 #[derive(Debug)]
 pub struct HtmlServer {
     address: String,
+    asked: Arc<Mutex<Vec<String>>>,
     _tasks: JoinSet<()>,
 }
 
@@ -23,18 +26,28 @@ impl HtmlServer {
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("http://{}", listener.local_addr()?);
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let noted = Arc::clone(&asked);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
+                let noted = Arc::clone(&noted);
                 // Who goes away before the answer does not want it.
-                connections.spawn(async { answer(client).await.ok() });
+                connections.spawn(async move { answer(client, &noted).await.ok() });
             }
         });
         Ok(Self {
             address,
+            asked,
             _tasks: tasks,
         })
+    }
+
+    /// The first lines of all requests so far.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().map(|asked| asked.clone()).unwrap_or_default()
     }
 
     /// `http://127.0.0.1:PORT`
@@ -44,10 +57,14 @@ impl HtmlServer {
     }
 }
 
-async fn answer(mut client: TcpStream) -> Result<()> {
+async fn answer(mut client: TcpStream, noted: &Mutex<Vec<String>>) -> Result<()> {
     const PAGE: &str = "<!doctype html><title>Welcome</title><h1>Welcome to the guest network</h1>";
     let mut request = [0; 8192];
-    let _read = client.read(&mut request).await?;
+    let read = client.read(&mut request).await?;
+    let text = String::from_utf8_lossy(request.get(..read).unwrap_or_default());
+    if let (Some(line), Ok(mut asked)) = (text.lines().next(), noted.lock()) {
+        asked.push(line.to_owned());
+    }
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         PAGE.len()
