@@ -10,6 +10,7 @@ use khaya_tests::{
     locator::{Role, containing, named},
     page::{Page, chats, messages},
     scenario::on_desktop,
+    server::PASSWORD,
     team::Team,
     wait::eventually,
 };
@@ -49,7 +50,8 @@ async fn a_keyring_that_goes_away_under_a_running_app_loses_nothing() {
         page.open_chat("Bob").await?;
         page.send("Without a keyring").await?;
         page.find(&messages().with(sent("Without a keyring"))).await?;
-        team.bob.send(&team.direct, "I hear you").await?;
+        let bob = team.bob.rest.sign_in("bob", PASSWORD).await?;
+        bob.send(&team.direct, "I hear you").await?;
         shown_once(page, "I hear you", &["Bob"]).await?;
 
         desktop.start_keyring(KEYRING_PASSWORD).await?;
