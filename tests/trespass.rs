@@ -343,6 +343,7 @@ async fn leaving(page: &Page, places: &[String], tried: &mut Vec<String>) -> Res
     Ok(())
 }
 
+#[expect(clippy::print_stdout, reason = "how much was tried is told to who runs it")]
 fn leave_list(desktop: &Desktop, tried: &[String]) -> Result<()> {
     let path = desktop.artifacts().path("refused.txt");
     fs::write(&path, tried.join("\n"))?;
