@@ -111,7 +111,14 @@ export class SignIn extends HTMLElement {
     try {
       await dispatch(
         this.#invitation
-          ? { type: "register", server, username, password, name: this.#name.value.trim(), invite: this.#invitation.code }
+          ? {
+              type: "register",
+              server,
+              username,
+              password,
+              name: this.#name.value.trim(),
+              invite: this.#invitation.code,
+            }
           : { type: "signIn", server, username, password },
       );
     } catch (failure) {
