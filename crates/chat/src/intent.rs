@@ -117,6 +117,9 @@ pub enum Intent {
     LoadNewer,
     /// Show the newest messages.
     JumpToNewest,
+    /// The person follows the newest messages of the open chat: older ones than so many may leave the window as others
+    /// come in. `None`: they read further up, and what is shown stays.
+    Follow { chat_id: ChatId, rows: Option<u16> },
     /// Everything up to this item has been seen by the person, in a focused window.
     Seen { chat_id: ChatId, key: String },
     /// Everything in this chat has been seen, though perhaps in a notice and not in the window.
@@ -139,6 +142,10 @@ pub enum Intent {
     RevokeSession { session_id: SessionId },
     /// Change the password, which signs all other devices out. Answered when the server has done it.
     ChangePassword { current: Secret, new: Secret },
+    /// Have another name. Answered when the server has it.
+    Rename { name: String },
+    /// Have another picture, or none. Answered when the server has it.
+    SetPicture { file: Option<StagedFile> },
     /// Look for messages; what is found is [`crate::View::search`]. In `query` are words, and what narrows the search
     /// down: `from:` a person, `in:` a chat, `before:` and `after:` a date, `has:` file, image or link. With `chat_id`,
     /// only that chat is looked through.

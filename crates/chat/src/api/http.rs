@@ -136,6 +136,10 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
                 "newPassword": new.expose(),
             }))
         }
+        Request::Rename { name } => ask(Method::PATCH, "/auth/me").json(&serde_json::json!({ "name": name })),
+        Request::SetPicture { file } => {
+            ask(Method::PATCH, "/auth/me").json(&serde_json::json!({ "avatarFileId": file }))
+        }
         Request::Search {
             words,
             chat,
@@ -204,6 +208,7 @@ fn understand(request: &Request, body: &[u8]) -> Result<Response, ApiError> {
         Request::Send { .. } | Request::Edit { .. } => Response::Sent(Box::new(json(body)?)),
         Request::Sync { .. } => Response::Synced(json(body)?),
         Request::FindPeople { .. } => Response::People(json(body)?),
+        Request::Rename { .. } | Request::SetPicture { .. } => Response::Me(Box::new(json(body)?)),
         Request::Sessions => Response::Sessions(json(body)?),
         Request::Upload { .. } => Response::Uploaded(Box::new(json(body)?)),
         Request::Logout

@@ -133,6 +133,13 @@ pub enum Request {
         current: Secret,
         new: Secret,
     },
+    Rename {
+        name: String,
+    },
+    /// Have this picture, or none.
+    SetPicture {
+        file: Option<FileId>,
+    },
     FindPeople {
         query: String,
     },
@@ -177,6 +184,8 @@ impl Request {
             | Self::Sessions
             | Self::RevokeSession { .. }
             | Self::ChangePassword { .. }
+            | Self::Rename { .. }
+            | Self::SetPicture { .. }
             | Self::Search { .. } => true,
         }
     }
@@ -204,6 +213,8 @@ pub enum Response {
     Sent(Box<Message>),
     Synced(rest::Synced<serde_json::Value>),
     People(Page<User>),
+    /// The person themself, as the server has them now.
+    Me(Box<User>),
     Sessions(Page<khaya_wire::model::Session>),
     Uploaded(Box<File>),
     File(Content),

@@ -94,6 +94,15 @@ pub(super) enum Purpose {
     Account {
         intent: u64,
     },
+    /// The person's new picture, which waits on this computer until the server has it.
+    Picture {
+        intent: u64,
+        staged: FileId,
+    },
+    /// A change of the person themself.
+    Me {
+        intent: u64,
+    },
     /// Messages for the question with this number.
     Search {
         number: u64,
@@ -130,6 +139,8 @@ impl Purpose {
             Self::FindPeople { .. } => "find people",
             Self::Sessions => "sessions",
             Self::Account { .. } => "account",
+            Self::Picture { .. } => "picture",
+            Self::Me { .. } => "me",
             Self::Search { .. } => "search",
         }
     }
@@ -167,7 +178,11 @@ impl Chat {
             if let Purpose::File { id } = pending.purpose {
                 let result = Err(ApiError::Unreachable);
                 self.out.push(Output::File { id, result });
-            } else if let Purpose::CreateChat { intent } | Purpose::Account { intent } = pending.purpose {
+            } else if let Purpose::CreateChat { intent }
+            | Purpose::Account { intent }
+            | Purpose::Picture { intent, .. }
+            | Purpose::Me { intent } = pending.purpose
+            {
                 self.answer(intent, Err(Failure::new("not_signed_in", "Sign in first.")));
             }
         }
@@ -263,6 +278,8 @@ impl Chat {
             Purpose::FindPeople { query } => self.take_found_people(&query, result),
             Purpose::Sessions => self.take_sessions(result),
             Purpose::Account { intent } => self.take_changed_account(intent, result),
+            Purpose::Picture { intent, staged } => self.take_picture(intent, staged, result),
+            Purpose::Me { intent } => self.take_changed_me(intent, result),
             Purpose::Search { number } => self.take_server_found(number, asked, result),
         }
     }

@@ -138,6 +138,7 @@ impl Chat {
             Intent::LoadOlder => self.load(Direction::Older),
             Intent::LoadNewer => self.load(Direction::Newer),
             Intent::JumpToNewest => self.jump_to_newest(),
+            Intent::Follow { chat_id, rows } => self.follow(&chat_id, rows),
             Intent::Seen { chat_id, key } => return self.seen(id, chat_id, &key),
             Intent::MarkRead { chat_id } => return self.mark_read(id, chat_id),
             Intent::Typing { chat_id, active } => self.typed(&chat_id, active),
@@ -151,6 +152,8 @@ impl Chat {
             Intent::ListSessions => self.list_sessions(),
             Intent::RevokeSession { session_id } => return self.revoke_session(id, session_id),
             Intent::ChangePassword { current, new } => return self.change_password(id, current, new),
+            Intent::Rename { name } => return self.rename(id, name),
+            Intent::SetPicture { file } => return self.set_picture(id, file),
             Intent::Search { query, chat_id } => {
                 if chat_id
                     .as_ref()

@@ -47,6 +47,8 @@ pub(super) struct Timeline {
     pub(super) jumped: Option<(MessageId, u64)>,
     /// Whether the person looks at something further up: what comes in does not lead them away from it.
     is_elsewhere: bool,
+    /// How many messages are enough while the person follows the newest.
+    followed: Option<usize>,
     /// What is being fetched from the server.
     loading: Option<Why>,
     has_window: bool,
@@ -146,6 +148,14 @@ impl Timeline {
         }
     }
 
+    /// Lets the oldest go where there are more than so many.
+    fn keep_newest(&mut self, most: usize) {
+        if let Some(excess @ 1..) = self.messages.len().checked_sub(most) {
+            self.messages.drain(..excess);
+            self.older = Edge::Stored;
+        }
+    }
+
     /// A message was pinned, or no more.
     fn follow_pin(&mut self, message: &Arc<Message>) {
         self.pins.retain(|pin| pin.id != message.id);
@@ -215,6 +225,7 @@ impl Chat {
             pins: Vec::new(),
             jumped: None,
             is_elsewhere: false,
+            followed: None,
             loading: None,
             has_window: false,
         });
@@ -329,6 +340,7 @@ impl Chat {
     pub(super) fn show_live(&mut self, put: &Put) {
         let me = self.my_id();
         let marker = self.chats.get(&put.chat).and_then(|chat| chat.marker.clone());
+        let is_focused = self.is_focused;
         let Some(timeline) = self
             .timeline
             .as_mut()
@@ -346,7 +358,10 @@ impl Chat {
             .messages
             .iter()
             .all(|message| Some(&message.sender_id) != me.as_ref());
-        let is_full = timeline.messages.len() >= LONGEST
+        // Nobody follows in a window that has not the focus: what comes in waits below the line.
+        let followed = timeline.followed.filter(|_| is_focused);
+        let is_full = followed.is_none()
+            && timeline.messages.len() >= LONGEST
             && is_of_others
             && !put.new.is_empty()
             && !is_read_nearly_to_the_end(timeline, marker.as_ref());
@@ -364,12 +379,15 @@ impl Chat {
             self.fetch_newest_of_open_chat();
             return;
         }
-        if timeline.messages.len() > LONGEST {
-            let excess = timeline.messages.len() - LONGEST;
-            timeline.messages.drain(..excess);
-            timeline.older = Edge::Stored;
-        }
+        timeline.keep_newest(followed.unwrap_or(LONGEST));
         timeline.find_first_unread(|message| Some(&message.sender_id) != me.as_ref());
+    }
+
+    /// The person follows the newest, and so many messages are enough; or they read further up.
+    pub(super) fn follow(&mut self, chat: &ChatId, rows: Option<u16>) {
+        if let Some(timeline) = self.timeline.as_mut().filter(|timeline| timeline.chat == *chat) {
+            timeline.followed = rows.map(|rows| usize::from(rows).clamp(STEP, LONGEST));
+        }
     }
 
     pub(super) fn take_window(&mut self, why: Why, window: Window) {
@@ -419,11 +437,7 @@ impl Chat {
                     .extend(window.messages.into_iter().filter(after));
                 timeline.newer = window.edge;
                 timeline.is_elsewhere &= window.edge != Edge::End;
-                if timeline.messages.len() > LONGEST {
-                    let excess = timeline.messages.len() - LONGEST;
-                    timeline.messages.drain(..excess);
-                    timeline.older = Edge::Stored;
-                }
+                timeline.keep_newest(LONGEST);
             }
         }
         timeline.read();

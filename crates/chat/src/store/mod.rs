@@ -68,6 +68,8 @@ pub enum Op {
     SignIn(Box<SignedIn>),
     /// What the server said about itself. → [`Answer::Done`]
     PutServer { discovery: Option<Discovery> },
+    /// The person of the account, as they are now.
+    PutMe { me: Box<User> },
     /// Nobody is signed in any more. Nothing of theirs is removed. → [`Answer::Done`]
     SignOut,
     /// Chats as the server has them. With the last of them comes which chats there are. → [`Answer::Chats`]
@@ -355,6 +357,10 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
         Op::SignIn(session) => Answer::Profile(Box::new(profile::sign_in(db, account, &session)?)),
         Op::PutServer { discovery } => {
             profile::put_server(db, &of(account)?, discovery.as_ref())?;
+            Answer::Done
+        }
+        Op::PutMe { me } => {
+            profile::put_me(db, &of(account)?, &me)?;
             Answer::Done
         }
         Op::SignOut => {

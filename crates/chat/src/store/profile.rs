@@ -102,6 +102,14 @@ pub(super) fn put_server(
     Ok(())
 }
 
+pub(super) fn put_me(db: &Connection, account: &Account, me: &User) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE accounts SET user = ?2 WHERE number = ?1",
+        params![account.number, to_json(me)?],
+    )?;
+    Ok(())
+}
+
 pub(super) fn sign_out(db: &Connection) -> Result<(), StoreError> {
     db.execute("UPDATE last_session SET is_signed_in = 0", [])?;
     Ok(())

@@ -9,7 +9,7 @@ use khaya_chat::{
 };
 use khaya_wire::{Code, Message};
 
-use crate::desk::{Desk, is_page, is_send, message, page, refused};
+use crate::desk::{Desk, chat_id, is_page, is_send, message, page, refused};
 
 fn states(desk: &Desk) -> Vec<(String, Option<SendState>)> {
     desk.view()
@@ -219,7 +219,7 @@ fn unsent_messages_come_back_after_a_restart_without_a_network() {
     desk.send("g", "hello").unwrap();
     desk.restart();
     desk.want(Intent::OpenChat {
-        chat_id: crate::desk::chat_id("g"),
+        chat_id: chat_id("g"),
     })
     .unwrap();
     let states = states(&desk);
@@ -245,4 +245,52 @@ fn what_is_being_read_stays_while_others_write_much() {
     desk.send("g", "mine").unwrap();
     assert_eq!(*desk.view().timeline.last().unwrap().text, *"mine");
     assert!(count(&desk) <= 400);
+}
+
+#[test]
+fn who_follows_the_newest_has_no_more_than_is_asked_for() {
+    let mut desk = open(true);
+    desk.want(Intent::Focus { focused: true }).unwrap();
+    let follow = |rows| Intent::Follow {
+        chat_id: chat_id("g"),
+        rows,
+    };
+    desk.want(follow(Some(60))).unwrap();
+    for number in 2..500 {
+        desk.comes_in(&message("g", number, "ana"));
+    }
+    let view = desk.view();
+    assert_eq!(view.timeline.len(), 60);
+    assert_eq!(*view.timeline.last().unwrap().text, *"text 499");
+    let open = view.open.unwrap();
+    assert!(open.has_older && !open.has_newer);
+
+    desk.want(follow(None)).unwrap();
+    for number in 500..600 {
+        desk.comes_in(&message("g", number, "ana"));
+    }
+    let view = desk.view();
+    assert_eq!(
+        view.timeline.len(),
+        160,
+        "who reads further up loses nothing of it"
+    );
+    desk.want(follow(Some(60))).unwrap();
+    desk.want(Intent::Focus { focused: false }).unwrap();
+    desk.comes_in(&message("g", 600, "ana"));
+    assert_eq!(
+        desk.view().timeline.len(),
+        161,
+        "nobody follows without the focus"
+    );
+    desk.want(Intent::Focus { focused: true }).unwrap();
+    desk.comes_in(&message("g", 601, "ana"));
+    assert_eq!(desk.view().timeline.len(), 60);
+    desk.want(follow(Some(1))).unwrap();
+    desk.comes_in(&message("g", 602, "ana"));
+    assert_eq!(
+        desk.view().timeline.len(),
+        50,
+        "what the page asks for is made sense of"
+    );
 }

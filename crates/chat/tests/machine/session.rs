@@ -5,11 +5,12 @@ use std::time::Duration;
 use khaya_chat::{
     Intent,
     api::{ApiError, Request, Response},
+    files::StagedFile,
     intent::Secret,
-    machine::SocketEvent,
+    machine::{Input, SocketEvent},
     view::{ConnectionState, Kept, Session},
 };
-use khaya_wire::{Code, Timestamp, discovery::Feature, rest};
+use khaya_wire::{Code, File, FileId, Timestamp, User, discovery::Feature, rest};
 
 use crate::desk::{
     Desk, WALL, chat, discovery, is_list, is_refresh, is_send, message, refused, sign_in, user,
@@ -360,4 +361,62 @@ fn another_network_replaces_the_connection() {
     assert_eq!(desk.network_changes, 1);
     desk.want(Intent::Network { online: false }).unwrap();
     assert_eq!(desk.network_changes, 1);
+}
+
+#[test]
+fn another_name_and_picture_are_there_when_the_server_has_them() {
+    let mut desk = Desk::connected(true);
+    let me = |desk: &Desk| match desk.view().session {
+        Session::SignedIn { me, .. } => me,
+        other => panic!("signed in: {other:?}"),
+    };
+    let is_change =
+        |request: &Request| matches!(request, Request::Rename { .. } | Request::SetPicture { .. });
+    let empty = Intent::Rename { name: "  ".into() };
+    assert_eq!(desk.want(empty).unwrap_err().code, "invalid_request");
+
+    let before = me(&desk);
+    let name = " Another Name ".to_owned();
+    let intent = Intent::Rename { name };
+    desk.tell(Input::Intent { id: 1001, intent });
+    assert_eq!(me(&desk), before, "nothing is said that the server does not know");
+    let renamed = User {
+        name: "Another Name".into(),
+        ..user("me")
+    };
+    desk.answer_where(is_change, Ok(Response::Me(Box::new(renamed.clone()))));
+    assert_eq!(me(&desk).name, "Another Name");
+
+    let picture = FileId::new("picture").unwrap();
+    let staged = StagedFile {
+        id: FileId::new("staged").unwrap(),
+        name: "me.png".into(),
+        mime_type: "image/png".into(),
+        size: 3,
+    };
+    let intent = Intent::SetPicture { file: Some(staged) };
+    desk.tell(Input::Intent { id: 1002, intent });
+    let file = File {
+        id: picture.clone(),
+        name: "me.png".into(),
+        mime_type: "image/png".into(),
+        size: 3,
+        width: None,
+        height: None,
+        blurhash: None,
+    };
+    let is_upload = |request: &Request| matches!(request, Request::Upload { .. });
+    desk.answer_where(is_upload, Ok(Response::Uploaded(Box::new(file))));
+    let pictured = User {
+        avatar_file_id: Some(picture.clone()),
+        ..renamed
+    };
+    desk.answer_where(is_change, Ok(Response::Me(Box::new(pictured))));
+    assert_eq!(me(&desk).avatar, Some(picture.clone()));
+
+    desk.restart();
+    assert_eq!(
+        (me(&desk).name.as_str(), me(&desk).avatar),
+        ("Another Name", Some(picture))
+    );
 }

@@ -318,7 +318,9 @@ impl Server {
             | Request::FindPeople { .. }
             | Request::Sessions
             | Request::RevokeSession { .. }
-            | Request::ChangePassword { .. } => Err(refused(Code::NotFound)),
+            | Request::ChangePassword { .. }
+            | Request::Rename { .. }
+            | Request::SetPicture { .. } => Err(refused(Code::NotFound)),
         }
     }
 

@@ -95,6 +95,8 @@ impl Server {
             | Request::Sessions
             | Request::RevokeSession { .. }
             | Request::ChangePassword { .. }
+            | Request::Rename { .. }
+            | Request::SetPicture { .. }
             | Request::Search { .. } => return None,
         })
     }
