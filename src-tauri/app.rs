@@ -375,6 +375,7 @@ impl App {
             (
                 Question::Dispatch(_)
                 | Question::Snapshot
+                | Question::CatchUp
                 | Question::Alive { .. }
                 | Question::Flushed(_)
                 | Question::Attach { .. }

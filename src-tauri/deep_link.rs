@@ -1,11 +1,12 @@
-//! Links that open the app: `khaya://chat/CHAT_ID` and `khaya://invite/CODE?server=ADDRESS`.
+//! Links that open the app: `khaya://chat/CHAT_ID`, `khaya://chat/CHAT_ID/MESSAGE_ID` and
+//! `khaya://invite/CODE?server=ADDRESS`.
 //!
 //! Anybody can write one, and a browser hands it over after one click: so it is checked strictly, and following one
 //! never does more than show something. Nobody signs in, joins or sends by a link alone.
 
 use std::{fmt, str::FromStr};
 
-use khaya_wire::ChatId;
+use khaya_wire::{ChatId, MessageId};
 use serde::Serialize;
 use url::Url;
 
@@ -21,8 +22,12 @@ const MAX_CODE: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum DeepLink {
-    /// To a chat of the one who is signed in.
-    Chat { chat_id: ChatId },
+    /// To a chat of the one who is signed in, or to a message in it.
+    Chat {
+        chat_id: ChatId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message_id: Option<MessageId>,
+    },
     /// To the form that begins an account with this invitation.
     Invite { code: String, server: Option<String> },
 }
@@ -52,9 +57,16 @@ impl FromStr for DeepLink {
         // A file manager or a browser may add the slash.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         match url.host_str() {
-            Some("chat") if url.query().is_none() => Ok(Self::Chat {
-                chat_id: ChatId::new(rest).map_err(|_| InvalidLink)?,
-            }),
+            Some("chat") if url.query().is_none() => {
+                let (chat, message) = match rest.split_once('/') {
+                    Some((chat, message)) => (chat, Some(message)),
+                    None => (rest, None),
+                };
+                Ok(Self::Chat {
+                    chat_id: ChatId::new(chat).map_err(|_| InvalidLink)?,
+                    message_id: message.map(MessageId::new).transpose().map_err(|_| InvalidLink)?,
+                })
+            }
             Some("invite") => Ok(Self::Invite {
                 code: code(rest)?,
                 server: server(&url)?,
@@ -68,7 +80,14 @@ impl fmt::Display for DeepLink {
     /// The link as it may be parsed again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Chat { chat_id } => write!(f, "{SCHEME}://chat/{chat_id}"),
+            Self::Chat {
+                chat_id,
+                message_id: None,
+            } => write!(f, "{SCHEME}://chat/{chat_id}"),
+            Self::Chat {
+                chat_id,
+                message_id: Some(message_id),
+            } => write!(f, "{SCHEME}://chat/{chat_id}/{message_id}"),
             Self::Invite { code, server: None } => write!(f, "{SCHEME}://invite/{code}"),
             Self::Invite {
                 code,
@@ -116,6 +135,10 @@ mod tests {
             ("khaya://chat/a-B_9", json!({ "type": "chat", "chatId": "a-B_9" })),
             ("khaya://chat/a/", json!({ "type": "chat", "chatId": "a" })),
             (
+                "khaya://chat/a/m-1",
+                json!({ "type": "chat", "chatId": "a", "messageId": "m-1" }),
+            ),
+            (
                 "KHAYA://invite/xyz",
                 json!({ "type": "invite", "code": "xyz", "server": null }),
             ),
@@ -140,7 +163,8 @@ mod tests {
             "khaya://chat/",
             "khaya://chat/../etc",
             "khaya://chat/a%2Fb",
-            "khaya://chat/a/b",
+            "khaya://chat/a/b/c",
+            "khaya://chat/a//",
             "khaya://chat/a?x=1",
             "khaya://chat/a#b",
             "khaya://u:p@chat/a",

@@ -86,7 +86,9 @@ pub(crate) enum Question {
     Dispatch(Value),
     /// Tell everything that a new page needs.
     Snapshot,
-    /// The page lives and has applied the update with this number. `active`: somebody has used it since the last time.
+    /// Tell what has changed, which is more than an event carries.
+    CatchUp,
+    /// The page lives and has painted the update with this number. `active`: somebody has used it since the last time.
     Alive { number: u64, active: bool },
     /// All that was typed has been saved; keep this for the next page.
     Flushed(Value),

@@ -26,6 +26,7 @@ pub(crate) type Pending = BoxFuture<'static, (u64, Answer)>;
 pub(crate) enum ChatQuestion {
     Dispatch(Value),
     Snapshot,
+    CatchUp,
     /// The update that the page applied last.
     Alive(u64),
     Flushed(Value),
@@ -53,7 +54,8 @@ pub(crate) fn work_on(
     async move {
         let answer = match question {
             ChatQuestion::Dispatch(intent) => dispatch(&chat, intent).await,
-            ChatQuestion::Snapshot => snapshot(&requests).await,
+            ChatQuestion::Snapshot => fetch(&requests, Request::Snapshot).await,
+            ChatQuestion::CatchUp => fetch(&requests, Request::CatchUp).await,
             ChatQuestion::Alive(applied) => tell(&requests, Request::Alive(applied)).await,
             ChatQuestion::Flushed(page) => keep(&requests, page).await,
             ChatQuestion::Attach {
@@ -98,10 +100,13 @@ async fn dispatch(chat: &actor::Handle, intent: Value) -> Answer {
     json(&chat.dispatch(intent).await?)
 }
 
-async fn snapshot(requests: &mpsc::Sender<Request>) -> Answer {
-    let (reply, snapshot) = oneshot::channel();
-    tell(requests, Request::Snapshot(reply)).await?;
-    json(&snapshot.await.map_err(|_| Refusal::ended())?)
+async fn fetch<T: Serialize>(
+    requests: &mpsc::Sender<Request>,
+    request: impl FnOnce(oneshot::Sender<T>) -> Request,
+) -> Answer {
+    let (reply, answer) = oneshot::channel();
+    tell(requests, request(reply)).await?;
+    json(&answer.await.map_err(|_| Refusal::ended())?)
 }
 
 async fn keep(requests: &mpsc::Sender<Request>, page: Value) -> Answer {

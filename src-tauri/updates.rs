@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use khaya_chat::view::{Update, View, diff};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{self, Duration},
@@ -19,11 +22,12 @@ use tokio::{
 const FRAME: Duration = Duration::from_millis(16);
 
 /// The longest update that is sent as an event, in bytes of JSON. An event is a script that the main thread hands
-/// to the web view; a larger difference is fetched by the page as a snapshot.
+/// to the web view; a larger difference is fetched by the page, when it has painted what it has.
 const MAX_EVENT_BYTES: usize = 8 * 1024;
 
-/// How many updates may be on their way to a page that has not said that it is alive.
-const MAX_UNACKNOWLEDGED: u64 = 256;
+/// How many updates may be on their way to a page that has not painted them. The page says so at every fourth, so that
+/// one that keeps up never waits.
+const MAX_UNACKNOWLEDGED: u64 = 12;
 
 /// Everything that the page needs to begin, or to begin again.
 #[derive(Debug, Clone, Serialize)]
@@ -45,7 +49,9 @@ pub(crate) struct Snapshot {
 pub(crate) enum Request {
     /// Begin with all of it.
     Snapshot(oneshot::Sender<Snapshot>),
-    /// The page lives and has applied the update with this number.
+    /// Tell what an event was too small for.
+    CatchUp(oneshot::Sender<Box<RawValue>>),
+    /// The page lives and has painted the update with this number.
     Alive(u64),
     /// Keep this for the next page.
     Keep(Value),
@@ -110,6 +116,8 @@ enum Page {
     Waiting,
     /// It shows this, or will once it has applied what is on its way.
     Showing(Arc<View>),
+    /// It shows this, and knows that there is more to fetch.
+    Behind(Arc<View>),
 }
 
 impl Feed {
@@ -139,6 +147,13 @@ impl Feed {
                     locked: false,
                 });
             }
+            Request::CatchUp(reply) => {
+                match self.catch_up(newest) {
+                    // The page may have gone while it waited; the next one begins anew.
+                    Ok(update) => drop(reply.send(update)),
+                    Err(error) => tracing::error!(%error, "an update cannot be told"),
+                }
+            }
             Request::Alive(number) => self.acknowledged = number.clamp(self.acknowledged, self.number),
             Request::Keep(page) => self.kept = page,
             Request::Gone => self.page = Page::Waiting,
@@ -158,32 +173,47 @@ impl Feed {
             return None;
         }
         let changes = diff(shown, newest);
-        self.page = Page::Showing(Arc::clone(newest));
         if changes.is_empty() {
+            self.page = Page::Showing(Arc::clone(newest));
             return None;
         }
-        self.number += 1;
-        let event = serde_json::to_string(&Update {
-            number: self.number,
-            changes,
-        })
-        .ok();
-        match event {
-            Some(event) if event.len() <= MAX_EVENT_BYTES => Some(event),
-            Some(_) | None => {
+        let number = self.number + 1;
+        match serde_json::to_string(&Update { number, changes }) {
+            Ok(event) if event.len() <= MAX_EVENT_BYTES => {
+                self.number = number;
+                self.page = Page::Showing(Arc::clone(newest));
+                Some(event)
+            }
+            Ok(_) => {
+                self.page = Page::Behind(Arc::clone(shown));
+                Some(json!({ "number": self.number, "more": true }).to_string())
+            }
+            Err(error) => {
+                tracing::error!(%error, "an update cannot be told");
                 self.page = Page::Waiting;
-                Some(format!(r#"{{"number":{},"snapshot":true}}"#, self.number))
+                Some(json!({ "number": number, "snapshot": true }).to_string())
             }
         }
+    }
+
+    /// All that a page has not got which asks for it.
+    fn catch_up(&mut self, newest: &Arc<View>) -> serde_json::Result<Box<RawValue>> {
+        let (Page::Showing(shown) | Page::Behind(shown)) = &self.page else {
+            return to_raw_value(&json!({ "number": self.number, "snapshot": true }));
+        };
+        let changes = diff(shown, newest);
+        let number = self.number + 1;
+        let update = to_raw_value(&Update { number, changes })?;
+        self.number = number;
+        self.page = Page::Showing(Arc::clone(newest));
+        Ok(update)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use khaya_chat::view::{Alert, Failure};
-    use serde_json::json;
-
     use super::*;
+    use khaya_chat::view::{Alert, Failure};
 
     fn view(unread: u64) -> Arc<View> {
         Arc::new(View {
@@ -232,22 +262,42 @@ mod tests {
         assert_eq!(next(&mut feed, &view(6)).unwrap()["number"], 3);
     }
 
+    fn catch_up(feed: &mut Feed, newest: &Arc<View>) -> Value {
+        let (reply, mut answer) = oneshot::channel();
+        feed.answer(Request::CatchUp(reply), newest);
+        serde_json::from_str(answer.try_recv().unwrap().get()).unwrap()
+    }
+
     #[test]
     fn a_large_difference_is_fetched() {
         let mut feed = Feed::default();
         ask(&mut feed, &view(0));
+        assert_eq!(next(&mut feed, &view(3)).unwrap()["number"], 1);
         assert_eq!(
             next(&mut feed, &large()),
-            Some(json!({ "number": 1, "snapshot": true }))
+            Some(json!({ "number": 1, "more": true }))
         );
         assert_eq!(
             next(&mut feed, &view(7)),
             None,
             "until it is fetched there is nothing to say"
         );
-        let snapshot = ask(&mut feed, &view(7));
-        assert_eq!((snapshot.number, snapshot.view.unread), (1, 7));
-        assert_eq!(next(&mut feed, &view(8)).unwrap()["number"], 2);
+        assert_eq!(
+            catch_up(&mut feed, &view(8)),
+            json!({ "number": 2, "changes": [{ "type": "unread", "value": 8 }] }),
+            "all of it, up to now"
+        );
+        assert_eq!(next(&mut feed, &view(9)).unwrap()["number"], 3);
+    }
+
+    #[test]
+    fn who_has_no_snapshot_has_nothing_to_catch_up_with() {
+        let mut feed = Feed::default();
+        let anew = json!({ "number": 0, "snapshot": true });
+        assert_eq!(catch_up(&mut feed, &view(1)), anew);
+        ask(&mut feed, &view(1));
+        feed.answer(Request::Locked(true), &view(1));
+        assert_eq!(catch_up(&mut feed, &view(2)), anew);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! A person's own account in a real window: where they are signed in, and another password.
+//! A person's own account in a real window: name and picture, where they are signed in, and another password.
 #![cfg(target_os = "linux")]
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
     flow::signed_in,
     locator::{Locator, Role, containing, named, starting},
@@ -10,6 +10,7 @@ use khaya_tests::{
     server::PASSWORD,
     team::Team,
 };
+use serde_json::Value;
 
 #[tokio::test]
 async fn another_device_is_signed_out_and_the_password_changed() {
@@ -21,24 +22,13 @@ async fn another_device_is_signed_out_and_the_password_changed() {
         page.find(&device("This device")).await?;
         // The one that the test itself uses.
         page.find(&device("Last seen")).await?;
-        ensure!(
-            team.ada
-                .rest
-                .call("GET", "/auth/me", serde_json::Value::Null)
-                .await?
-                .status
-                == 200
-        );
+        ensure!(team.ada.rest.call("GET", "/auth/me", Value::Null).await?.status == 200);
         page.click(&device("Last seen").with(starting(Role::Button, "Sign out")))
             .await?;
         page.click(&named(Role::Dialog, "Sign out there").with(named(Role::Button, "Sign out there")))
             .await?;
         page.gone(&device("Last seen")).await?;
-        let answer = team
-            .ada
-            .rest
-            .call("GET", "/auth/me", serde_json::Value::Null)
-            .await?;
+        let answer = team.ada.rest.call("GET", "/auth/me", Value::Null).await?;
         ensure!(
             answer.status == 401,
             "a device that was signed out is answered {}",
@@ -64,6 +54,52 @@ async fn another_device_is_signed_out_and_the_password_changed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_name_and_a_picture_are_changed_and_others_see_them() {
+    on_desktop("profile", async |desktop| {
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let window = signed_in(desktop, "ada", team.address()).await?;
+        let page = window.page();
+        page.click(&named(Role::Button, "Settings")).await?;
+        page.fill(&named(Role::Textbox, "Your name"), "Ada King").await?;
+        page.click(&named(Role::Button, "Save name")).await?;
+        page.shows("Saved.").await?;
+
+        let path = desktop.home().join("me.png");
+        let target = path.to_str().context("a path that is text")?;
+        desktop
+            .run("convert", &["-size", "900x400", "plasma:tomato-gold", target])
+            .await?;
+        let fields = page
+            .session()
+            .elements(None, "profile-settings input[type=file]")
+            .await?;
+        let field = fields.first().context("a field for the picture")?;
+        page.session().type_text(field, target).await?;
+        page.find(&named(Role::Button, "Remove the picture")).await?;
+        page.until("the picture to be painted", async || {
+            Ok((page.session().execute(OWN_PICTURE, Value::Null).await? == true).then_some(()))
+        })
+        .await?;
+        let me = team.ada.rest.get("/auth/me").await?;
+        ensure!(me["name"] == "Ada King" && me["avatarFileId"].is_string(), "{me}");
+
+        let bob = signed_in(desktop, "bob", team.address()).await?;
+        bob.page().open_chat("Ada King").await?;
+        page.click(&named(Role::Button, "Remove the picture")).await?;
+        page.gone(&named(Role::Button, "Remove the picture")).await?;
+        let me = team.ada.rest.get("/auth/me").await?;
+        ensure!(me["avatarFileId"].is_null(), "{me}");
+        Ok(())
+    })
+    .await;
+}
+
+const OWN_PICTURE: &str = "
+    const { complete, naturalWidth, naturalHeight } =
+        document.querySelector('profile-settings .avatar-picture') ?? {};
+    return complete === true && naturalWidth > 0 && naturalWidth === naturalHeight;";
 
 const NEW_PASSWORD: &str = "quite another battery staple";
 

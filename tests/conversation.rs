@@ -186,6 +186,8 @@ async fn a_group_is_renamed_muted_and_left() {
 
 /// Chooses `what` from the menu of the message with `text`.
 async fn choose(page: &Page, text: &str, what: &str) -> Result<()> {
+    // What can be done stands beside the message under the pointer.
+    page.click(&item(&[text])).await?;
     page.click(&item(&[text]).with(named(Role::Button, "More")))
         .await?;
     page.click(&named(Role::MenuItem, what)).await

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use khaya_tests::{
     app::{App, Options},
     desktop::Desktop,
-    flow::{sent, shown_once, signed_in},
+    flow::{composer, sent, shown_once, signed_in},
     locator::{Locator, Role, containing, named, starting},
     page::{Page, chats, messages},
     scenario::on_desktop,
@@ -95,6 +95,26 @@ async fn a_day_without_a_mouse() {
         keys.reach("Delete").await?;
         keys.press("Return").await?;
         bob.find(&item(&["Ada", "This message was deleted"])).await?;
+
+        // Two of them are copied together.
+        keys.reach_back("Ada (you), replying to Bob").await?;
+        keys.press("Up").await?;
+        keys.press("x").await?;
+        page.shows("1 message selected").await?;
+        keys.press("shift+Up").await?;
+        page.shows("2 messages selected").await?;
+        keys.reach("Copy").await?;
+        keys.press("Return").await?;
+        page.hides("messages selected").await?;
+        keys.reach("Message").await?;
+        keys.press("ctrl+v").await?;
+        page.until("both of them in the box", async || {
+            let text = page.value(&composer()).await?;
+            Ok((text.contains("By hand") && text.contains("Both of them?")).then_some(()))
+        })
+        .await?;
+        keys.press("ctrl+a").await?;
+        keys.press("Delete").await?;
 
         // Found again, from another chat.
         keys.press("alt+Up").await?;

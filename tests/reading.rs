@@ -4,9 +4,8 @@
 use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use futures_util::{StreamExt as _, stream};
 use khaya_tests::{
-    flow::{composer, signed_in},
+    flow::signed_in,
     locator::{Role, containing},
     page::messages,
     rest::Account,
@@ -26,9 +25,6 @@ const NO_LIMITS: [&str; 4] = [
 /// How many changes there are each time that somebody reads a page further up, and how many pages they read.
 const CHANGES: usize = 100;
 const PAGES: usize = 5;
-
-/// The most rows of messages that the page may hold.
-const MOST_ROWS: u64 = 400;
 
 #[tokio::test]
 async fn what_is_read_moves_by_a_pixel_at_most() {
@@ -132,66 +128,6 @@ async fn what_is_read_moves_by_a_pixel_at_most() {
     .await;
 }
 
-#[tokio::test]
-async fn a_page_stays_small_in_a_flood() {
-    flood("reading_flood", 3_000).await;
-}
-
-#[tokio::test]
-#[ignore = "long: some minutes"]
-async fn a_page_stays_small_in_a_flood_of_a_hundred_thousand() {
-    flood("reading_great_flood", 100_000).await;
-}
-
-/// Has `count` messages come into the chat that is open, while somebody types.
-async fn flood(name: &str, count: usize) {
-    on_desktop(name, async |desktop| {
-        let team = Team::start(desktop.artifacts(), &NO_LIMITS).await?;
-        let window = signed_in(desktop, "ada", team.address()).await?;
-        let page = window.page();
-        page.open_chat("Garden").await?;
-        page.type_text(&composer(), "I ").await?;
-        page.session().execute(WATCH_FRAMES, Value::Null).await?;
-        let people = [&team.bob, &team.cem, &team.dora];
-        let garden = &team.garden;
-        let send = stream::iter(0..count)
-            .map(|number| {
-                let who = people[number % people.len()];
-                async move { who.send(garden, &format!("Drop {number}, and **more**")).await }
-            })
-            .buffer_unordered(16)
-            .fold(Ok(()), async |all: Result<()>, one| all.and(one.map(drop)));
-        let typing = async {
-            for _ in 0..20 {
-                page.type_text(&composer(), "type ").await?;
-            }
-            Ok(())
-        };
-        let (sent, typed): (Result<()>, Result<()>) = tokio::join!(send, typing);
-        sent?;
-        typed?;
-        team.bob.send(&team.garden, "The last drop").await?;
-        page.until("the last drop", async || {
-            let shown = page.session().execute(SHOWS_LAST, json!("The last drop")).await?;
-            Ok((shown == true).then_some(()))
-        })
-        .await?;
-        let told = page.session().execute(FLOODED, Value::Null).await?;
-        fs::write(desktop.artifacts().path("flood.json"), format!("{told:#}\n"))?;
-        let rows = told["rows"].as_u64().context("a number of rows")?;
-        ensure!(
-            rows <= MOST_ROWS,
-            "the page holds {rows} rows after {count} messages"
-        );
-        ensure!(
-            page.value(&composer()).await?.starts_with("I type type"),
-            "what was typed is not there"
-        );
-        Ok(())
-    })
-    .await;
-}
-
 async fn delete(who: &Account, chat: &str, message: &str) -> Result<()> {
     change(who, "DELETE", chat, message, "", Value::Null).await
 }
@@ -272,26 +208,3 @@ const READ_UP: &str = "
         })();
         done(null);
     }, 500);";
-
-const WATCH_FRAMES: &str = "
-    window.frames_ = [];
-    let last = performance.now();
-    (function frame() {
-        const now = performance.now();
-        window.frames_.push(now - last);
-        last = now;
-        requestAnimationFrame(frame);
-    })();";
-
-const SHOWS_LAST: &str = "return document.querySelector('[aria-label=Messages] > :last-child')?.textContent.includes(arguments[0]) ?? false;";
-
-const FLOODED: &str = "
-    const frames = window.frames_.toSorted((a, b) => a - b);
-    return {
-        rows: document.querySelectorAll('li.message').length,
-        elements: document.querySelectorAll('*').length,
-        frames: frames.length,
-        medianFrame: frames[Math.floor(frames.length / 2)],
-        p99Frame: frames[Math.floor(frames.length * 0.99)],
-        longestFrame: frames.at(-1),
-    };";

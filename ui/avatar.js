@@ -1,6 +1,8 @@
 /**
- * The small door that stands for a person or a chat: initials, in a tone that follows from the id.
+ * The small door that stands for a person or a chat: their picture, or initials in a tone that follows from the id.
  */
+
+import { pictureAddress } from "./ipc.js";
 
 const TONES = 8;
 
@@ -8,10 +10,22 @@ const TONES = 8;
  * @param {HTMLElement} element
  * @param {string} id
  * @param {string} name
+ * @param {string | null} [picture] the id of the file
  */
-export function showAvatar(element, id, name) {
-  element.textContent = initials(name);
+export function showAvatar(element, id, name, picture) {
+  const wanted = picture ?? "";
+  if (element.dataset.tone !== undefined && element.dataset.of === `${name}/${wanted}`) return;
+  element.dataset.of = `${name}/${wanted}`;
   element.dataset.tone = String(toneOf(id));
+  // Until the picture is there, and where it never comes, the initials are.
+  element.textContent = initials(name);
+  if (!picture) return;
+  const image = new Image();
+  image.className = "avatar-picture";
+  image.alt = "";
+  image.draggable = false;
+  image.addEventListener("load", () => element.dataset.of === `${name}/${wanted}` && element.append(image));
+  image.src = pictureAddress(`${picture}/thumbnail`);
 }
 
 /**

@@ -7,6 +7,7 @@
  */
 
 import { findEmoji } from "./emoji.js";
+import { typeOver } from "./typing.js";
 import { folded, t } from "./words.js";
 
 /** @typedef {{ shown: string, insert: string }} Suggestion */
@@ -121,8 +122,7 @@ export class Completion {
   #take(at) {
     const suggestion = this.#suggestions[at];
     if (!suggestion) return;
-    this.#box.setRangeText(`${suggestion.insert} `, this.#from, this.#box.selectionEnd, "end");
-    this.#box.dispatchEvent(new Event("input", { bubbles: true }));
+    typeOver(this.#box, `${suggestion.insert} `, this.#from, this.#box.selectionEnd);
     this.close();
   }
 

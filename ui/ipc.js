@@ -47,6 +47,11 @@ export async function snapshot() {
   return /** @type {Snapshot} */ (await invoke("snapshot"));
 }
 
+/** @returns {Promise<Update>} all that has changed since the last update */
+export async function catchUp() {
+  return /** @type {Update} */ (await invoke("catch_up"));
+}
+
 /**
  * Calls `hear` for every update from now on.
  *
@@ -59,7 +64,7 @@ export async function onUpdate(hear) {
 /**
  * Tells the app that the page lives, and how far it has come; it sends no more than the page can follow.
  *
- * @param {number} number of the last update that was applied
+ * @param {number} number of the last update that was painted
  * @param {boolean} active whether somebody has used the page since the last time
  */
 export function alive(number, active) {
@@ -112,6 +117,18 @@ export async function system() {
   } catch {
     return null;
   }
+}
+
+/** @returns {Promise<import("./types").Licence[]>} whose work is in the app */
+export async function licences() {
+  const text = /** @type {string} */ (await ask("licences"));
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      const [name = "", version = "", licence = ""] = line.split("\t");
+      return { name, version, licence };
+    });
 }
 
 /** @returns {Promise<import("./types").Diagnosis>} rejects with a {@link Failure} */

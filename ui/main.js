@@ -26,15 +26,19 @@ import { MessageTimeline } from "./elements/message-timeline.js";
 import { NewChat } from "./elements/new-chat.js";
 import { PictureViewer } from "./elements/picture-viewer.js";
 import { PeopleFound } from "./elements/people-found.js";
+import { ProfileSettings } from "./elements/profile-settings.js";
 import { QuestionDialog } from "./elements/question-dialog.js";
+import { SelectionBar } from "./elements/selection-bar.js";
 import { SettingsPanel } from "./elements/settings-panel.js";
 import { SignIn } from "./elements/sign-in.js";
 import { StoreLock } from "./elements/store-lock.js";
 import { TypingLine } from "./elements/typing-line.js";
 import { UpdateLine } from "./elements/update-line.js";
+import { copy } from "./clipboard.js";
 import { installFileDrop } from "./file-drop.js";
 import {
   alive,
+  catchUp,
   handOver,
   onFlush,
   onLink,
@@ -46,14 +50,15 @@ import {
   snapshot,
   wish,
 } from "./ipc.js";
+import { Painting } from "./painting.js";
 import { installShortcuts, keyName } from "./shortcuts.js";
 import { State } from "./state.js";
 import { fillWords, part, setText } from "./template.js";
 import { loadWords, t } from "./words.js";
 
-/** The app is told that the page lives this often, in milliseconds and in updates. */
+/** The app is told that the page lives this often, in milliseconds; and in updates, of which it sends only so many. */
 const ALIVE_EVERY = 5_000;
-const ALIVE_UPDATES = 64;
+const ALIVE_UPDATES = 4;
 
 const body = document.body;
 /** What is heard before there is a state needs no hearing: the snapshot that follows has it. @type {State | null} */
@@ -84,6 +89,7 @@ const messageMenu = element(MessageMenu, "message-menu");
 const audiencePicker = element(AudiencePicker, "audience-picker");
 const question = element(QuestionDialog, "question-dialog");
 const messageSearch = element(MessageSearch, "message-search");
+const selectionBar = element(SelectionBar, "selection-bar");
 const pictureViewer = element(PictureViewer, "picture-viewer");
 const newChat = element(NewChat, "new-chat");
 const settingsPanel = element(SettingsPanel, "settings-panel");
@@ -101,7 +107,7 @@ const readers = [
   [signIn, ["session"]],
   [chatList, ["chats", "chatsLoading", "open", "session"]],
   [peopleFound, ["people", "session", "chats"]],
-  [chatHeader, ["open", "session"]],
+  [chatHeader, ["open", "session", "chats"]],
   [chatDetails, ["open", "session"]],
   [timeline, ["open", "timeline", "chats"]],
   [element(TypingLine, "typing-line"), ["open"]],
@@ -110,14 +116,26 @@ const readers = [
   [messageSearch, ["search", "found", "open", "session"]],
   [pictureViewer, ["timeline", "session"]],
   [accountSettings, ["session", "devices"]],
+  [element(ProfileSettings, "profile-settings"), ["session"]],
   [settingsPanel, ["session", "connection", "chats"]],
   [keyringChoice, ["session"]],
   [storeLock, ["session"]],
 ];
 
-state = new State(takeSnapshot, (view, parts) => {
-  for (const [reader, wanted] of readers) if (wanted.some((name) => parts.has(name))) show(reader, view);
-});
+/** The parts of the view that are new since it was painted. @type {Set<Part>} */
+let fresh = new Set();
+/** The number of the last update that is painted, and of the last one of which the app knows that it is. */
+let painted = -1;
+let told = -1;
+const painting = new Painting(paint);
+state = new State(
+  takeSnapshot,
+  async () => painting.done.then(catchUp),
+  (_, parts) => {
+    for (const name of parts) fresh.add(name);
+    painting.ask();
+  },
+);
 
 part(body, "refresh").addEventListener("click", refresh);
 part(body, "new-chat").addEventListener("click", () => newChat.open());
@@ -160,6 +178,11 @@ onMessage("react", ({ item, row }) => {
   emojiPicker.open(part(row, "bubble"), (emoji) => void wish({ type: "react", key: item.key, emoji, add: true }));
 });
 onMessage("delete", ({ item }) => void askToDelete(item));
+onMessage("link", ({ item }) => void copy(`khaya://chat/${body.dataset.openChat}/${item.id}`));
+onMessage("select", ({ item }) => timeline.select(item.key));
+timeline.addEventListener("selection", () => selectionBar.show(timeline.selected));
+selectionBar.question = question;
+selectionBar.addEventListener("end", () => timeline.endSelection());
 body.addEventListener("open-link", (event) => void followLink(/** @type {CustomEvent} */ (event).detail));
 timeline.addEventListener("picture", (event) => {
   const { key, index } = /** @type {CustomEvent} */ (event).detail;
@@ -206,6 +229,7 @@ for (const use of ["keydown", "pointerdown", "pointermove", "wheel"])
 
 await listening;
 await state.refresh();
+await painting.done;
 void updateLine.refresh();
 // The app may know how long it took until there was something to see.
 requestAnimationFrame(() => requestAnimationFrame(tellAlive));
@@ -237,9 +261,9 @@ async function askToDelete(item) {
  * @param {{ target: string, host: string, titled: boolean }} link
  */
 async function followLink({ target, host, titled }) {
-  const [, chatId] = /^khaya:\/\/chat\/([\w-]+)$/u.exec(target) ?? [];
+  const [, chatId, messageId] = /^khaya:\/\/chat\/([\w-]+)(?:\/([\w-]+))?$/u.exec(target) ?? [];
   if (chatId) {
-    void wish({ type: "openChat", chatId });
+    void wish(messageId ? { type: "jumpTo", chatId, messageId } : { type: "openChat", chatId });
     return;
   }
   const text = host ? t("link.text", { host }) : t("link.textOther");
@@ -255,9 +279,17 @@ function chooseAudience() {
 
 /** @param {import("./types").Update} update */
 function hear(update) {
-  if (!state) return;
-  state.apply(update);
-  if (state.number % ALIVE_UPDATES === 0) tellAlive();
+  state?.apply(update);
+}
+
+function paint() {
+  const parts = fresh;
+  const { view, number } = /** @type {State} */ (state);
+  fresh = new Set();
+  if (!view) return;
+  for (const [reader, wanted] of readers) if (wanted.some((name) => parts.has(name))) show(reader, view);
+  painted = number;
+  if (painted - told >= ALIVE_UPDATES) tellAlive();
 }
 
 async function handOn() {
@@ -267,8 +299,9 @@ async function handOn() {
 }
 
 function tellAlive() {
-  if (!state || state.number < 0) return;
-  alive(state.number, isUsed);
+  if (painted < 0) return;
+  told = painted;
+  alive(painted, isUsed);
   isUsed = false;
 }
 
@@ -302,7 +335,9 @@ function defineElements() {
   customElements.define("new-chat", NewChat);
   customElements.define("people-found", PeopleFound);
   customElements.define("picture-viewer", PictureViewer);
+  customElements.define("profile-settings", ProfileSettings);
   customElements.define("question-dialog", QuestionDialog);
+  customElements.define("selection-bar", SelectionBar);
   customElements.define("settings-panel", SettingsPanel);
   customElements.define("sign-in", SignIn);
   customElements.define("store-lock", StoreLock);
@@ -373,11 +408,12 @@ async function takeSnapshot() {
 }
 
 /** @param {Settings} settings */
-function showSettings({ theme, textSize, density }) {
+function showSettings({ theme, textSize, density, sendTyping }) {
   const root = document.documentElement;
   root.dataset.theme = theme ?? "system";
   root.dataset.textSize = textSize ?? "100";
   root.dataset.density = density ?? "roomy";
+  MessageComposer.tellsTyping = sendTyping ?? true;
 }
 
 /** @param {Settings} settings */

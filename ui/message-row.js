@@ -21,6 +21,7 @@ import { clockTime, dayName, failureText, fullTime, hasText, nameList, sameDay, 
  * @property {boolean} isFirst of a run of messages of one person
  * @property {boolean} isLast of such a run
  * @property {boolean} isFirstUnread
+ * @property {boolean} isSelected
  * @property {Mentionable} people
  */
 
@@ -34,9 +35,10 @@ const EMOJI_ONLY =
  * @param {readonly TimelineItem[]} items oldest first
  * @param {string | null} firstUnread
  * @param {Mentionable} people
+ * @param {{ has(key: string): boolean }} selection
  * @returns {Row[]}
  */
-export function rowsOf(items, firstUnread, people) {
+export function rowsOf(items, firstUnread, people, selection) {
   return items.map((item, index) => {
     const before = items[index - 1];
     const after = items[index + 1];
@@ -46,6 +48,7 @@ export function rowsOf(items, firstUnread, people) {
       isFirst: !before || item.key === firstUnread || !isRun(before, item),
       isLast: !after || after.key === firstUnread || !isRun(item, after),
       isFirstUnread: item.key === firstUnread,
+      isSelected: selection.has(item.key),
       people,
     };
   });
@@ -58,7 +61,8 @@ export function isSameRow(a, b) {
     a.day === b.day &&
     a.isFirst === b.isFirst &&
     a.isLast === b.isLast &&
-    a.isFirstUnread === b.isFirstUnread
+    a.isFirstUnread === b.isFirstUnread &&
+    a.isSelected === b.isSelected
   );
 }
 
@@ -81,7 +85,7 @@ export function createRow({ item }) {
  * @param {HTMLElement} element
  * @param {Row} row
  */
-export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, people }) {
+export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, isSelected, people }) {
   items.set(element, item);
   const kind = item.system ? "system" : item.own ? "own" : "other";
   element.dataset.kind = kind;
@@ -93,13 +97,14 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, pe
   element.classList.toggle("emoji", !item.deleted && EMOJI_ONLY.test(wordsOf(item.body)));
   element.classList.toggle("mentioned", item.mentionsMe);
   element.classList.toggle("changing", item.changing);
+  element.classList.toggle("selected", isSelected);
 
   show(part(element, "day"), day);
   part(element, "unread").hidden = !isFirstUnread;
   const sender = part(element, "sender");
   setText(sender, item.sender.name);
   sender.hidden = !isFirst || kind !== "other";
-  showAvatar(part(element, "avatar"), item.sender.id, item.sender.name);
+  showAvatar(part(element, "avatar"), item.sender.id, item.sender.name, item.sender.avatar);
   sender.dataset.tone = part(element, "avatar").dataset.tone;
 
   part(element, "audience").hidden = item.audience === null;
@@ -115,15 +120,12 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, pe
   setAttribute(part(element, "edited"), "title", item.editedAt ? fullTime(item.editedAt) : null);
   part(element, "pinned").toggleAttribute("hidden", !item.pinned);
   showReactions(part(element, "reactions"), item);
-  part(element, "act-react").hidden = !item.may.react;
-  part(element, "act-reply").hidden = !item.may.reply;
-  part(element, "actions").hidden = kind === "system";
   const time = part(element, "time");
   setText(time, clockTime(item.at));
   setAttribute(time, "datetime", item.at);
   setAttribute(time, "title", fullTime(item.at));
   fillState(element, item);
-  setAttribute(element, "aria-label", labelOf(item));
+  setAttribute(element, "aria-label", isSelected ? t("select.selected", { message: labelOf(item) }) : labelOf(item));
 }
 
 /**

@@ -54,6 +54,11 @@ export class RovingFocus {
     this.#moveTo(this.#items()[0]);
   }
 
+  /** Back to where it was. */
+  last() {
+    this.#moveTo(this.#stop ?? this.#items().at(-1));
+  }
+
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     const move = KEYS.get(event.key);

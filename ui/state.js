@@ -5,6 +5,7 @@
  * @typedef {import("./types").View} View
  * @typedef {import("./types").Change} Change
  * @typedef {import("./types").Snapshot} Snapshot
+ * @typedef {import("./types").Changes} Changes
  * @typedef {import("./types").Update} Update
  * @typedef {keyof View} Part
  */
@@ -14,7 +15,7 @@
  * @typedef {import("./types").ListChange<T>} ListChange
  */
 
-/** How many updates are kept while a snapshot is on its way. */
+/** How many updates are kept while what was asked for is on its way. */
 const WAITING_LIMIT = 64;
 
 export class State {
@@ -22,17 +23,20 @@ export class State {
   #view = null;
   #number = -1;
   #asking = false;
-  /** What came while a snapshot was on its way. @type {Update[]} */
+  /** What came while what was asked for was on its way. @type {Update[]} */
   #waiting = [];
   #fetch;
+  #catchUp;
   #tell;
 
   /**
    * @param {() => Promise<Snapshot>} fetch asks the app for the whole view
+   * @param {() => Promise<Update>} catchUp asks for all that has changed since the last update
    * @param {(view: View, parts: Set<Part>) => void} tell hears which parts of the view are new
    */
-  constructor(fetch, tell) {
+  constructor(fetch, catchUp, tell) {
     this.#fetch = fetch;
+    this.#catchUp = catchUp;
     this.#tell = tell;
   }
 
@@ -46,22 +50,15 @@ export class State {
     return this.#view;
   }
 
-  /** Takes the whole view from the app, and then what came meanwhile. Does nothing while it is under way. */
+  /** Takes the whole view from the app, and then what came meanwhile. Does nothing while the app is asked already. */
   async refresh() {
-    if (this.#asking) return;
-    this.#asking = true;
-    try {
+    await this.#ask(async () => {
       const { number, view } = await this.#fetch();
       this.#number = number;
       if (this.#view) keepSame(this.#view, view);
       this.#view = view;
       this.#tell(view, new Set(/** @type {Part[]} */ (Object.keys(view))));
-    } finally {
-      this.#asking = false;
-    }
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const update of waiting) this.apply(update);
+    });
   }
 
   /**
@@ -76,20 +73,58 @@ export class State {
       this.#waiting.push(update);
       return;
     }
+    if (this.#view && "more" in update && update.number === this.#number) {
+      this.#fetchMore()
+        .catch(() => this.refresh())
+        // The page begins anew when the app can be asked again.
+        .catch(() => {});
+      return;
+    }
     if (update.number <= this.#number) return;
     if (!this.#view || !("changes" in update) || update.number !== this.#number + 1) {
       // Should it fail, the next update is a hole again.
       this.refresh().catch(() => {});
       return;
     }
-    const view = { ...this.#view };
+    this.#change(this.#view, update);
+  }
+
+  async #fetchMore() {
+    /** @type {Update | null} */
+    let update = null;
+    await this.#ask(async () => {
+      update = await this.#catchUp();
+      if (!this.#view || !("changes" in update) || update.number !== this.#number + 1) return;
+      this.#change(this.#view, update);
+      update = null;
+    });
+    if (update) await this.refresh();
+  }
+
+  /** Asks the app, and then applies what came meanwhile. @param {() => Promise<void>} ask */
+  async #ask(ask) {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      await ask();
+    } finally {
+      this.#asking = false;
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const update of waiting) this.apply(update);
+  }
+
+  /** @param {View} before @param {Changes} update */
+  #change(before, { number, changes }) {
+    const view = { ...before };
     /** @type {Set<Part>} */
     const parts = new Set();
-    for (const change of update.changes) {
+    for (const change of changes) {
       applyChange(view, change);
       parts.add(change.type);
     }
-    this.#number = update.number;
+    this.#number = number;
     this.#view = view;
     this.#tell(view, parts);
   }

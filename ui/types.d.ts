@@ -7,8 +7,17 @@ import type { Change, StagedFile, View } from "./app";
 
 export type * from "./app";
 
-/** An update as the shell sends it: the changes, or a hint that a snapshot is the shorter way. */
-export type Update = { number: number; changes: Change[] } | { number: number; snapshot: true };
+/** What changed. */
+export interface Changes {
+    number: number;
+    changes: Change[];
+}
+
+/**
+ * An update as the shell sends it: the changes; that there are more since that number than an event carries; or that
+ * the page must begin anew.
+ */
+export type Update = Changes | { number: number; more: true } | { number: number; snapshot: true };
 
 export interface Snapshot {
     number: number;
@@ -63,6 +72,15 @@ export interface Settings {
     /** Absent means yes. */
     lockOnSuspend?: boolean;
     updateChannel?: "stable" | "beta";
+    /** Absent means yes. */
+    sendTyping?: boolean;
+}
+
+/** Somebody else's work that is in the app. */
+export interface Licence {
+    name: string;
+    version: string;
+    licence: string;
 }
 
 /** How things stand on this computer. */

@@ -18,7 +18,13 @@ impl App {
         tracing::debug!(?ask, "asked");
         match ask {
             Ask::Open => self.show()?,
-            Ask::OpenChat(chat_id) => self.follow(DeepLink::Chat { chat_id }).await?,
+            Ask::OpenChat(chat_id) => {
+                let link = DeepLink::Chat {
+                    chat_id,
+                    message_id: None,
+                };
+                self.follow(link).await?;
+            }
             Ask::Follow(link) => self.follow(link).await?,
             Ask::OpenSettings => {
                 self.tell_page(r#"{"type":"settings"}"#.to_owned());
@@ -50,7 +56,13 @@ impl App {
             return self.show();
         }
         match link {
-            DeepLink::Chat { chat_id } => log_failure(self.chat.dispatch(Intent::OpenChat { chat_id }).await),
+            DeepLink::Chat { chat_id, message_id } => {
+                let intent = match message_id {
+                    Some(message_id) => Intent::JumpTo { chat_id, message_id },
+                    None => Intent::OpenChat { chat_id },
+                };
+                log_failure(self.chat.dispatch(intent).await);
+            }
             DeepLink::Invite { .. } => match serde_json::to_string(&link) {
                 Ok(payload) => self.tell_page(payload),
                 Err(error) => tracing::error!(%error, "a link cannot be told"),

@@ -46,6 +46,7 @@ pub(super) fn is_for_anybody(question: &Question) -> bool {
         | Question::Unlock(_)
         | Question::ForgetLock => true,
         Question::Dispatch(_)
+        | Question::CatchUp
         | Question::Attach { .. }
         | Question::Detach(_)
         | Question::Picture(_)
@@ -184,6 +185,7 @@ impl App {
             }
             Question::Dispatch(intent) => self.ask_chat(number, ChatQuestion::Dispatch(intent)),
             Question::Snapshot => self.ask_chat(number, ChatQuestion::Snapshot),
+            Question::CatchUp => self.ask_chat(number, ChatQuestion::CatchUp),
             Question::Alive { number: applied, .. } => self.ask_chat(number, ChatQuestion::Alive(applied)),
             // What a locked page has to keep is nothing.
             Question::Flushed(_) if self.lock.is_locked() => future::ready((number, done(Ok(())))).boxed(),
@@ -303,6 +305,7 @@ impl App {
             | Question::Picture(_)
             | Question::Save { .. }
             | Question::Snapshot
+            | Question::CatchUp
             | Question::Flushed(_)
             | Question::System
             | Question::Diagnosis

@@ -1,7 +1,7 @@
 //! What the page may ask. Each command is declared in `build.rs` and granted to the main window in `capabilities/`.
 //!
 //! The page is not trusted: whatever it sends may be anything. State never comes back as an answer, but for the
-//! snapshot that a new page begins with.
+//! snapshot that a new page begins with, and what an event is too small for.
 
 use serde_json::{Map, Value, value::RawValue};
 use tauri::{AppHandle, State};
@@ -26,7 +26,14 @@ pub(super) async fn snapshot(asker: State<'_, Asker>) -> Answer {
     json(asker.ask(Question::Snapshot).await?)
 }
 
-/// Says that the page lives and has applied the update with this number.
+/// What has changed and is more than an event carries.
+#[tauri::command]
+pub(super) async fn catch_up(asker: State<'_, Asker>) -> Answer {
+    asker.ensure_open()?;
+    json(asker.ask(Question::CatchUp).await?)
+}
+
+/// Says that the page lives and has painted the update with this number.
 #[tauri::command]
 pub(super) async fn alive(asker: State<'_, Asker>, number: u64, active: Option<bool>) -> Answer {
     let active = active.unwrap_or(false);
@@ -43,6 +50,13 @@ pub(super) async fn flushed(asker: State<'_, Asker>, page: Value) -> Answer {
 #[tauri::command]
 pub(super) async fn system(asker: State<'_, Asker>) -> Answer {
     json(asker.ask(Question::System).await?)
+}
+
+/// Whose work is in the app: a line for each package with its name, version and licence.
+#[tauri::command]
+pub(super) fn licences(asker: State<'_, Asker>) -> Result<&'static str, Refusal> {
+    asker.ensure_open()?;
+    Ok(include_str!(concat!(env!("OUT_DIR"), "/licences.txt")))
 }
 
 /// What helps those who look for a fault.

@@ -61,12 +61,14 @@ pub(crate) fn run(
     let app = builder
         .invoke_handler(tauri::generate_handler![
             commands::alive,
+            commands::catch_up,
             commands::check_for_update,
             commands::diagnosis,
             commands::dispatch,
             commands::flushed,
             commands::forget_lock,
             commands::install_update,
+            commands::licences,
             commands::lock_now,
             commands::open_link,
             commands::open_profile,

@@ -66,7 +66,7 @@ mod pictures {
     }
 
     /// What is opened, by parts of the page, since names differ by language; and closed again.
-    const SCREENS: [(&str, &str); 10] = [
+    const SCREENS: [(&str, &str); 16] = [
         (
             "menu",
             "[...document.querySelectorAll('[data-act=more]')].at(-1).click()",
@@ -100,8 +100,39 @@ mod pictures {
             "document.querySelector('.sill [data-part=settings]').click()",
         ),
         (
+            "settings-notices",
+            "document.querySelector('.sill [data-part=settings]').click();
+             document.querySelectorAll('.settings-nav-item')[4].click()",
+        ),
+        (
+            "settings-computer",
+            "document.querySelector('.sill [data-part=settings]').click();
+             document.querySelectorAll('.settings-nav-item')[7].click()",
+        ),
+        (
+            "settings-lock",
+            "document.querySelector('.sill [data-part=settings]').click();
+             document.querySelectorAll('.settings-nav-item')[8].click()",
+        ),
+        (
+            "settings-version",
+            "document.querySelector('.sill [data-part=settings]').click();
+             document.querySelectorAll('.settings-nav-item')[10].click()",
+        ),
+        (
+            "settings-about",
+            "document.querySelector('.sill [data-part=settings]').click();
+             document.querySelectorAll('.settings-nav-item')[14].click()",
+        ),
+        (
             "keys",
-            "document.querySelectorAll('.settings-nav-item')[7]?.click()",
+            "document.querySelector('.sill [data-part=settings]').click();
+             document.querySelectorAll('.settings-nav-item')[12].click()",
+        ),
+        (
+            "selection",
+            "const rows = [...document.querySelectorAll('li.message')];
+             for (const row of [rows.at(-1), rows.at(-3)]) document.querySelector('message-timeline').select(row.dataset.key)",
         ),
         (
             "found",
@@ -140,9 +171,7 @@ mod pictures {
             for (name, script) in SCREENS {
                 page.session().execute(script, Value::Null).await?;
                 shoot(name).await?;
-                if name != "settings" {
-                    page.session().execute(CLOSE, Value::Null).await?;
-                }
+                page.session().execute(CLOSE, Value::Null).await?;
             }
             app.kill().await?;
         }
@@ -278,5 +307,6 @@ mod pictures {
 
     const CLOSE: &str = "
         document.querySelector('dialog[open]')?.close();
-        document.querySelector(':popover-open')?.hidePopover();";
+        document.querySelector(':popover-open')?.hidePopover();
+        document.querySelector('message-timeline').endSelection();";
 }

@@ -2,8 +2,11 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+
+/// The program that runs pages, of whose name the system keeps no more than the beginning.
+const PAGES: &str = "WebKitWebProcess";
 
 /// One line of proc_pid_stat(5).
 #[derive(Debug)]
@@ -38,6 +41,20 @@ pub fn proportional_size(process: u32) -> Result<u64> {
     let started = family(process)?;
     // One of the others may end while they are read.
     Ok(own + started.into_iter().skip(1).filter_map(size_of).sum::<u64>())
+}
+
+/// The memory of the processes among those that a process started which run pages, in KiB.
+///
+/// # Errors
+/// When there is none.
+pub fn size_of_pages(process: u32) -> Result<u64> {
+    let started = family(process)?;
+    let pages = processes()?
+        .into_iter()
+        .filter(|it| started.contains(&it.id) && PAGES.starts_with(&it.name));
+    let sizes: Vec<u64> = pages.filter_map(|it| size_of(it.id)).collect();
+    ensure!(!sizes.is_empty(), "no process runs a page");
+    Ok(sizes.iter().sum())
 }
 
 /// Ends every process whose command line names this profile's folder: for an app that has started itself anew.

@@ -45,7 +45,7 @@ export class AudiencePicker extends HTMLElement {
   open(chat, me, audience) {
     this.#members = chat.members.filter(({ id }) => id !== me);
     this.#people.show(this.#members, (row, member) => {
-      showAvatar(part(row, "avatar"), member.id, member.name);
+      showAvatar(part(row, "avatar"), member.id, member.name, member.avatar);
       setText(part(row, "name"), member.name);
       setText(part(row, "username"), `@${member.username}`);
       setBox(row, member.id, audience?.visibleTo ?? []);

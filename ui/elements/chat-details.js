@@ -116,7 +116,7 @@ export class ChatDetails extends HTMLElement {
     const people = search?.people.filter(({ id }) => !members.some((member) => member.id === id)) ?? [];
     part(this.#dialog, "found").hidden = people.length === 0;
     this.#found.show(people, (row, person) => {
-      showAvatar(part(row, "avatar"), person.id, person.name);
+      showAvatar(part(row, "avatar"), person.id, person.name, person.avatar);
       setText(part(row, "name"), person.name);
       setText(part(row, "username"), `@${person.username}`);
       setText(part(row, "add"), t("details.addPerson", { name: person.name }));
@@ -132,7 +132,7 @@ export class ChatDetails extends HTMLElement {
     const session = this.#view?.session;
     const isMe = session?.state === "signedIn" && session.me.id === member.id;
     const canWrite = session?.state === "signedIn" && session.mayStartChats && kind === "group" && !isMe;
-    showAvatar(part(row, "avatar"), member.id, member.name);
+    showAvatar(part(row, "avatar"), member.id, member.name, member.avatar);
     showPresence(part(row, "avatar"), member.presence);
     setText(part(row, "name"), isMe ? t("message.ownSender", { name: member.name }) : member.name);
     setText(part(row, "username"), `@${member.username}`);

@@ -22,12 +22,12 @@ export class ChatHeader extends HTMLElement {
   }
 
   /** @param {View} view */
-  render({ open, session }) {
+  render({ open, session, chats }) {
     if (!open) return;
     const me = session.state === "signedIn" ? session.me.id : "";
     setText(part(this.#root, "name"), open.name);
     setText(part(this.#root, "subtitle"), subtitle(open, me));
-    showAvatar(part(this.#root, "avatar"), open.id, open.name);
+    showAvatar(part(this.#root, "avatar"), open.id, open.name, chats.find(({ id }) => id === open.id)?.avatar);
   }
 }
 

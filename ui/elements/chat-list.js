@@ -141,7 +141,7 @@ function fillRow(row, chat) {
   const unread = part(row, "unread");
   const preview = previewOf(chat);
   setText(part(row, "name"), chat.name);
-  showAvatar(part(row, "avatar"), chat.id, chat.name);
+  showAvatar(part(row, "avatar"), chat.id, chat.name, chat.avatar);
   setText(time, shortTime(chat.at));
   time.title = fullTime(chat.at);
   setText(part(row, "preview"), preview.text);
@@ -155,6 +155,7 @@ function fillRow(row, chat) {
   part(row, "muted-text").hidden = !chat.muted;
   row.dataset.preview = preview.kind;
   row.classList.toggle("unread", chat.unread > 0);
+  row.classList.toggle("marked", chat.unread > 0 || chat.muted || chat.pinned || chat.mentioned);
   row.classList.toggle("muted", chat.muted);
   const details = [t("chatRow.unread", { count: chat.unread }), preview.text, shortTime(chat.at)];
   if (chat.mentioned) details.push(t("chatRow.mentioned"));

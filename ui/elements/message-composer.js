@@ -29,6 +29,7 @@ import { showFailure } from "../failure.js";
 import { dispatch, wish } from "../ipc.js";
 import { bodyText } from "../message-row.js";
 import { instantiate, part, setAttribute, setText } from "../template.js";
+import { typeOver } from "../typing.js";
 import { nameList, t } from "../words.js";
 
 /** A draft is on disk this soon after a key. */
@@ -48,6 +49,8 @@ const MARKS = new Map([
 const NO_CONTEXT = { kind: "none" };
 
 export class MessageComposer extends HTMLElement {
+  /** Whether others are told that somebody types here. */
+  static tellsTyping = true;
   #root = instantiate("message-composer");
   #text = /** @type {HTMLTextAreaElement} */ (part(this.#root, "text"));
   #send = /** @type {HTMLButtonElement} */ (part(this.#root, "send"));
@@ -205,9 +208,7 @@ export class MessageComposer extends HTMLElement {
 
   /** @param {string} text put where the caret is */
   insert(text) {
-    this.#text.setRangeText(text, this.#text.selectionStart, this.#text.selectionEnd, "end");
-    this.#onInput();
-    this.focusText();
+    typeOver(this.#text, text, this.#text.selectionStart, this.#text.selectionEnd);
   }
 
   /** @param {string} mark put around what is selected, or taken away from there */
@@ -215,11 +216,10 @@ export class MessageComposer extends HTMLElement {
     const { selectionStart: start, selectionEnd: end, value } = this.#text;
     const isMarked = value.slice(0, start).endsWith(mark) && value.slice(end).startsWith(mark);
     const inner = value.slice(start, end);
-    if (isMarked) this.#text.setRangeText(inner, start - mark.length, end + mark.length);
-    else this.#text.setRangeText(`${mark}${inner}${mark}`, start, end);
+    if (isMarked) typeOver(this.#text, inner, start - mark.length, end + mark.length);
+    else typeOver(this.#text, `${mark}${inner}${mark}`, start, end);
     const from = isMarked ? start - mark.length : start + mark.length;
     this.#text.setSelectionRange(from, from + inner.length);
-    this.#onInput();
   }
 
   /** Puts what is typed on disk now. */
@@ -426,6 +426,7 @@ export class MessageComposer extends HTMLElement {
   }
 
   #tellTyping() {
+    if (!MessageComposer.tellsTyping) return;
     clearTimeout(this.#typingTimer);
     this.#typingTimer = setTimeout(() => this.#endTyping(), TYPING_ENDS);
     const now = performance.now();

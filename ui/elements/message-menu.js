@@ -2,11 +2,12 @@
  * What can be done with a message: by its context menu (also by the keyboard), by the buttons that stand beside it
  * under the pointer, and by keys while it has the focus. A selection keeps the system's own menu.
  *
- * `reply`, `edit`, `react` and `delete` events carry the message's item; who hears them does it.
+ * `reply`, `edit`, `react`, `delete`, `link` and `select` events carry the message's item; who hears them does it.
  *
  * @typedef {import("../types").TimelineItem} TimelineItem
  */
 
+import { copy } from "../clipboard.js";
 import { wish } from "../ipc.js";
 import { itemOf } from "../message-row.js";
 import { instantiate, part } from "../template.js";
@@ -20,6 +21,7 @@ const KEYS = new Map([
   ["e", "edit"],
   ["+", "react"],
   ["Delete", "delete"],
+  ["x", "select"],
 ]);
 
 export class MessageMenu extends HTMLElement {
@@ -184,6 +186,10 @@ function may(item, action) {
       return item.may.pin && item.pinned;
     case "copy":
       return !item.deleted && item.text !== "";
+    case "link":
+      return !item.deleted && item.id !== null;
+    case "select":
+      return !item.system;
     case "retry":
       return isFailed;
     case "delete":
@@ -218,21 +224,4 @@ function onCopy(event) {
   if (!item || !getSelection()?.isCollapsed) return;
   event.preventDefault();
   event.clipboardData?.setData("text/plain", item.text);
-}
-
-/** @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // Where the engine wants to be asked in the old way.
-    const give = (/** @type {ClipboardEvent} */ event) => {
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      event.clipboardData?.setData("text/plain", text);
-    };
-    document.addEventListener("copy", give, { capture: true, once: true });
-    document.execCommand("copy");
-    document.removeEventListener("copy", give, { capture: true });
-  }
 }

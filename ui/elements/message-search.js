@@ -143,7 +143,7 @@ export class MessageSearch extends HTMLElement {
 function fillRow(row, { key, chatName, sender, own, at, excerpt, files, restricted }) {
   row.dataset.key = key;
   const name = own ? t("message.ownSender", { name: sender.name }) : sender.name;
-  showAvatar(part(row, "avatar"), sender.id, sender.name);
+  showAvatar(part(row, "avatar"), sender.id, sender.name, sender.avatar);
   setText(part(row, "sender"), name);
   setText(part(row, "chat"), chatName);
   const time = part(row, "time");

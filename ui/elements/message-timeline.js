@@ -13,15 +13,22 @@ import { AwayMark } from "../away-mark.js";
 import { showFailure } from "../failure.js";
 import { saveFile, wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
+import { MessageActions } from "../message-actions.js";
 import { bodyText, createRow, fillRow, isSameRow, itemOf, rowsOf } from "../message-row.js";
 import { ReadWatch } from "../read-watch.js";
 import { RovingFocus } from "../roving-focus.js";
 import { ScrollAnchor } from "../scroll-anchor.js";
+import { Selection } from "../selection.js";
 import { instantiate, part, setText } from "../template.js";
 import { t } from "../words.js";
 
 /** How near to an end of the window, in heights of the view, more messages are asked for. */
 const AHEAD = 1.5;
+/** Who follows the newest messages has so many heights of the view of them, of rows this low in pixels. */
+const FOLLOWED = 3;
+const LOWEST_ROW = 36;
+/** Told in steps, so that a window that is being resized does not tell of every pixel. */
+const FOLLOWED_STEP = 20;
 /** Where the first unread message stands at first, in heights of the view. */
 const UNREAD_AT = 0.25;
 /** Where a message stands that was jumped to. */
@@ -47,6 +54,8 @@ export class MessageTimeline extends HTMLElement {
   #rows = new KeyedList(this.#list, (/** @type {Row} */ row) => row.item.key, createRow);
   #anchor = new ScrollAnchor(this.#scroller, this.#list);
   #focus = new RovingFocus(this.#list, () => /** @type {HTMLElement[]} */ ([...this.#list.children]));
+  #actions = new MessageActions(this.#list);
+  #selection = new Selection();
   #read = new ReadWatch((chatId, key) => void wish({ type: "seen", chatId, key }));
   /** @type {OpenChat | null} */
   #open = null;
@@ -70,6 +79,8 @@ export class MessageTimeline extends HTMLElement {
   #isAnswered = false;
   /** The number of the last jump that was made. */
   #jumped = 0;
+  /** What the app was told of who follows the newest messages: how many are enough, or `null`. @type {number | null} */
+  #followed = null;
   /** The ends of the window at which more was asked for: once each, and again after a while of scrolling. */
   #asked = { before: "", after: "", at: 0 };
 
@@ -83,6 +94,7 @@ export class MessageTimeline extends HTMLElement {
     this.#list.addEventListener("click", (event) => this.#onRowClick(event));
     this.#list.addEventListener("keydown", (event) => {
       if (event.key === "End" && this.#open?.hasNewer) void wish({ type: "jumpToNewest" });
+      this.#onSelectionKey(event);
     });
     const resized = new ResizeObserver(() => {
       this.#anchor.restore();
@@ -109,13 +121,12 @@ export class MessageTimeline extends HTMLElement {
     this.#open = open;
     this.#items = timeline;
     this.#unread = chats.find((chat) => chat.id === open?.id)?.unread ?? 0;
-    if (isOther) {
-      const me = session.state === "signedIn" ? session.me.username.toLowerCase() : "";
-      this.#people = { usernames: new Set(open?.members.map(({ username }) => username.toLowerCase())), me };
-      this.#begin();
-    }
+    const me = session.state === "signedIn" ? session.me.username.toLowerCase() : "";
+    this.#people = { usernames: new Set(open?.members.map(({ username }) => username.toLowerCase())), me };
+    if (isOther) this.#begin();
     if (!isOther) this.#noticeScroll();
     this.#away.update(timeline);
+    this.#keepSelection();
     if (this.#isPlacing) this.#unreadFrom = this.#findUnread();
     this.#fill();
     if (!open) return;
@@ -152,11 +163,75 @@ export class MessageTimeline extends HTMLElement {
     this.#anchor.restore();
   }
 
+  /** @returns {TimelineItem[] | null} what is selected, oldest first; `null` while nothing is */
+  get selected() {
+    return this.#selection.isActive ? this.#items.filter(({ key }) => this.#selection.has(key)) : null;
+  }
+
+  /** Selects a message, or no more. @param {string} key */
+  select(key) {
+    this.#selection.toggle(key);
+    this.#showSelection();
+    this.#rows.get(key)?.focus({ preventScroll: true });
+  }
+
+  endSelection() {
+    this.#selection.end();
+    this.#showSelection();
+    if (document.activeElement === document.body) this.#focus.last();
+  }
+
+  #showSelection() {
+    this.toggleAttribute("data-selecting", this.#selection.isActive);
+    this.#fill();
+    this.dispatchEvent(new Event("selection"));
+  }
+
+  /** What is gone is not selected any more. */
+  #keepSelection() {
+    if (!this.#selection.isActive) return;
+    this.#selection.keep(this.#items.map(({ key }) => key));
+    this.dispatchEvent(new Event("selection"));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onSelectionKey(event) {
+    const row = event.target instanceof HTMLElement && event.target.matches("li.message") ? event.target : null;
+    if (!this.#selection.isActive || !row) return;
+    if (event.key === " ") this.#selection.toggle(row.dataset.key ?? "");
+    else if (event.shiftKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) this.#extendBy(row, event.key);
+    else if (event.key === "Escape") this.#selection.end();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.#showSelection();
+  }
+
+  /** @param {HTMLElement} row @param {string} key */
+  #extendBy(row, key) {
+    const next = key === "ArrowUp" ? row.previousElementSibling : row.nextElementSibling;
+    if (!(next instanceof HTMLElement)) return;
+    this.#extendTo(next.dataset.key ?? "");
+    next.focus();
+  }
+
+  /** @param {string} key */
+  #extendTo(key) {
+    const all = this.#items.filter(({ system }) => !system).map((item) => item.key);
+    this.#selection.extend(key, all);
+  }
+
   #begin() {
+    if (this.#selection.isActive) {
+      this.#selection.end();
+      this.toggleAttribute("data-selecting", false);
+      this.dispatchEvent(new Event("selection"));
+    }
     this.#isPlacing = true;
     this.#anchor.following = true;
     this.#lastSeenKey = "";
     this.#asked = { before: "", after: "", at: 0 };
+    this.#followed = null;
     this.#isAnswered = false;
     this.#unreadAtOpen = this.#unread;
     this.#unreadFrom = null;
@@ -167,7 +242,8 @@ export class MessageTimeline extends HTMLElement {
   }
 
   #fill() {
-    this.#rows.show(rowsOf(this.#items, this.#firstUnread(), this.#people), fillRow, isSameRow);
+    this.#rows.show(rowsOf(this.#items, this.#firstUnread(), this.#people, this.#selection), fillRow, isSameRow);
+    this.#actions.update();
     if (!this.#open) return;
     const { hasOlder, isLoading, failure, kind } = this.#open;
     // Who comes to the messages by the keyboard comes to the newest of them.
@@ -297,8 +373,18 @@ export class MessageTimeline extends HTMLElement {
     const newest = this.#items.findLast((item) => item.id !== null);
     if (atEnd) this.#lastSeenKey = this.#items.at(-1)?.key ?? "";
     this.#read.update(atEnd && newest && !this.#isPlacing ? { chatId: open.id, key: newest.key } : null);
+    this.#tellFollowed(open.id, atEnd && !this.#isPlacing);
     this.#showJump(atEnd);
     this.#askForMore(open);
+  }
+
+  /** Tells the app, once, whether the newest messages are followed. @param {string} chatId @param {boolean} follows */
+  #tellFollowed(chatId, follows) {
+    const wanted = (this.#scroller.clientHeight * FOLLOWED) / LOWEST_ROW;
+    const rows = follows ? Math.ceil(wanted / FOLLOWED_STEP) * FOLLOWED_STEP : null;
+    if (rows === this.#followed) return;
+    this.#followed = rows;
+    void wish({ type: "follow", chatId, rows });
   }
 
   /** @param {boolean} atEnd */
@@ -364,7 +450,16 @@ export class MessageTimeline extends HTMLElement {
 
   /** @param {MouseEvent} event */
   #onRowClick(event) {
-    const button = event.target instanceof Element ? event.target.closest("button") : null;
+    const target = event.target instanceof Element ? event.target : null;
+    if (this.#selection.isActive) {
+      const key = /** @type {HTMLElement | null | undefined} */ (target?.closest("li.message"))?.dataset.key;
+      if (!key) return;
+      if (event.shiftKey) this.#extendTo(key);
+      else this.#selection.toggle(key);
+      this.#showSelection();
+      return;
+    }
+    const button = target?.closest("button");
     const row = button?.closest("li.message");
     const item = row instanceof HTMLElement ? itemOf(row) : undefined;
     if (!button || !item) return;

@@ -156,7 +156,7 @@ export class NewChat extends HTMLElement {
     const box = /** @type {HTMLInputElement} */ (part(row, "box"));
     box.value = person.id;
     box.checked = this.#chosen.has(person.id);
-    showAvatar(part(row, "avatar"), person.id, person.name);
+    showAvatar(part(row, "avatar"), person.id, person.name, person.avatar);
     setText(part(row, "name"), person.name);
     setText(part(row, "username"), `@${person.username}`);
   }

@@ -84,7 +84,7 @@ function createRow(id) {
  * @param {Person} person
  */
 function fillRow(row, person) {
-  showAvatar(part(row, "avatar"), person.id, person.name);
+  showAvatar(part(row, "avatar"), person.id, person.name, person.avatar);
   setText(part(row, "name"), person.name);
   setText(part(row, "username"), `@${person.username}`);
 }

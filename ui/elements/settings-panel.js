@@ -6,13 +6,12 @@
  * @typedef {import("../types").Connection} Connection
  * @typedef {import("../types").Theme} Theme
  * @typedef {import("../types").Settings} Settings
- * @typedef {"closeToTray" | "noticeText" | "noticeSound" | "doNotDisturb" | "quietButMentions" | "lockOnSuspend"} Switch
+ * @typedef {"closeToTray" | "noticeText" | "noticeSound" | "doNotDisturb" | "quietButMentions" | "lockOnSuspend" | "sendTyping"} Switch
  * @typedef {"quietFrom" | "quietTo"} Time
  */
 
-import { showAvatar } from "../avatar.js";
 import { showFailure } from "../failure.js";
-import { dispatch, wish } from "../ipc.js";
+import { dispatch, licences, wish } from "../ipc.js";
 import { keyName } from "../shortcuts.js";
 import { instantiate, part, setText } from "../template.js";
 import { LANGUAGES, failureText, languageName, percent, t } from "../words.js";
@@ -36,6 +35,7 @@ const SHORTCUTS = [
   ["shortcut.code", "Mod+E"],
   ["shortcut.editLast", "ArrowUp"],
   ["shortcut.reply", "R", "E", "+", "Delete"],
+  ["shortcut.select", "X", "Shift+ArrowDown"],
   ["shortcut.back", "Escape"],
 ];
 
@@ -84,6 +84,7 @@ export class SettingsPanel extends HTMLElement {
       event.preventDefault();
       void this.#setRecovery();
     });
+    part(this.#dialog, "licences").addEventListener("toggle", () => void this.#showLicences(), { once: true });
     part(this.#dialog, "stay").addEventListener("click", () => this.#showConfirm(false));
   }
 
@@ -154,7 +155,6 @@ export class SettingsPanel extends HTMLElement {
       ({ preview }) => preview?.state?.state === "sending" || preview?.state?.state === "failed",
     );
     const { me, server, kept } = session;
-    showAvatar(part(this.#dialog, "avatar"), me.id, me.name);
     setText(part(this.#dialog, "name"), me.name);
     setText(part(this.#dialog, "address"), `@${me.username} · ${server}`);
     setText(
@@ -182,6 +182,15 @@ export class SettingsPanel extends HTMLElement {
       button.textContent = heading.textContent;
       button.addEventListener("click", () => heading.scrollIntoView({ block: "start" }));
       part(this.#dialog, "nav").append(button);
+    }
+  }
+
+  async #showLicences() {
+    for (const { name, version, licence } of await licences()) {
+      const row = instantiate("fact-row");
+      part(row, "what").textContent = `${name} ${version}`;
+      part(row, "fact").textContent = licence;
+      part(this.#dialog, "licence-list").append(row);
     }
   }
 
