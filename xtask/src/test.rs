@@ -192,7 +192,10 @@ fn skips(system: System) -> Vec<Skip> {
         return [
             ("the app's windows (desktop, notices, failures)", WINDOWS),
             ("the app against a Base server (base)", WINDOWS),
-            ("the server on Postgres (blackbox_postgres)", POSTGRES),
+            (
+                "the server on Postgres, on several nodes, and through the official client",
+                POSTGRES,
+            ),
         ]
         .map(|(what, why)| Skip {
             what,
@@ -205,7 +208,7 @@ fn skips(system: System) -> Vec<Skip> {
         return Vec::new();
     }
     vec![Skip {
-        what: "the app on a full disk (failures)",
+        what: "the app and the database of a server on a full disk (failures, blackbox_postgres)",
         why: "You may not mount a small disk here. Run this as root, or allow it with \
               `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`.",
         name: Some("a_full_disk"),

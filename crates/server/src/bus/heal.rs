@@ -31,7 +31,7 @@ const LATE: Duration = Duration::from_secs(3);
 /// How many events are looked at in one go.
 const PAGE: usize = 10_000;
 /// How far back ended sessions are looked for, in milliseconds: clocks of nodes differ.
-const SESSIONS_MS: i64 = 60_000;
+const SESSIONS_MS: i64 = 60 * 60 * 1000;
 
 /// Looks for what was lost, for ever.
 pub(super) async fn run(app: App) {

@@ -5,6 +5,7 @@
 
 mod floods;
 mod ids;
+mod nonsense;
 mod sizes;
 mod slow;
 mod tokens;
