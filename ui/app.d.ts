@@ -651,7 +651,7 @@ export type Timestamp = string;
 export type Transport = "webSocket" | "polling";
 
 /**
- * What turns one [`View`] into a later one.
+ * What turns one [`crate::View`] into a later one.
  */
 export type Update = { 
 /**

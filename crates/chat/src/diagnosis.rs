@@ -95,6 +95,8 @@ pub struct Storage {
     pub store: u64,
     /// Copies of files that are to be sent.
     pub outgoing: u64,
+    /// Files that were fetched to be shown, and are kept.
+    pub received: u64,
     /// Stores that were set aside, and copies from before a new version.
     pub set_aside: u64,
 }
@@ -102,12 +104,16 @@ pub struct Storage {
 impl Storage {
     /// Looks at a profile's folder. What cannot be looked at takes no room.
     pub async fn of_profile(folder: &Path) -> Self {
-        let mut storage = Self {
-            outgoing: sizes(&folder.join("outgoing"))
+        let all = async |name| {
+            sizes(&folder.join(name))
                 .await
                 .into_iter()
                 .map(|(_, size)| size)
-                .sum(),
+                .sum()
+        };
+        let mut storage = Self {
+            outgoing: all("outgoing").await,
+            received: all("received").await,
             ..Self::default()
         };
         for (name, size) in sizes(folder).await {
@@ -179,9 +185,10 @@ impl fmt::Display for Diagnosis {
         )?;
         writeln!(
             f,
-            "store: {} bytes; outgoing: {}; set aside: {}; operations waiting: {}; slowest: {}",
+            "store: {} bytes; outgoing: {}; received: {}; set aside: {}; operations waiting: {}; slowest: {}",
             storage.store,
             storage.outgoing,
+            storage.received,
             storage.set_aside,
             work.store_waiting,
             or_none(work.slowest_store.map(time)),

@@ -1,13 +1,16 @@
-//! Files on their way to the server: a copy of each, kept until the server has it.
+//! Files on their way to the server: a copy of each, kept until the server has it. And those that came from it
+//! ([`received`]).
 //!
 //! Owns: the folder `outgoing` of a profile, which only its owner can read, and the names in it. What is in there is
 //! encrypted, as the store is ([`sealed`]).
 //!
 //! Never does: take a path from the page. Who attaches a file names it by what [`Outgoing::stage`] answers.
 
+pub(crate) mod received;
 mod sealed;
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -18,9 +21,14 @@ use serde::{Deserialize, Serialize};
 use tokio::{fs, io::AsyncReadExt as _};
 use uuid::Uuid;
 
+pub use received::DEFAULT_QUOTA;
 pub(crate) use sealed::Reader;
 
-use crate::store::FileKey;
+use crate::{
+    api::ApiError,
+    store::{FileKey, StoreError},
+    view::Failure,
+};
 
 /// How much is read at once of a file that is copied.
 const PIECE: usize = 64 * 1024;
@@ -66,7 +74,7 @@ impl Outgoing {
     /// # Errors
     /// When the file cannot be read, or there is no room for the copy.
     pub async fn stage(&self, source: &Path, name: String, mime_type: String) -> io::Result<StagedFile> {
-        self.make_private().await?;
+        make_private(&self.folder).await?;
         let id = new_id();
         let copy = self.path(&id);
         let staged = async {
@@ -140,13 +148,44 @@ impl Outgoing {
         }
     }
 
-    async fn make_private(&self) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        builder.mode(0o700);
-        builder.create(&self.folder).await
+    /// Removes every copy but these. To be called before there is a key: nothing is copied meanwhile.
+    pub(crate) async fn keep_only(&self, named: &HashSet<FileId>) {
+        let Ok(mut entries) = fs::read_dir(&self.folder).await else {
+            // There is none before something was sent.
+            return;
+        };
+        let mut unnamed = Vec::new();
+        while let Ok(Some(entry)) = entries.next_entry().await {
+            let id = entry.file_name().to_str().and_then(|name| FileId::new(name).ok());
+            unnamed.extend(id.filter(|id| !named.contains(id)));
+        }
+        if !unnamed.is_empty() {
+            tracing::info!(
+                count = unnamed.len(),
+                "copies of files that no message names are removed"
+            );
+        }
+        self.forget(&unnamed).await;
     }
+}
+
+/// What the person is told of a file on this computer that cannot be read or written.
+pub(crate) fn failure(error: &io::Error) -> Failure {
+    let full = StoreError::DiskFull;
+    if StoreError::from(error) == full {
+        full.failure()
+    } else {
+        ApiError::LocalFile(error.to_string()).failure()
+    }
+}
+
+/// Makes a folder that only its owner can read.
+async fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    builder.mode(0o700);
+    builder.create(folder).await
 }
 
 fn new_id() -> FileId {

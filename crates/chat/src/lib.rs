@@ -11,6 +11,7 @@
 
 pub mod actor;
 pub mod api;
+pub mod archive;
 pub mod diagnosis;
 pub mod files;
 pub mod intent;

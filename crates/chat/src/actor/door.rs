@@ -91,6 +91,8 @@ impl Door {
                             Some(Message::Intent(intent, answer)) => hear(&mut heard, intent, answer),
                             Some(Message::File(_, answer)) => refuse(answer),
                             Some(Message::Diagnose(answer)) => tell_locked(answer),
+                    Some(Message::Export { answer, .. }) => drop(answer.send(Err(locked()))),
+                    Some(Message::Restore(_, answer)) => drop(answer.send(Err(locked()))),
                             Some(Message::ShutDown(done)) => return Ok(end(done)),
                             None => return Ok(None),
                         },
@@ -130,6 +132,8 @@ impl Door {
                     Some(Message::Intent(intent, answer)) => hear(&mut heard, intent, answer),
                     Some(Message::File(_, answer)) => refuse(answer),
                     Some(Message::Diagnose(answer)) => tell_locked(answer),
+                    Some(Message::Export { answer, .. }) => drop(answer.send(Err(locked()))),
+                    Some(Message::Restore(_, answer)) => drop(answer.send(Err(locked()))),
                     Some(Message::ShutDown(done)) => return Ok(end(done)),
                     None => return Ok(None),
                 }
@@ -157,7 +161,7 @@ impl Door {
 
     async fn by_keyring(&self, mut told: Vec<Failure>) -> Result<Open, Stop> {
         let folder = self.folder.clone();
-        let (mut found, mut file) =
+        let (mut found, file) =
             blocking(move || Ok((store::look(&folder)?, KeyFile::read(&folder)?))).await?;
         let can_recover = file.as_ref().is_some_and(KeyFile::can_recover);
         let loaded = in_time(self.secrets.load(SecretName::StoreKey)).await;
@@ -172,7 +176,7 @@ impl Door {
             // Its key was in the memory of a run that has ended, and the person knew. Nobody can ever read it.
             let folder = self.folder.clone();
             blocking(move || store::remove_unkept(&folder)).await?;
-            (found, file) = (There::Nothing, None);
+            found = There::Nothing;
         }
         let loaded = match loaded {
             Ok(text) => text,
@@ -183,8 +187,11 @@ impl Door {
             Err(error) => return Err(closed("store_locked", error.message, can_recover)),
         };
         let key = loaded.as_ref().and_then(StoreKey::from_text);
-        let is_lost = match (&key, found) {
-            (Some(key), There::Encrypted) => file.as_ref().is_some_and(|file| !file.is_of(key)),
+        let is_lost = match (key.clone(), found) {
+            (Some(key), There::Encrypted) => {
+                let folder = self.folder.clone();
+                !blocking(move || store::fits(&folder, &key)).await?
+            }
             (None, There::Encrypted) => true,
             (_, There::Nothing | There::Plain) => false,
         };
@@ -239,24 +246,20 @@ impl Door {
         let (folder, with) = (self.folder.clone(), key.clone());
         let (opened, file) = blocking(move || {
             std::fs::create_dir_all(&folder).map_err(|error| StoreError::from(&error))?;
-            let mut file = match KeyFile::read(&folder)? {
-                Some(file) if file.is_of(&with) => file,
+            let known = KeyFile::read(&folder)?;
+            let mut file = match &known {
+                Some(file) if file.is_of(&with) => file.clone(),
                 Some(_) | None => KeyFile::new(&with, false),
             };
             file.set_kept(is_kept);
-            file.write(&folder)?;
+            // On a full disk, what need not be written is not in the way.
+            if known.as_ref() != Some(&file) {
+                file.write(&folder)?;
+            }
             Ok((store::open(&folder, &with)?, file))
         })
         .await?;
-        told.extend(opened.set_aside.iter().map(|aside| {
-            Failure::new(
-                "store_damaged",
-                format!(
-                    "Stored chats on this computer were damaged. They have been set aside as {} and are fetched anew.",
-                    aside.display()
-                ),
-            )
-        }));
+        told.extend(opened.set_aside.iter().map(store::SetAside::failure));
         Ok(Open {
             store: opened.store,
             file_key: key.for_files(),
@@ -321,12 +324,13 @@ fn hear(heard: &mut Vec<Intent>, intent: Intent, asked: oneshot::Sender<Result<(
         heard.push(intent);
         Ok(())
     } else {
-        Err(Failure::new(
-            "store_locked",
-            "The stored chats on this computer are locked.",
-        ))
+        Err(locked())
     };
     answer(Some(asked), result);
+}
+
+fn locked() -> Failure {
+    Failure::new("store_locked", "The stored chats on this computer are locked.")
 }
 
 /// Nobody is signed in yet who could fetch a file.

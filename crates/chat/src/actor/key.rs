@@ -8,11 +8,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::{sync::Mutex, task};
 
-use super::errands::in_time;
+use super::{errands::in_time, run::wall};
 use crate::{
+    archive,
     intent::Secret,
     shell::{SecretName, Secrets, SecretsError, SecretsFuture},
-    store::{KeyFile, StoreError, StoreKey},
+    store::{Exported, KeyFile, Progress, StoreError, StoreKey},
     view::Failure,
 };
 
@@ -32,6 +33,19 @@ impl Keyholder {
             key,
             file: Mutex::new(file),
         }
+    }
+
+    /// Writes everything of who is signed in to a file of the person's.
+    pub(super) async fn export(
+        &self,
+        to: PathBuf,
+        progress: Box<dyn Fn(Progress) + Send>,
+    ) -> Result<Exported, Failure> {
+        let (folder, key) = (self.folder.clone(), self.key.clone());
+        let written = task::spawn_blocking(move || archive::write(&folder, &key, wall(), &to, progress));
+        written
+            .await
+            .map_err(|error| StoreError::Internal(error.to_string()).failure())?
     }
 
     /// Sets or removes the passphrase that opens the store without the keyring. The last way in is not removed.
@@ -56,7 +70,7 @@ impl Keyholder {
         });
         *file = changed
             .await
-            .map_err(|error| StoreError::Unusable(error.to_string()))??;
+            .map_err(|error| StoreError::Internal(error.to_string()))??;
         Ok(())
     }
 

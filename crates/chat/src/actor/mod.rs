@@ -19,17 +19,24 @@ use std::{
 
 use khaya_wire::FileId;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task,
+};
 
 use self::door::Door;
 use crate::{
     Intent, View,
     api::{ApiError, Content, Response},
+    archive::{self, Restorable},
     diagnosis::{Condition, Diagnosis, Storage, Work},
-    files::{Outgoing, StagedFile},
+    files::{
+        self, Outgoing, StagedFile,
+        received::{self, Received, Which},
+    },
     machine::FileRequest,
     shell::{Secrets, ShellRequest},
-    store::StoreError,
+    store::{Exported, Progress, StoreError},
     view::{Failure, Session},
 };
 
@@ -74,6 +81,7 @@ pub struct Handle {
     to_actor: mpsc::Sender<Message>,
     view: watch::Receiver<Arc<View>>,
     outgoing: Outgoing,
+    received: Received,
     data_dir: Arc<Path>,
 }
 
@@ -82,6 +90,12 @@ enum Message {
     Intent(Intent, oneshot::Sender<Result<(), Failure>>),
     File(FileRequest, oneshot::Sender<Result<Response, ApiError>>),
     Diagnose(oneshot::Sender<(Condition, Work)>),
+    Export {
+        to: PathBuf,
+        progress: Box<dyn Fn(Progress) + Send>,
+        answer: oneshot::Sender<Result<Exported, Failure>>,
+    },
+    Restore(Box<Restorable>, oneshot::Sender<Result<(), Failure>>),
     ShutDown(oneshot::Sender<()>),
 }
 
@@ -92,7 +106,6 @@ impl Handle {
     /// A code and a sentence for the person, when it cannot be taken.
     pub async fn dispatch(&self, intent: Intent) -> Result<(), Failure> {
         let (answer, answered) = oneshot::channel();
-        let ended = || Failure::new("ended", "Khaya is shutting down.");
         self.to_actor
             .send(Message::Intent(intent, answer))
             .await
@@ -111,7 +124,7 @@ impl Handle {
         mime_type: String,
     ) -> Result<StagedFile, Failure> {
         let staged = self.outgoing.stage(source, name, mime_type).await;
-        staged.map_err(|error| ApiError::LocalFile(error.to_string()).failure())
+        staged.map_err(|error| files::failure(&error))
     }
 
     /// Lets a file go that was made ready and is not sent after all.
@@ -125,18 +138,57 @@ impl Handle {
     /// When it is not there, or cannot be read.
     pub async fn staged(&self, file: &FileId, limit: usize) -> Result<Arc<[u8]>, Failure> {
         let read = self.outgoing.read(file, limit).await;
-        read.map_err(|error| ApiError::LocalFile(error.to_string()).failure())
+        read.map_err(|error| files::failure(&error))
     }
 
-    /// Fetches a file of a message, or a person's picture, to show it.
+    /// A file of a message, or a person's picture, to show it: as it was kept here, or fetched.
     ///
     /// # Errors
     /// A code and a sentence for the person.
     pub async fn file(&self, file: FileId, thumbnail: bool) -> Result<Content, Failure> {
-        match self.fetch(FileRequest::Show { file, thumbnail }).await {
-            Ok(Response::File(content)) => Ok(content),
+        let which = self.which(&file, thumbnail);
+        if let Some(which) = &which
+            && let Some(content) = self.received.get(which).await
+        {
+            return Ok(content);
+        }
+        let fetched = self
+            .fetch(FileRequest::Show {
+                file: file.clone(),
+                thumbnail,
+            })
+            .await;
+        match fetched {
+            Ok(Response::File(content)) => {
+                // Somebody else may have signed in meanwhile.
+                if let Some(which) =
+                    which.filter(|which| self.which(&file, thumbnail).as_ref() == Some(which))
+                {
+                    self.received.put(&which, &content).await;
+                }
+                Ok(content)
+            }
             Ok(_) => Err(ApiError::NotKhaya.failure()),
             Err(error) => Err(error.failure()),
+        }
+    }
+
+    /// Keeps no more than this of the files that were fetched to be shown, in bytes ([`crate::files::DEFAULT_QUOTA`] where
+    /// it is not said); with 0, nothing. What was used the longest time ago goes at once.
+    pub async fn keep_received(&self, bytes: u64) {
+        self.received.set_quota(bytes).await;
+    }
+
+    /// A file of the one who is signed in.
+    fn which(&self, file: &FileId, thumbnail: bool) -> Option<Which> {
+        match &self.view.borrow().session {
+            Session::SignedIn { me, server, .. } => Some(Which {
+                server: server.clone(),
+                user: me.id.clone(),
+                file: file.clone(),
+                thumbnail,
+            }),
+            Session::SignedOut { .. } | Session::SigningIn { .. } | Session::Locked { .. } => None,
         }
     }
 
@@ -145,6 +197,12 @@ impl Handle {
     /// # Errors
     /// A code and a sentence for the person.
     pub async fn save(&self, file: FileId, to: PathBuf) -> Result<(), Failure> {
+        if let Some(which) = self.which(&file, false)
+            && let Some(content) = self.received.get(&which).await
+        {
+            let saved = received::save(&content, &to).await;
+            return saved.map_err(|error| files::failure(&error));
+        }
         let saved = self.fetch(FileRequest::Save { file, to }).await;
         saved.map(drop).map_err(|error| error.failure())
     }
@@ -157,6 +215,56 @@ impl Handle {
             .await
             .map_err(|_| ApiError::Interrupted)?;
         answered.await.map_err(ended)?
+    }
+
+    /// Writes everything that is stored of who is signed in to a file of the person's, as `docs/export.md` describes
+    /// it: whole or not at all. `progress` is called from another thread.
+    ///
+    /// # Errors
+    /// A code and a sentence for the person.
+    pub async fn export(
+        &self,
+        to: PathBuf,
+        progress: impl Fn(Progress) + Send + 'static,
+    ) -> Result<Exported, Failure> {
+        let (answer, answered) = oneshot::channel();
+        let message = Message::Export {
+            to,
+            progress: Box::new(progress),
+            answer,
+        };
+        self.to_actor.send(message).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    /// Brings back what was not sent when a file was exported: drafts, where there is none here now; messages and edits,
+    /// which wait for the person. Answers what the file has of it.
+    ///
+    /// # Errors
+    /// A code and a sentence for the person: for a file of somebody else, too.
+    pub async fn import(&self, from: PathBuf) -> Result<Restorable, Failure> {
+        let found = task::spawn_blocking(move || archive::read(&from))
+            .await
+            .map_err(|_| ended())??;
+        let is_ours = match &self.view.borrow().session {
+            Session::SignedIn { me, server, .. } => found.is_of(server, &me.id),
+            Session::SignedOut { .. } | Session::SigningIn { .. } | Session::Locked { .. } => {
+                return Err(Failure::new("not_signed_in", "Sign in first."));
+            }
+        };
+        if !is_ours {
+            let Restorable { server, username, .. } = found;
+            return Err(Failure::new(
+                "export_of_other",
+                format!(
+                    "This file is of {username} at {server}. Sign in as that person to bring back what it has."
+                ),
+            ));
+        }
+        let (answer, answered) = oneshot::channel();
+        let message = Message::Restore(Box::new(found.clone()), answer);
+        self.to_actor.send(message).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?.map(|()| found)
     }
 
     /// How the app is, for who looks for a fault. It has no secret, no name and no text of a message.
@@ -216,10 +324,12 @@ pub async fn start(config: Config) -> Result<(Handle, mpsc::Receiver<ShellReques
     let (show, mut view) = watch::channel(Arc::new(View::default()));
     let (ready, is_ready) = oneshot::channel();
     let outgoing = Outgoing::of_profile(&data_dir);
+    let received = Received::of_profile(&data_dir);
     let handle = Handle {
         to_actor,
         view: view.clone(),
         outgoing: outgoing.clone(),
+        received: received.clone(),
         data_dir: data_dir.as_path().into(),
     };
     let door = Door {
@@ -228,7 +338,10 @@ pub async fn start(config: Config) -> Result<(Handle, mpsc::Receiver<ShellReques
     };
     tokio::spawn(async move {
         let result = match door.open(&mut inbox, &show).await {
-            Ok(Some(open)) => run::Actor::start(open, outgoing, http, inbox, shell, show).await,
+            Ok(Some(open)) => {
+                received.unlock(open.file_key.clone());
+                run::Actor::start(open, outgoing, http, inbox, shell, show).await
+            }
             Ok(None) => return,
             Err(error) => Err(StartError::from(error)),
         };
@@ -250,4 +363,8 @@ pub async fn start(config: Config) -> Result<(Handle, mpsc::Receiver<ShellReques
         _ = view.wait_for(|view| matches!(view.session, Session::Locked { .. })) => {}
     }
     Ok((handle, shell_requests))
+}
+
+fn ended() -> Failure {
+    Failure::new("ended", "Khaya is shutting down.")
 }

@@ -103,6 +103,11 @@ impl Actor {
             told,
             heard,
         } = open;
+        match store.staged_files() {
+            Ok(Some(named)) => outgoing.keep_only(&named).await,
+            Ok(None) => tracing::info!("all copies of files stay: one that was set aside may name them"),
+            Err(error) => tracing::warn!(%error, "all copies of files stay"),
+        }
         outgoing.unlock(file_key);
         let mut machine = Chat::new(seed());
         for failure in told {
@@ -214,6 +219,24 @@ impl Actor {
                     // Who asked may have gone away.
                     answer.send((self.machine.condition(), work)).ok();
                     Next::Show
+                }
+                Some(Message::Export { to, progress, answer }) => {
+                    let keyholder = Arc::clone(&self.keyholder);
+                    tokio::spawn(async move {
+                        // Who asked may have gone away.
+                        answer.send(keyholder.export(to, progress).await).ok();
+                    });
+                    Next::Show
+                }
+                Some(Message::Restore(found, answer)) => {
+                    let id = self.next_intent;
+                    self.next_intent += 1;
+                    self.answers.insert(id, answer);
+                    Next::Input(Input::Restore {
+                        id,
+                        drafts: found.drafts,
+                        unsent: found.unsent,
+                    })
                 }
                 Some(Message::ShutDown(done)) => Next::End(Some(done)),
                 None => Next::End(None),

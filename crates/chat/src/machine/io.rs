@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use khaya_wire::{FileId, Timestamp};
+use khaya_wire::{ChatId, FileId, Timestamp};
 
 use crate::{
     Intent, api,
@@ -45,6 +45,12 @@ pub enum Input {
     },
     /// So many bytes of the file of an [`Output::Call`] have been sent.
     Progress { token: u64, sent: u64 },
+    /// What another store had that was not sent. Answered by [`Output::Answer`] with the same `id`.
+    Restore {
+        id: u64,
+        drafts: Vec<(ChatId, String)>,
+        unsent: Vec<store::OutboxEntry>,
+    },
     /// Somebody wants a file. Answered by [`Output::File`] with the same `id`.
     File { id: u64, request: FileRequest },
     /// Something about the socket.

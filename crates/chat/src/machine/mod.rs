@@ -125,6 +125,7 @@ impl Chat {
             Input::Store { token, result } => self.take_stored(token, result),
             Input::Call { token, result } => self.take_answer(token, result),
             Input::Progress { token, sent } => self.take_progress(token, sent),
+            Input::Restore { id, drafts, unsent } => self.restore(id, drafts, unsent),
             Input::File { id, request } => self.want_file(id, request),
             Input::Socket(event) => self.take_socket_event(event),
             Input::Secrets(answer) => self.take_secrets_answer(answer),

@@ -281,6 +281,28 @@ impl Chat {
         self.answer(intent, Ok(()));
     }
 
+    /// Takes over what another store had that was not sent. It waits for the person.
+    pub(super) fn restore(&mut self, id: u64, drafts: Vec<(ChatId, String)>, entries: Vec<OutboxEntry>) {
+        if self.signed_in().is_none() {
+            return self.answer(id, Err(Failure::new("not_signed_in", "Sign in first.")));
+        }
+        self.store(Op::Restore { drafts, entries }, Then::Restore { intent: id });
+    }
+
+    pub(super) fn restored(&mut self, id: u64, drafts: Vec<(ChatId, String)>, entries: Vec<OutboxEntry>) {
+        for (chat, text) in drafts {
+            if let Some(row) = self.chats.rows.get_mut(&chat) {
+                row.stored.draft = text;
+            }
+        }
+        self.outbox.entries.extend(entries.into_iter().map(|entry| Entry {
+            entry,
+            is_unknown: true,
+        }));
+        self.outbox.read();
+        self.answer(id, Ok(()));
+    }
+
     pub(super) fn retry(&mut self, intent: u64, client_id: &str) {
         match self.outbox.get(client_id).filter(|entry| entry.parked.is_some()) {
             Some(entry) => self.unpark(intent, entry.clone()),

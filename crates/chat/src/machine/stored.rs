@@ -57,6 +57,10 @@ pub(super) enum Then {
         intent: u64,
         entry: Box<OutboxEntry>,
     },
+    /// What another store had that was not sent.
+    Restore {
+        intent: u64,
+    },
     /// A file of a message was sent.
     Uploaded {
         entry: Box<OutboxEntry>,
@@ -120,6 +124,7 @@ impl Chat {
                 // These are on their way to the disk, and will be there at the next sign-in.
                 Then::Enqueue { intent, .. }
                 | Then::Unpark { intent, .. }
+                | Then::Restore { intent }
                 | Then::Discard { intent, .. }
                 | Then::Draft { intent, .. }
                 | Then::Seen { intent, .. } => self.out.push(Output::Answer {
@@ -167,6 +172,9 @@ impl Chat {
             (Then::Window { why }, Answer::Window(window)) => self.take_window(why, window),
             (Then::Enqueue { intent, entry }, _) => self.enqueued(intent, *entry),
             (Then::Unpark { intent, entry }, _) => self.unparked(intent, *entry),
+            (Then::Restore { intent }, Answer::Restored { drafts, entries }) => {
+                self.restored(intent, drafts, entries);
+            }
             (Then::Uploaded { entry }, _) => self.uploaded_is_stored(*entry),
             (Then::Changed { client_id, is_newest }, Answer::Put(put)) => {
                 self.change_is_stored(&client_id, is_newest, &put);
@@ -220,6 +228,7 @@ impl Chat {
             Then::SignIn(_) => self.fail_to_sign_in(failure),
             Then::Enqueue { intent, .. }
             | Then::Unpark { intent, .. }
+            | Then::Restore { intent }
             | Then::Draft { intent, .. }
             | Then::Seen { intent, .. } => self.answer(intent, Err(failure)),
             Then::Discard { intent, client_id } => {

@@ -348,7 +348,7 @@ impl Chat {
         else {
             return;
         };
-        let follows = put.edge != Edge::Gap || timeline.messages.is_empty();
+        let follows = !put.is_after_gap || timeline.messages.is_empty();
         let is_behind = put
             .messages
             .first()

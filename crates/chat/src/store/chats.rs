@@ -1,21 +1,20 @@
-//! Chats, their counts and their read markers.
+//! Chats, as the server told them.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use khaya_wire::{Chat, ChatId, Message, MessageId, Timestamp, UserId, model::ReadMarker};
+use khaya_wire::{Chat, ChatId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Answer, Change, ChatFacts, Markers, Place, Position, Read, StoreError, StoredChat, apply,
-    counts::{Counts, counts, position, recount, set_counts},
+    Account, Answer, Change, ChatFacts, Place, StoreError, StoredChat, apply,
+    counts::{position, recount},
     messages,
     profile::{from_json, id, to_json},
+    reads,
 };
-use crate::mention;
 
 /// What the list shows of a chat: its facts, its counts and its newest message.
 macro_rules! list {
@@ -24,7 +23,7 @@ macro_rules! list {
             "SELECT facts, reads,
                  (SELECT body FROM messages WHERE chat = chats.number ORDER BY at DESC, id DESC LIMIT 1),
                  unread, marker_is_confirmed, marker_at, marker_id, mentioned_at, mentioned_id
-             FROM chats WHERE ",
+             FROM chats CROSS JOIN counts ON counts.chat = chats.number WHERE ",
             $which
         )
     };
@@ -87,92 +86,6 @@ pub(super) fn remove(db: &Connection, account: &Account, chat: &ChatId) -> Resul
     Ok(())
 }
 
-pub(super) fn mark_read(
-    db: &Connection,
-    account: &Account,
-    chat: &ChatId,
-    position: &Position,
-) -> Result<Answer, StoreError> {
-    let Some(number) = number_of(db, account, chat)? else {
-        return Ok(unread_of_none(chat));
-    };
-    let before = counts(db, number)?;
-    if before.marker.as_ref().is_none_or(|marker| marker < position) {
-        // Of the messages behind the new marker only those that are stored can be counted; what was not counted
-        // before cannot have become unread by reading.
-        let unread = messages::count_of_others_after(db, account, number, position)?.min(before.unread);
-        set_counts(
-            db,
-            number,
-            &Counts {
-                unread,
-                read_here: before.server_unread.saturating_sub(unread),
-                marker: Some(position.clone()),
-                marker_is_confirmed: false,
-                ..before
-            },
-        )?;
-    }
-    unread(db, number, chat)
-}
-
-pub(super) fn confirm_read(
-    db: &Connection,
-    account: &Account,
-    chat: &ChatId,
-    position: &Position,
-) -> Result<(), StoreError> {
-    let Some(number) = number_of(db, account, chat)? else {
-        return Ok(());
-    };
-    let before = counts(db, number)?;
-    if before.marker.as_ref() == Some(position) {
-        set_counts(
-            db,
-            number,
-            &Counts {
-                marker_is_confirmed: true,
-                server_unread: before.server_unread.saturating_sub(before.read_here),
-                read_here: 0,
-                ..before
-            },
-        )?;
-    }
-    Ok(())
-}
-
-pub(super) fn put_read(
-    db: &Connection,
-    account: &Account,
-    chat: &ChatId,
-    user: UserId,
-    message: MessageId,
-) -> Result<Answer, StoreError> {
-    let Some(number) = number_of(db, account, chat)? else {
-        return Ok(unread_of_none(chat));
-    };
-    let at = messages::time_of(db, number, &message)?;
-    if user == account.user {
-        if let Some(at) = at {
-            mark_read(db, account, chat, &(at, message.clone()))?;
-            confirm_read(db, account, chat, &(at, message))?;
-        }
-        return unread(db, number, chat);
-    }
-    let mut reads = reads(db, number)?;
-    match reads.iter_mut().find(|read| read.user == user) {
-        // A marker never moves back.
-        Some(read) if at.is_some() && at < read.at => {}
-        Some(read) => *read = Read { user, message, at },
-        None => reads.push(Read { user, message, at }),
-    }
-    set_reads(db, number, &reads)?;
-    Ok(Answer::Reads {
-        chat: chat.clone(),
-        reads,
-    })
-}
-
 /// The number of a chat's row.
 pub(super) fn number_of(
     db: &Connection,
@@ -216,8 +129,12 @@ pub(super) fn put_one(
         .execute(params![account.number, chat.id.as_str(), to_json(&chat)?])?;
     }
     let Some(number) = number_of(db, account, &chat.id)? else {
-        return Err(StoreError::Unusable("a chat is not where it was put".to_owned()));
+        return Err(StoreError::Internal("a chat is not where it was put".to_owned()));
     };
+    if is_new {
+        db.prepare_cached("INSERT INTO counts (chat) VALUES (?1)")?
+            .execute([number])?;
+    }
     let last_position = last.as_ref().map(|last| (last.created_at, last.id.clone()));
     let (mut newest_is_new, mut told) = (false, None);
     if let Some(last) = last
@@ -234,96 +151,12 @@ pub(super) fn put_one(
         recount(db, account, number, chat.unread_count, last_position)?;
     }
     if let Some(told) = told_reads {
-        put_reads(db, account, number, &chat.id, told)?;
+        reads::put_all(db, account, number, &chat.id, told)?;
     }
     let mut stored = read(db, number)?;
     stored.newest_is_new = newest_is_new;
     stored.told = told;
     Ok(stored)
-}
-
-/// Markers that stand on messages which were not stored may stand on one that is now.
-pub(super) fn place_reads(
-    db: &Connection,
-    account: &Account,
-    number: i64,
-    chat: &ChatId,
-) -> Result<Option<Markers>, StoreError> {
-    let mut reads = reads(db, number)?;
-    let mut is_better = false;
-    for read in reads.iter_mut().filter(|read| read.at.is_none()) {
-        read.at = messages::time_of(db, number, &read.message)?;
-        is_better |= read.at.is_some();
-    }
-    if !is_better {
-        return Ok(None);
-    }
-    let own = reads
-        .extract_if(.., |read| read.user == account.user && read.at.is_some())
-        .next();
-    if let Some(Read {
-        message,
-        at: Some(at),
-        ..
-    }) = own
-    {
-        put_own_marker(db, number, chat, (at, message))?;
-    }
-    set_reads(db, number, &reads)?;
-    Ok(Some(Markers {
-        others: reads,
-        own: counts(db, number)?.marker,
-    }))
-}
-
-fn put_reads(
-    db: &Connection,
-    account: &Account,
-    number: i64,
-    chat: &ChatId,
-    told: Vec<ReadMarker>,
-) -> Result<(), StoreError> {
-    let known: HashMap<_, _> = reads(db, number)?
-        .into_iter()
-        .map(|read| (read.user.clone(), read))
-        .collect();
-    let mut reads = Vec::with_capacity(told.len());
-    for ReadMarker { user_id, message_id } in told {
-        match known.get(&user_id) {
-            Some(read) if read.message == message_id && read.at.is_some() => reads.push(read.clone()),
-            _ => {
-                let at = messages::time_of(db, number, &message_id)?;
-                match at.filter(|_| user_id == account.user) {
-                    Some(at) => put_own_marker(db, number, chat, (at, message_id))?,
-                    // One's own too, until that message is here.
-                    None => reads.push(Read {
-                        user: user_id,
-                        message: message_id,
-                        at,
-                    }),
-                }
-            }
-        }
-    }
-    set_reads(db, number, &reads)
-}
-
-/// Takes over a marker that was set elsewhere; the count that came with it is right already.
-fn put_own_marker(db: &Connection, number: i64, chat: &ChatId, position: Position) -> Result<(), StoreError> {
-    let before = counts(db, number)?;
-    if before.marker.as_ref().is_none_or(|marker| *marker < position) {
-        tracing::trace!(%chat, message = %position.1, "read elsewhere");
-        set_counts(
-            db,
-            number,
-            &Counts {
-                marker: Some(position),
-                marker_is_confirmed: true,
-                ..before
-            },
-        )?;
-    }
-    Ok(())
 }
 
 /// Does to a chat what the server has done to it.
@@ -336,66 +169,13 @@ pub(super) fn apply(db: &Connection, number: i64, change: &Change) -> Result<(),
     Ok(())
 }
 
-/// The newest message that names the person.
-pub(super) fn mentioned(db: &Connection, number: i64) -> Result<Option<Position>, StoreError> {
-    let place = db
-        .prepare_cached("SELECT mentioned_at, mentioned_id FROM chats WHERE number = ?1")?
-        .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    position(place)
-}
-
-pub(super) fn put_mention(db: &Connection, number: i64, message: &Message) -> Result<(), StoreError> {
-    let place = (message.created_at, message.id.clone());
-    if mentioned(db, number)?.is_none_or(|known| known < place) {
-        db.prepare_cached("UPDATE chats SET mentioned_at = ?2, mentioned_id = ?3 WHERE number = ?1")?
-            .execute(params![number, place.0.as_millis(), place.1.as_str()])?;
-    }
-    Ok(())
-}
-
-/// A message was changed: it may name the person now, or no more.
-pub(super) fn mention_again(
-    db: &Connection,
-    account: &Account,
-    number: i64,
-    changed: &Message,
-) -> Result<(), StoreError> {
-    let names = |message: &Message| {
-        message.deleted_at.is_none()
-            && message.sender_id != account.user
-            && mention::names(&message.content, &account.username)
-    };
-    if names(changed) {
-        return put_mention(db, number, changed);
-    }
-    if mentioned(db, number)? != Some((changed.created_at, changed.id.clone())) {
-        return Ok(());
-    }
-    db.prepare_cached("UPDATE chats SET mentioned_at = NULL, mentioned_id = NULL WHERE number = ?1")?
-        .execute([number])?;
-    // The one before it, if that is unread.
-    let marker = counts(db, number)?.marker;
-    let after = marker.map_or(i64::MIN, |(at, _)| at.as_millis());
-    let mut statement = db.prepare_cached(
-        "SELECT body FROM messages WHERE chat = ?1 AND at >= ?2 ORDER BY at DESC, id DESC LIMIT 200",
-    )?;
-    let mut rows = statement.query(params![number, after])?;
-    while let Some(row) = rows.next()? {
-        let message: Message = from_json(row.get_ref(0)?.as_str().unwrap_or_default())?;
-        if names(&message) {
-            return put_mention(db, number, &message);
-        }
-    }
-    Ok(())
-}
-
 /// A chat as it is stored, without its draft.
 pub(super) fn read(db: &Connection, number: i64) -> Result<StoredChat, StoreError> {
     let mut statement = db.prepare_cached(ONE)?;
     let mut rows = statement.query([number])?;
     match rows.next()? {
         Some(row) => stored(row),
-        None => Err(StoreError::Unusable("a chat is not where it was put".to_owned())),
+        None => Err(StoreError::Internal("a chat is not where it was put".to_owned())),
     }
 }
 
@@ -404,7 +184,7 @@ fn stored(row: &Row<'_>) -> Result<StoredChat, StoreError> {
     let newest: Option<String> = row.get(2)?;
     Ok(StoredChat {
         chat: from_json(row.get_ref(0)?.as_str().unwrap_or_default())?,
-        reads: parse_reads(row.get_ref(1)?.as_str().unwrap_or_default())?,
+        reads: reads::parse(row.get_ref(1)?.as_str().unwrap_or_default())?,
         newest: newest.map(|body| from_json(&body).map(Arc::new)).transpose()?,
         told: None,
         newest_is_new: false,
@@ -439,61 +219,4 @@ fn drafts(db: &Connection, account: &Account) -> Result<HashMap<ChatId, String>,
     rows.into_iter()
         .map(|(chat, text)| Ok((id(&chat)?, text)))
         .collect()
-}
-
-fn unread(db: &Connection, number: i64, chat: &ChatId) -> Result<Answer, StoreError> {
-    let counts = counts(db, number)?;
-    Ok(Answer::Unread {
-        chat: chat.clone(),
-        unread: counts.unread,
-        marker: counts.marker,
-    })
-}
-
-fn unread_of_none(chat: &ChatId) -> Answer {
-    Answer::Unread {
-        chat: chat.clone(),
-        unread: 0,
-        marker: None,
-    }
-}
-
-/// [`Read`] on disk.
-#[derive(Serialize, Deserialize)]
-struct StoredRead {
-    user: UserId,
-    message: MessageId,
-    at: Option<i64>,
-}
-
-fn reads(db: &Connection, number: i64) -> Result<Vec<Read>, StoreError> {
-    let text: String = db
-        .prepare_cached("SELECT reads FROM chats WHERE number = ?1")?
-        .query_row([number], |row| row.get(0))?;
-    parse_reads(&text)
-}
-
-fn parse_reads(text: &str) -> Result<Vec<Read>, StoreError> {
-    Ok(from_json::<Vec<StoredRead>>(text)?
-        .into_iter()
-        .map(|read| Read {
-            user: read.user,
-            message: read.message,
-            at: read.at.map(Timestamp::from_millis),
-        })
-        .collect())
-}
-
-fn set_reads(db: &Connection, number: i64, reads: &[Read]) -> Result<(), StoreError> {
-    let stored: Vec<_> = reads
-        .iter()
-        .map(|read| StoredRead {
-            user: read.user.clone(),
-            message: read.message.clone(),
-            at: read.at.map(Timestamp::as_millis),
-        })
-        .collect();
-    db.prepare_cached("UPDATE chats SET reads = ?2 WHERE number = ?1 AND reads <> ?2")?
-        .execute(params![number, to_json(&stored)?])?;
-    Ok(())
 }

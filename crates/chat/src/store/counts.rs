@@ -1,11 +1,18 @@
-//! How much is unread: the server's count, what came in after it, and what has been read here.
+//! How much is unread: the server's count, what came in after it, and what has been read here; and which message names
+//! the person.
+//!
+//! All of it is in a narrow row beside the chat's own: it changes with every message, and what is written is encrypted.
 
-use khaya_wire::Timestamp;
+use khaya_wire::{Message, Timestamp};
 use rusqlite::{Connection, params};
 
-use super::{Account, Position, StoreError, messages, profile::id};
+use super::{
+    Account, Position, StoreError, messages,
+    profile::{from_json, id},
+};
+use crate::mention;
 
-/// What a chat's row has of counts.
+/// The counts of a chat.
 pub(super) struct Counts {
     pub(super) unread: u64,
     /// The last message that the server's count covered.
@@ -14,6 +21,10 @@ pub(super) struct Counts {
     pub(super) read_here: u64,
     pub(super) marker: Option<Position>,
     pub(super) marker_is_confirmed: bool,
+    /// The newest message that names the person.
+    pub(super) mentioned: Option<Position>,
+    /// Whether a marker stands on a message that is not stored.
+    pub(super) has_unplaced_reads: bool,
 }
 
 impl Counts {
@@ -24,27 +35,29 @@ impl Counts {
     }
 }
 
-/// Counts messages of others that were not stored before.
-pub(super) fn add_unread(db: &Connection, number: i64, messages: &[Position]) -> Result<u64, StoreError> {
+/// Counts messages of others that were not stored before, of which `mention` is the newest that names the person.
+pub(super) fn add(
+    db: &Connection,
+    number: i64,
+    from_others: &[Position],
+    mention: Option<Position>,
+) -> Result<Counts, StoreError> {
     let before = counts(db, number)?;
-    let more = messages
+    let more = from_others
         .iter()
         .filter(|position| before.is_unread(position))
         .count() as u64;
-    if more == 0 {
-        return Ok(before.unread);
+    if more == 0 && mention <= before.mentioned {
+        return Ok(before);
     }
-    let unread = before.unread + more;
-    set_counts(
-        db,
-        number,
-        &Counts {
-            unread,
-            server_unread: before.server_unread + more,
-            ..before
-        },
-    )?;
-    Ok(unread)
+    let after = Counts {
+        unread: before.unread + more,
+        server_unread: before.server_unread + more,
+        mentioned: before.mentioned.max(mention),
+        ..before
+    };
+    set_counts(db, number, &after)?;
+    Ok(after)
 }
 
 /// A message of somebody else is gone: it is no longer counted, if it was.
@@ -108,11 +121,59 @@ pub(super) fn recount(
     )
 }
 
+/// A message was changed: it may name the person now, or no more.
+pub(super) fn mention_again(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    changed: &Message,
+) -> Result<(), StoreError> {
+    let before = counts(db, number)?;
+    let place = Some((changed.created_at, changed.id.clone()));
+    let mentioned = if names(account, changed) {
+        before.mentioned.clone().max(place)
+    } else if before.mentioned == place {
+        newest_mention(db, account, number, before.marker.as_ref())?
+    } else {
+        return Ok(());
+    };
+    set_counts(db, number, &Counts { mentioned, ..before })
+}
+
+/// Whether a message of somebody else names the person.
+pub(super) fn names(account: &Account, message: &Message) -> bool {
+    message.deleted_at.is_none()
+        && message.sender_id != account.user
+        && mention::names(&message.content, &account.username)
+}
+
+/// Of the unread messages, as far as one looks.
+fn newest_mention(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    marker: Option<&Position>,
+) -> Result<Option<Position>, StoreError> {
+    let after = marker.map_or(i64::MIN, |(at, _)| at.as_millis());
+    let mut statement = db.prepare_cached(
+        "SELECT body FROM messages WHERE chat = ?1 AND at >= ?2 ORDER BY at DESC, id DESC LIMIT 200",
+    )?;
+    let mut rows = statement.query(params![number, after])?;
+    while let Some(row) = rows.next()? {
+        let message: Message = from_json(row.get_ref(0)?.as_str().unwrap_or_default())?;
+        if names(account, &message) {
+            return Ok(Some((message.created_at, message.id)));
+        }
+    }
+    Ok(None)
+}
+
 pub(super) fn counts(db: &Connection, number: i64) -> Result<Counts, StoreError> {
-    let (mut counts, marker, covered) = db
+    let (mut counts, marker, covered, mentioned) = db
         .prepare_cached(
-            "SELECT unread, server_unread, read_here, marker_is_confirmed, marker_at, marker_id, covered_at, covered_id
-             FROM chats WHERE number = ?1",
+            "SELECT unread, server_unread, read_here, marker_is_confirmed, has_unplaced_reads, marker_at, marker_id,
+                 covered_at, covered_id, mentioned_at, mentioned_id
+             FROM counts WHERE chat = ?1",
         )?
         .query_row([number], |row| {
             let counts = Counts {
@@ -122,11 +183,15 @@ pub(super) fn counts(db: &Connection, number: i64) -> Result<Counts, StoreError>
                 read_here: row.get(2)?,
                 marker: None,
                 marker_is_confirmed: row.get(3)?,
+                mentioned: None,
+                has_unplaced_reads: row.get(4)?,
             };
-            Ok((counts, (row.get(4)?, row.get(5)?), (row.get(6)?, row.get(7)?)))
+            let place = |at| Ok::<_, rusqlite::Error>((row.get(at)?, row.get(at + 1)?));
+            Ok((counts, place(5)?, place(7)?, place(9)?))
         })?;
     counts.marker = position(marker)?;
     counts.covered = position(covered)?;
+    counts.mentioned = position(mentioned)?;
     Ok(counts)
 }
 
@@ -143,11 +208,13 @@ pub(super) fn set_counts(db: &Connection, number: i64, counts: &Counts) -> Resul
     let message = |place: &Option<Position>| place.as_ref().map(|(_, id)| id.to_string());
     // What is as it was is not written: that would cost a wait for the disk.
     db.prepare_cached(
-        "UPDATE chats SET unread = ?2, server_unread = ?3, read_here = ?4, marker_is_confirmed = ?5, marker_at = ?6,
-             marker_id = ?7, covered_at = ?8, covered_id = ?9
-         WHERE number = ?1
-           AND (unread, server_unread, read_here, marker_is_confirmed, marker_at, marker_id, covered_at, covered_id)
-               IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "UPDATE counts SET unread = ?2, server_unread = ?3, read_here = ?4, marker_is_confirmed = ?5,
+             has_unplaced_reads = ?6, marker_at = ?7, marker_id = ?8, covered_at = ?9, covered_id = ?10,
+             mentioned_at = ?11, mentioned_id = ?12
+         WHERE chat = ?1
+           AND (unread, server_unread, read_here, marker_is_confirmed, has_unplaced_reads, marker_at, marker_id,
+                covered_at, covered_id, mentioned_at, mentioned_id)
+               IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         number,
@@ -155,10 +222,13 @@ pub(super) fn set_counts(db: &Connection, number: i64, counts: &Counts) -> Resul
         counts.server_unread,
         counts.read_here,
         counts.marker_is_confirmed,
+        counts.has_unplaced_reads,
         at(&counts.marker),
         message(&counts.marker),
         at(&counts.covered),
         message(&counts.covered),
+        at(&counts.mentioned),
+        message(&counts.mentioned),
     ])?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Why the store did not do what it was asked, and what that means for a person.
 
+use rusqlite::ffi;
+
 use crate::view::Failure;
 
 /// Why the disk did not do what was asked.
@@ -16,9 +18,15 @@ pub enum StoreError {
     /// A later version of the app wrote the file.
     #[error("the store is of a later version")]
     TooNew,
+    /// The system does not let the app read or write the file or the folder.
+    #[error("the store may not be read or written: {0}")]
+    NoPermission(String),
     /// The file or the folder cannot be read or written.
     #[error("the store cannot be read or written: {0}")]
     Unusable(String),
+    /// An error of the app's own.
+    #[error("an error of Khaya's own: {0}")]
+    Internal(String),
     /// An operation that needs somebody signed in.
     #[error("nobody is signed in")]
     NoAccount,
@@ -38,8 +46,8 @@ impl StoreError {
             ),
             Self::Damaged => Failure::new(
                 "store_damaged",
-                "The stored chats on this computer are damaged. Restart Khaya: it sets them aside and fetches them \
-                 anew.",
+                "Some of what is stored on this computer cannot be read: it seems to be damaged. Restart Khaya: it looks \
+                 through all of it, sets aside what is damaged, and fetches the chats anew.",
             ),
             Self::WrongKey => Failure::new(
                 "store_locked",
@@ -49,11 +57,24 @@ impl StoreError {
                 "store_too_new",
                 "The stored chats on this computer were written by a later version of Khaya. Install that one.",
             ),
+            Self::NoPermission(why) => Failure::new(
+                "store_no_permission",
+                format!(
+                    "Khaya may not read or write its own folder on this computer ({why}). Give yourself the permission, or \
+                     let another program that keeps the files to itself go."
+                ),
+            ),
             Self::Unusable(why) => Failure::new(
                 "store_failed",
                 format!(
                     "The stored chats on this computer cannot be read or written ({why}). Check the disk and \
                          the permissions of Khaya's folder."
+                ),
+            ),
+            Self::Internal(why) => Failure::new(
+                "store_error",
+                format!(
+                    "Something went wrong in Khaya itself ({why}). Nothing that was stored is lost. Restart it."
                 ),
             ),
             Self::NoAccount => Failure::new("not_signed_in", "Sign in first."),
@@ -65,8 +86,18 @@ impl StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
+        // Where there is no room for its index of the log, SQLite tells of an error of the disk.
+        let is_no_room = error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
+            _ if is_no_room => Self::DiskFull,
+            Some(
+                ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::AuthorizationForStatementDenied,
+            ) => Self::NoPermission(error.to_string()),
             // SQLCipher tells a page that is not what was written as a lack of memory.
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::OutOfMemory) => {
                 Self::Damaged

@@ -24,7 +24,7 @@ const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// Why a file goes aside. Part of its new name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aside {
+pub enum Aside {
     Damaged,
     /// Its key is not there.
     Locked,
@@ -108,6 +108,24 @@ pub(super) fn set_aside(path: &Path, why: Aside) -> Result<PathBuf, StoreError> 
     Ok(aside)
 }
 
+/// Whether a database of this name was set aside once, and is still there.
+pub(super) fn is_any_aside(path: &Path) -> Result<bool, StoreError> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().unwrap_or(path);
+    for entry in fs::read_dir(folder).map_err(|error| StoreError::from(&error))? {
+        let name = entry.map_err(|error| StoreError::from(&error))?.file_name();
+        let name = name.to_string_lossy();
+        let is_aside = |why: Aside| name.starts_with(&format!("{stem}.{}-", why.word()));
+        if [Aside::Damaged, Aside::Locked, Aside::Newer]
+            .into_iter()
+            .any(is_aside)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Copies a database as it is before a migration, in place of the copy of the migration before. What is in its log
 /// must be in the file by now.
 pub(super) fn back_up(path: &Path, version: usize) -> Result<(), StoreError> {
@@ -177,8 +195,12 @@ fn private(path: &Path, empty: bool) -> io::Result<fs::File> {
 
 impl From<&io::Error> for StoreError {
     fn from(error: &io::Error) -> Self {
-        if error.kind() == io::ErrorKind::StorageFull {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let kind = error.kind();
+        if matches!(kind, StorageFull | QuotaExceeded) {
             Self::DiskFull
+        } else if matches!(kind, PermissionDenied | ReadOnlyFilesystem) {
+            Self::NoPermission(error.to_string())
         } else {
             Self::Unusable(error.to_string())
         }

@@ -35,7 +35,7 @@ impl StoreKey {
     /// When the system has no randomness to give.
     pub fn generate() -> Result<Self, StoreError> {
         let mut bytes = Zeroizing::new([0; LENGTH]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(|error| StoreError::Unusable(error.to_string()))?;
+        getrandom::fill(bytes.as_mut_slice()).map_err(|error| StoreError::Internal(error.to_string()))?;
         Ok(Self(bytes))
     }
 

@@ -6,27 +6,39 @@ use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Account, Answer, Edge, Place, Position, Put, StoreError, apply, chats, counts,
+    Account, Answer, Place, Position, Put, StoreError, apply, chats, counts,
     profile::{from_json, id, to_json},
-    search,
+    reads, search,
 };
-use crate::mention;
 
 pub(super) fn put(
     db: &Connection,
     account: &Account,
     chat: &ChatId,
+    messages: Vec<Message>,
+    place: &Place,
+    seq: Option<u64>,
+    overtaken: &HashSet<MessageId>,
+) -> Result<Answer, StoreError> {
+    match chats::number_of(db, account, chat)? {
+        Some(number) => put_in(db, account, (number, chat), messages, place, seq, overtaken),
+        None => Ok(nothing(chat)),
+    }
+}
+
+/// The same, for a chat whose number is known.
+pub(super) fn put_in(
+    db: &Connection,
+    account: &Account,
+    (number, chat): (i64, &ChatId),
     mut messages: Vec<Message>,
     place: &Place,
     seq: Option<u64>,
     overtaken: &HashSet<MessageId>,
 ) -> Result<Answer, StoreError> {
-    let Some(number) = chats::number_of(db, account, chat)? else {
-        return Ok(nothing(chat));
-    };
     messages.sort_by(|a, b| a.position().cmp(&b.position()));
     messages.dedup_by(|a, b| a.id == b.id);
-    let has_any = newest_row(db, number)?.is_some();
+    let is_first = *place == Place::Live && is_empty(db, number)?;
     let follows_stored = match place {
         Place::PageAfter { message } => row(db, number, message)?.is_some(),
         Place::Live | Place::Alone | Place::Follows | Place::NewestPage { .. } | Place::PageBefore { .. } => {
@@ -36,10 +48,11 @@ pub(super) fn put(
     let gone = clear(db, number, &messages, place)?;
     let mut stored = Vec::with_capacity(messages.len());
     let mut new = Vec::new();
-    let mut from_others = Vec::new();
+    let (mut from_others, mut mention) = (Vec::new(), None);
+    let mut is_after_gap = false;
     for (index, message) in messages.into_iter().enumerate() {
         let gap = match place {
-            Place::Live => !has_any && index == 0,
+            Place::Live => is_first && index == 0,
             Place::Alone => true,
             Place::NewestPage { has_more } | Place::PageBefore { has_more, .. } => *has_more && index == 0,
             Place::PageAfter { .. } => index == 0 && !follows_stored,
@@ -50,13 +63,14 @@ pub(super) fn put(
             seq,
             is_overtaken: overtaken.contains(&message.id),
         };
-        let (message, is_new) = put_one(db, account, number, message, gap, told)?;
+        let (message, is_new, has_gap) = put_one(db, account, number, message, gap, told)?;
+        is_after_gap |= index == 0 && has_gap;
         if is_new {
             new.push(message.id.clone());
             if !is_own && message.deleted_at.is_none() {
                 from_others.push((message.created_at, message.id.clone()));
-                if mention::names(&message.content, &account.username) {
-                    chats::put_mention(db, number, &message)?;
+                if counts::names(account, &message) {
+                    mention = from_others.last().cloned();
                 }
             }
         }
@@ -65,27 +79,24 @@ pub(super) fn put(
     if let Place::PageBefore { message, .. } = place {
         db.prepare_cached("UPDATE messages SET gap = 0 WHERE chat = ?1 AND id = ?2 AND gap = 1")?
             .execute(params![number, message.as_str()])?;
+        is_after_gap &= stored.first().is_none_or(|first| first.id != *message);
     }
-    let unread = counts::add_unread(db, number, &from_others)?;
-    let edge = match stored.first() {
-        Some(first) => edge_before(db, number, &(first.created_at, first.id.clone()))?,
-        None => Edge::End,
-    };
+    let counts = counts::add(db, number, &from_others, mention)?;
     Ok(Answer::Put(Put {
         chat: chat.clone(),
         quoted: quoted(db, number, &stored)?,
-        reads: if new.is_empty() {
-            None
+        reads: if counts.has_unplaced_reads && !new.is_empty() {
+            reads::place(db, account, number, chat)?
         } else {
-            chats::place_reads(db, account, number, chat)?
+            None
         },
+        newest: newest_of(db, number, &stored)?,
         messages: stored,
         new,
         gone,
-        newest: newest_of(db, number)?,
-        unread,
-        mentioned: chats::mentioned(db, number)?,
-        edge,
+        unread: counts.unread,
+        mentioned: counts.mentioned,
+        is_after_gap,
     }))
 }
 
@@ -113,7 +124,7 @@ pub(super) fn edit(
             is_overtaken: false,
         };
         let stored = put_one(db, account, number, message, true, told)?.0;
-        chats::mention_again(db, account, number, &stored)?;
+        counts::mention_again(db, account, number, &stored)?;
         messages.push(stored);
     }
     told_of(db, number, chat, messages)
@@ -152,17 +163,18 @@ fn told_of(
     chat: &ChatId,
     messages: Vec<Arc<Message>>,
 ) -> Result<Answer, StoreError> {
+    let counts = counts::counts(db, number)?;
     Ok(Answer::Put(Put {
         chat: chat.clone(),
         quoted: quoted(db, number, &messages)?,
+        newest: newest_of(db, number, &messages)?,
         messages,
         new: Vec::new(),
         gone: Vec::new(),
-        newest: newest_of(db, number)?,
-        unread: counts::add_unread(db, number, &[])?,
-        mentioned: chats::mentioned(db, number)?,
+        unread: counts.unread,
+        mentioned: counts.mentioned,
         reads: None,
-        edge: Edge::Stored,
+        is_after_gap: false,
     }))
 }
 
@@ -191,11 +203,30 @@ pub(super) fn time_of(
     Ok(row(db, number, message)?.map(|row| row.message.created_at))
 }
 
-/// The newest message of a chat.
-pub(super) fn newest_of(db: &Connection, number: i64) -> Result<Option<Arc<Message>>, StoreError> {
-    newest_row(db, number)?
-        .map(|body| Ok(Arc::new(from_json(&body)?)))
-        .transpose()
+/// The newest message of a chat; it may be one of these.
+fn newest_of(
+    db: &Connection,
+    number: i64,
+    known: &[Arc<Message>],
+) -> Result<Option<Arc<Message>>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT id, body FROM messages WHERE chat = ?1 ORDER BY at DESC, id DESC LIMIT 1")?;
+    let mut rows = statement.query([number])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let id = row.get_ref(0)?.as_str().unwrap_or_default();
+    if let Some(newest) = known.last().filter(|last| last.id.as_str() == id) {
+        return Ok(Some(Arc::clone(newest)));
+    }
+    from_json(row.get_ref(1)?.as_str().unwrap_or_default()).map(|newest| Some(Arc::new(newest)))
+}
+
+fn is_empty(db: &Connection, number: i64) -> Result<bool, StoreError> {
+    let has_any = db
+        .prepare_cached("SELECT 1 FROM messages WHERE chat = ?1 LIMIT 1")?
+        .exists([number])?;
+    Ok(!has_any)
 }
 
 /// How many stored messages of others there are behind `place`.
@@ -272,6 +303,7 @@ struct Telling {
     is_overtaken: bool,
 }
 
+/// Stores a message; tells whether it is new, and whether there is a gap before it.
 fn put_one(
     db: &Connection,
     account: &Account,
@@ -279,7 +311,7 @@ fn put_one(
     message: Message,
     gap: bool,
     told: Telling,
-) -> Result<(Arc<Message>, bool), StoreError> {
+) -> Result<(Arc<Message>, bool, bool), StoreError> {
     let known = row(db, number, &message.id)?;
     let is_new = known.is_none();
     let (message, gap, seq) = match known {
@@ -288,7 +320,7 @@ fn put_one(
             let merged = merge(&known, message, told);
             if merged == known.message && (gap || !known.gap) && seq == known.seq {
                 // Most of what is fetched is known: that costs no wait for the disk.
-                return Ok((Arc::new(merged), false));
+                return Ok((Arc::new(merged), false, known.gap));
             }
             db.prepare_cached("DELETE FROM messages WHERE chat = ?1 AND id = ?2")?
                 .execute(params![number, merged.id.as_str()])?;
@@ -321,7 +353,7 @@ fn put_one(
         place,
     ])?;
     search::put(db, number, place, &message)?;
-    Ok((Arc::new(message), is_new))
+    Ok((Arc::new(message), is_new, gap))
 }
 
 /// Takes a client id off the message that was wrongly taken for the one it belongs to.
@@ -370,28 +402,6 @@ fn row(db: &Connection, number: i64, message: &MessageId) -> Result<Option<Row>,
         .transpose()
 }
 
-fn newest_row(db: &Connection, number: i64) -> Result<Option<String>, StoreError> {
-    Ok(db
-        .prepare_cached("SELECT body FROM messages WHERE chat = ?1 ORDER BY at DESC, id DESC LIMIT 1")?
-        .query_row([number], |row| row.get(0))
-        .optional()?)
-}
-
-fn edge_before(db: &Connection, number: i64, place: &Position) -> Result<Edge, StoreError> {
-    let gap: bool = db
-        .prepare_cached("SELECT gap FROM messages WHERE chat = ?1 AND id = ?2")?
-        .query_row(params![number, place.1.as_str()], |row| row.get(0))?;
-    if gap {
-        return Ok(Edge::Gap);
-    }
-    let has_more: bool = db
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM messages WHERE chat = ?1 AND (at, id) < (?2, ?3))")?
-        .query_row(params![number, place.0.as_millis(), place.1.as_str()], |row| {
-            row.get(0)
-        })?;
-    Ok(if has_more { Edge::Stored } else { Edge::End })
-}
-
 pub(super) fn nothing(chat: &ChatId) -> Answer {
     Answer::Put(Put {
         chat: chat.clone(),
@@ -402,7 +412,7 @@ pub(super) fn nothing(chat: &ChatId) -> Answer {
         unread: 0,
         mentioned: None,
         reads: None,
-        edge: Edge::End,
+        is_after_gap: false,
         quoted: Vec::new(),
     })
 }

@@ -13,12 +13,14 @@ pub(crate) mod apply;
 mod chats;
 mod counts;
 mod error;
+mod export;
 mod files;
 mod key;
 mod messages;
 mod open;
 mod outbox;
 mod profile;
+mod reads;
 mod salvage;
 mod schema;
 mod search;
@@ -29,11 +31,16 @@ mod worker;
 
 use std::{collections::HashSet, sync::Arc};
 
-use khaya_wire::{Chat, ChatId, ClientId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery};
+use khaya_wire::{
+    Chat, ChatId, ClientId, FileId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery,
+};
 
 pub use error::StoreError;
+pub use export::{Exported, Progress};
+pub(crate) use export::{Line, VERSION, export};
+pub use files::Aside;
 pub use key::{FileKey, KeyFile, StoreKey, WrongPassphrase};
-pub use open::{Opened, There, look, open, open_in_memory, remove_unkept, set_aside_locked};
+pub use open::{Opened, SetAside, There, fits, look, open, open_in_memory, remove_unkept, set_aside_locked};
 pub use search::{Found, Has, Piece, Query, excerpt};
 pub use sync::Told;
 pub use windows::{Edge, Window};
@@ -133,6 +140,11 @@ pub enum Op {
     },
     /// Something to be sent; a message takes the chat's draft away. → [`Answer::Done`]
     Enqueue(OutboxEntry),
+    /// What another store had that was not sent; what is here already stays as it is. → [`Answer::Restored`]
+    Restore {
+        drafts: Vec<(ChatId, String)>,
+        entries: Vec<OutboxEntry>,
+    },
     /// The server took a change. `told` is what it answered; something newer may have been told since the question.
     /// → [`Answer::Put`]
     Changed {
@@ -242,6 +254,11 @@ pub enum Answer {
         reads: Vec<Read>,
     },
     Found(Found),
+    /// What was not here before.
+    Restored {
+        drafts: Vec<(ChatId, String)>,
+        entries: Vec<OutboxEntry>,
+    },
 }
 
 /// Who was signed in last, and everything of theirs that is kept in memory.
@@ -313,8 +330,8 @@ pub struct Put {
     pub mentioned: Option<Position>,
     /// How far others and the person have read, where that is known better now.
     pub reads: Option<Markers>,
-    /// What is before the first of the messages.
-    pub edge: Edge,
+    /// Whether there may be messages before the first of these that are not stored.
+    pub is_after_gap: bool,
     /// Messages that these reply to, as far as they are stored.
     pub quoted: Vec<Arc<Message>>,
 }
@@ -337,6 +354,18 @@ impl Store {
             open::mark_as_damaged(&self.connection);
         }
         result
+    }
+
+    /// The copies of files that messages name which wait to be sent, whoever of this profile wrote them; `None` where
+    /// there may be others, in a file that was set aside.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn staged_files(&self) -> Result<Option<HashSet<FileId>>, StoreError> {
+        if open::has_unsent_aside(&self.connection)? {
+            return Ok(None);
+        }
+        outbox::staged_files(&self.connection).map(Some)
     }
 
     fn run_alone(&mut self, op: Op) -> Result<Answer, StoreError> {
@@ -418,6 +447,7 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
             outbox::enqueue(db, &of(account)?, &entry)?;
             Answer::Done
         }
+        Op::Restore { drafts, entries } => outbox::restore(db, &of(account)?, drafts, entries)?,
         Op::Changed {
             entry,
             told,
@@ -448,12 +478,12 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
             outbox::save_draft(db, &of(account)?, &chat, &text)?;
             Answer::Done
         }
-        Op::MarkRead { chat, position } => chats::mark_read(db, &of(account)?, &chat, &position)?,
+        Op::MarkRead { chat, position } => reads::mark_read(db, &of(account)?, &chat, &position)?,
         Op::ConfirmRead { chat, position } => {
-            chats::confirm_read(db, &of(account)?, &chat, &position)?;
+            reads::confirm_read(db, &of(account)?, &chat, &position)?;
             Answer::Done
         }
-        Op::PutRead { chat, user, message } => chats::put_read(db, &of(account)?, &chat, user, message)?,
+        Op::PutRead { chat, user, message } => reads::put(db, &of(account)?, &chat, user, message)?,
     })
 }
 

@@ -17,16 +17,75 @@ use super::{
     salvage,
     schema::{self, File},
 };
+use crate::view::Failure;
 
 /// How much of the files may be in memory, in KiB: pages of a few chats, never the history.
 const CACHE_KIB: i64 = 16 * 1024;
+
+/// How long the log may become, in pages of 4 KiB, before it is taken in: a page that was written many times meanwhile is
+/// taken in once.
+const LOG_PAGES: i64 = 4000;
 
 /// A store that was opened.
 #[derive(Debug)]
 pub struct Opened {
     pub store: Store,
-    /// Where files went that were there and could not be read.
-    pub set_aside: Vec<PathBuf>,
+    /// What was there and could not be read.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// A file of the store that was put away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is now.
+    pub path: PathBuf,
+    pub why: Aside,
+    file: File,
+}
+
+impl SetAside {
+    /// What the person is told.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let path = self.path.display();
+        let (code, sentence) = match (self.file, self.why) {
+            (File::Chats, Aside::Damaged) => (
+                "store_damaged",
+                format!(
+                    "Stored chats on this computer were damaged. They have been set aside as {path} and are fetched anew."
+                ),
+            ),
+            (File::Chats, Aside::Newer) => (
+                "store_too_new",
+                format!(
+                    "The stored chats on this computer were written by a later version of Khaya. They have been set aside as \
+                     {path}, and are fetched anew."
+                ),
+            ),
+            (File::Unsent, Aside::Damaged) => (
+                "unsent_damaged",
+                format!(
+                    "What was typed on this computer and not sent was damaged. What could be read of it is here; all of it \
+                     has been set aside as {path}."
+                ),
+            ),
+            (File::Unsent, Aside::Newer) => (
+                "unsent_too_new",
+                format!(
+                    "What was typed on this computer and not sent was written by a later version of Khaya. It has been set \
+                     aside as {path}; that version can read it."
+                ),
+            ),
+            (File::Chats | File::Unsent, Aside::Locked) => (
+                "store_set_aside",
+                format!(
+                    "The key of what is stored on this computer was not to be had. It has been set aside as {path}, and needs \
+                     that key."
+                ),
+            ),
+        };
+        Failure::new(code, sentence)
+    }
 }
 
 /// What there is in a profile's folder before it is opened.
@@ -62,29 +121,32 @@ pub fn look(folder: &Path) -> Result<There, StoreError> {
 pub fn open(folder: &Path, key: &StoreKey) -> Result<Opened, StoreError> {
     fs::create_dir_all(folder).map_err(|error| StoreError::from(&error))?;
     let chats = folder.join(files::CHATS);
-    if look(folder)? == There::Encrypted && KeyFile::read(folder)?.is_some_and(|file| !file.is_of(key)) {
+    if look(folder)? == There::Encrypted && !fits(folder, key)? {
         return Err(StoreError::WrongKey);
     }
     let mut set_aside = Vec::new();
-    let mut aside = |path: &Path, why| -> Result<PathBuf, StoreError> {
-        let to = files::set_aside(path, why)?;
-        tracing::error!(file = %to.display(), ?why, "a file of the store has been set aside");
-        set_aside.push(to.clone());
-        Ok(to)
+    let mut aside = |file: File, why| -> Result<PathBuf, StoreError> {
+        let path = files::set_aside(&folder.join(name(file)), why)?;
+        tracing::error!(file = %path.display(), ?why, "a file of the store has been set aside");
+        set_aside.push(SetAside {
+            path: path.clone(),
+            why,
+            file,
+        });
+        Ok(path)
     };
     if files::is_plain(&chats)? {
         match encrypt(&chats, key) {
-            Err(StoreError::Damaged) => drop(aside(&chats, Aside::Damaged)?),
+            Err(StoreError::Damaged) => drop(aside(File::Chats, Aside::Damaged)?),
             result => result?,
         }
     }
     if mark(folder).exists() {
-        if chats.exists()
-            && connect(&chats, key)
-                .and_then(|chats| check(&chats, "main"))
-                .is_err()
-        {
-            aside(&chats, Aside::Damaged)?;
+        if chats.exists() {
+            match connect(&chats, key).and_then(|chats| check(&chats, "main")) {
+                Err(StoreError::Damaged) => drop(aside(File::Chats, Aside::Damaged)?),
+                result => result?,
+            }
         }
         fs::remove_file(mark(folder)).map_err(|error| StoreError::from(&error))?;
     }
@@ -96,7 +158,7 @@ pub fn open(folder: &Path, key: &StoreKey) -> Result<Opened, StoreError> {
                 return Err(error);
             };
             let path = folder.join(name(at));
-            let from = aside(&path, why)?;
+            let from = aside(at, why)?;
             let other = match at {
                 File::Chats => open_files(folder, key),
                 File::Unsent => {
@@ -110,7 +172,7 @@ pub fn open(folder: &Path, key: &StoreKey) -> Result<Opened, StoreError> {
                     let Some(why) = reason(&error) else {
                         return Err(error);
                     };
-                    aside(&folder.join(name(at)), why)?;
+                    aside(at, why)?;
                     open_files(folder, key).map_err(|(error, _)| error)?
                 }
             }
@@ -123,6 +185,28 @@ pub fn open(folder: &Path, key: &StoreKey) -> Result<Opened, StoreError> {
         },
         set_aside,
     })
+}
+
+/// Whether a key is the one that the files in `folder` were written with. Where nothing says which one that was, it is
+/// if it opens one of them: one that is damaged is told apart by the other.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn fits(folder: &Path, key: &StoreKey) -> Result<bool, StoreError> {
+    if let Some(file) = KeyFile::read(folder)? {
+        return Ok(file.is_of(key));
+    }
+    for name in [files::CHATS, files::UNSENT] {
+        let path = folder.join(name);
+        if files::is_there(&path) {
+            match connect(&path, key) {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Damaged) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Puts away a store whose key is not there, with its sealed key if it has one. Answers where it went.
@@ -157,11 +241,21 @@ pub fn open_in_memory() -> Result<Store, StoreError> {
     let mut connection = Connection::open_in_memory()?;
     connection.execute_batch("ATTACH DATABASE ':memory:' AS unsent")?;
     prepare(&connection)?;
+    schema::migrate_unsent(&mut connection)?;
     schema::migrate(&mut connection)?;
     Ok(Store {
         connection,
         account: None,
     })
+}
+
+/// Another connection to a store that is open, to read from.
+pub(super) fn beside(folder: &Path, key: &StoreKey) -> Result<Connection, StoreError> {
+    let connection = connect(&folder.join(files::CHATS), key)?;
+    attach(&connection, &folder.join(files::UNSENT), key)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
 }
 
 /// Begins the small file by itself, beside an empty one in memory.
@@ -183,6 +277,14 @@ pub(super) fn mark_as_damaged(connection: &Connection) {
     }
 }
 
+/// Whether a file of what was typed was set aside beside this store, at whatever time.
+pub(super) fn has_unsent_aside(connection: &Connection) -> Result<bool, StoreError> {
+    let Some(folder) = connection.path().map(Path::new).and_then(Path::parent) else {
+        return Ok(false);
+    };
+    files::is_any_aside(&folder.join(files::UNSENT))
+}
+
 fn mark(folder: &Path) -> PathBuf {
     folder.join("chat.to-check")
 }
@@ -201,7 +303,9 @@ fn reason(error: &StoreError) -> Option<Aside> {
         StoreError::TooNew => Some(Aside::Newer),
         StoreError::DiskFull
         | StoreError::WrongKey
+        | StoreError::NoPermission(_)
         | StoreError::Unusable(_)
+        | StoreError::Internal(_)
         | StoreError::NoAccount
         | StoreError::Closed => None,
     }
@@ -220,6 +324,7 @@ fn open_files(folder: &Path, key: &StoreKey) -> Result<Connection, (StoreError, 
             back_up(&connection, file, path, version).map_err(|error| (error, file))?;
         }
     }
+    schema::migrate_unsent(&mut connection).map_err(of_unsent)?;
     schema::migrate(&mut connection).map_err(of_chats)?;
     Ok(connection)
 }
@@ -277,7 +382,8 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(Some("unsent"), "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    connection.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
 

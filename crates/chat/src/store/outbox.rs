@@ -1,6 +1,8 @@
 //! What is to be sent, and drafts.
 
-use khaya_wire::{ChatId, ClientId, Message, MessageId, Timestamp};
+use std::collections::HashSet;
+
+use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
@@ -40,9 +42,69 @@ pub(super) fn load(db: &Connection, account: &Account) -> Result<Vec<OutboxEntry
     Ok(entries)
 }
 
+/// The copies of files that messages name which wait to be sent, whoever of this profile wrote them.
+pub(super) fn staged_files(db: &Connection) -> Result<HashSet<FileId>, StoreError> {
+    let mut statement = db.prepare("SELECT work FROM outbox")?;
+    let mut rows = statement.query([])?;
+    let mut files = HashSet::new();
+    while let Some(row) = rows.next()? {
+        match from_json(row.get_ref(0)?.as_str().unwrap_or_default())? {
+            Work::Message(message) => files.extend(message.files.into_iter().map(|file| file.staged.id)),
+            Work::Change(_) => {}
+        }
+    }
+    Ok(files)
+}
+
 /// Puts something behind all others. A message takes the chat's draft away.
 pub(super) fn enqueue(db: &Connection, account: &Account, entry: &OutboxEntry) -> Result<(), StoreError> {
-    db.prepare_cached(
+    put(db, account, entry)?;
+    match entry.work {
+        Work::Message(_) => save_draft(db, account, &entry.chat, ""),
+        Work::Change(_) => Ok(()),
+    }
+}
+
+/// Puts in what is not here, and was not sent since.
+pub(super) fn restore(
+    db: &Connection,
+    account: &Account,
+    mut drafts: Vec<(ChatId, String)>,
+    mut entries: Vec<OutboxEntry>,
+) -> Result<Answer, StoreError> {
+    let mut failed = None;
+    let mut is_put = |result: Result<bool, StoreError>| {
+        result.unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            false
+        })
+    };
+    entries.retain(|entry| {
+        is_put((|| {
+            let is_sent = match chats::number_of(db, account, &entry.chat)? {
+                Some(number) => sent(db, number, &entry.client_id)?.is_some(),
+                None => false,
+            };
+            Ok(!is_sent && put(db, account, entry)?)
+        })())
+    });
+    drafts.retain(|(chat, text)| {
+        is_put((|| {
+            let put = db
+                .prepare_cached("INSERT OR IGNORE INTO drafts (account, chat, text) VALUES (?1, ?2, ?3)")?
+                .execute(params![account.number, chat.as_str(), text])?;
+            Ok(put > 0)
+        })())
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(Answer::Restored { drafts, entries }),
+    }
+}
+
+/// Whether it was not there.
+fn put(db: &Connection, account: &Account, entry: &OutboxEntry) -> Result<bool, StoreError> {
+    let put = db.prepare_cached(
         "INSERT INTO outbox (account, client_id, chat, work, at, after, parked_code, parked_message, waits_for)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (account, client_id) DO NOTHING",
@@ -58,10 +120,7 @@ pub(super) fn enqueue(db: &Connection, account: &Account, entry: &OutboxEntry) -
         entry.parked.as_ref().map(|failure| &failure.message),
         entry.waits_for().map(AsRef::as_ref),
     ])?;
-    match entry.work {
-        Work::Message(_) => save_draft(db, account, &entry.chat, ""),
-        Work::Change(_) => Ok(()),
-    }
+    Ok(put > 0)
 }
 
 pub(super) fn park(

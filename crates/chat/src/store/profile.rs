@@ -173,15 +173,15 @@ fn contents(db: &Connection, account: &Account, last: LastSession) -> Result<Pro
 pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     // Not the error itself: it quotes what it read.
     serde_json::from_str(text)
-        .map_err(|error| StoreError::Unusable(format!("a stored value: {:?}", error.classify())))
+        .map_err(|error| StoreError::Internal(format!("a stored value: {:?}", error.classify())))
 }
 
 pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Unusable(error.to_string()))
+    serde_json::to_string(value).map_err(|error| StoreError::Internal(error.to_string()))
 }
 
 /// Reads an id that an earlier run wrote.
 pub(super) fn id<T: std::str::FromStr<Err = khaya_wire::id::InvalidId>>(text: &str) -> Result<T, StoreError> {
     text.parse()
-        .map_err(|error: khaya_wire::id::InvalidId| StoreError::Unusable(error.to_string()))
+        .map_err(|error: khaya_wire::id::InvalidId| StoreError::Internal(error.to_string()))
 }

@@ -60,7 +60,9 @@ fn copy(damaged: &Connection, new: &Connection, table: &str, order: &str) -> Res
                 StoreError::Damaged
                 | StoreError::WrongKey
                 | StoreError::TooNew
+                | StoreError::NoPermission(_)
                 | StoreError::Unusable(_)
+                | StoreError::Internal(_)
                 | StoreError::NoAccount
                 | StoreError::Closed => {}
             },

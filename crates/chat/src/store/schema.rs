@@ -12,6 +12,7 @@ const CHATS: &[&str] = &[
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// The same for the file of what was typed.
@@ -59,14 +60,13 @@ pub(super) fn outdated(connection: &Connection, file: File) -> Result<Option<usi
     }
 }
 
-/// Gives both files the tables of this version.
+/// Gives the file of the chats the tables of this version. The other one has its own by then.
 ///
 /// # Errors
 /// See [`StoreError`]; each step is done whole or not at all, and the next start goes on where this one ended.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     // Tables are taken apart and put together; what refers to them stays as it is.
     connection.pragma_update(None, "foreign_keys", false)?;
-    migrate_unsent(connection)?;
     migrate_file(connection, File::Chats, LAST_WITH_TYPED)?;
     if version(connection, File::Chats)? == LAST_WITH_TYPED {
         // In a transaction of its own: of one over two files, a crash may leave one half.

@@ -149,7 +149,7 @@ pub(super) fn number_for(db: &Connection, message: &Message) -> Result<i64, Stor
             return Ok(number);
         }
     }
-    Err(StoreError::Unusable("too many messages of one time".to_owned()))
+    Err(StoreError::Internal("too many messages of one time".to_owned()))
 }
 
 /// Puts a message that was just stored into the index. It leaves it by itself when it is removed.

@@ -34,20 +34,18 @@ pub(super) fn put(
     for told in events {
         let answer = match told {
             Told::New(event) => {
-                let Some(follows) = is_linked(db, account, &event.chat_id)? else {
+                let Some((number, follows)) = find(db, account, &event.chat_id)? else {
                     has_unknown = true;
                     continue;
                 };
                 let place = if follows { Place::Follows } else { Place::Alone };
-                let number = seq(&event.number);
-                let messages = vec![event.message];
-                messages::put(
+                messages::put_in(
                     db,
                     account,
-                    &event.chat_id,
-                    messages,
+                    (number, &event.chat_id),
+                    vec![event.message],
                     &place,
-                    number,
+                    seq(&event.number),
                     &HashSet::new(),
                 )?
             }
@@ -86,8 +84,11 @@ pub(super) fn put(
         }
     }
     for chat in linked {
-        db.prepare_cached("UPDATE chats SET is_linked = 1 WHERE account = ?1 AND id = ?2 AND is_linked = 0")?
-            .execute(params![account.number, chat.as_str()])?;
+        db.prepare_cached(
+            "UPDATE counts SET is_linked = 1
+             WHERE chat = (SELECT number FROM chats WHERE account = ?1 AND id = ?2) AND is_linked = 0",
+        )?
+        .execute(params![account.number, chat.as_str()])?;
     }
     put_cursor(db, account, cursor)?;
     Ok(Answer::Synced {
@@ -114,7 +115,7 @@ pub(super) fn start_afresh(db: &Connection, account: &Account, cursor: &str) -> 
         [account.number],
     )?;
     db.execute(
-        "UPDATE chats SET is_linked = 0 WHERE account = ?1",
+        "UPDATE counts SET is_linked = 0 WHERE chat IN (SELECT number FROM chats WHERE account = ?1)",
         [account.number],
     )?;
     put_cursor(db, account, cursor)
@@ -129,10 +130,15 @@ fn put_cursor(db: &Connection, account: &Account, cursor: &str) -> Result<(), St
     Ok(())
 }
 
-/// Whether what is told of a chat follows what is stored; `None` where the chat is not stored.
-fn is_linked(db: &Connection, account: &Account, chat: &ChatId) -> Result<Option<bool>, StoreError> {
+/// The number of a chat, and whether what is told of it follows what is stored; `None` where it is not stored.
+fn find(db: &Connection, account: &Account, chat: &ChatId) -> Result<Option<(i64, bool)>, StoreError> {
     Ok(db
-        .prepare_cached("SELECT is_linked FROM chats WHERE account = ?1 AND id = ?2")?
-        .query_row(params![account.number, chat.as_str()], |row| row.get(0))
+        .prepare_cached(
+            "SELECT number, is_linked FROM chats CROSS JOIN counts ON counts.chat = chats.number
+             WHERE account = ?1 AND id = ?2",
+        )?
+        .query_row(params![account.number, chat.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?)
 }

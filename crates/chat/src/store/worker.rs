@@ -91,9 +91,9 @@ fn work(
     while to_do.blocking_recv_many(&mut batch, WAITING) > 0 {
         let tokens: Vec<_> = batch.iter().map(|(token, _)| *token).collect();
         // A panic ends the transaction, and none of it was done; those who asked are told, and the rest goes on.
-        let replies = panic::catch_unwind(AssertUnwindSafe(|| run_together(&mut store, batch.drain(..))))
+        let replies = panic::catch_unwind(AssertUnwindSafe(|| run_all(&mut store, &mut batch)))
             .unwrap_or_else(|_| {
-                let error = StoreError::Unusable("an error of Khaya's own".to_owned());
+                let error = StoreError::Internal("a panic of the store's thread".to_owned());
                 tokens
                     .into_iter()
                     .map(|token| (token, Err(error.clone())))
@@ -106,6 +106,17 @@ fn work(
             }
         }
     }
+}
+
+fn run_all(store: &mut Store, batch: &mut Vec<(u64, Op)>) -> Vec<(u64, Result<Answer, StoreError>)> {
+    if batch.len() > 1 {
+        return run_together(store, batch.drain(..));
+    }
+    // By itself it needs no savepoint, for which each page that it changes would be kept as it was.
+    batch
+        .drain(..)
+        .map(|(token, op)| (token, store.run(op)))
+        .collect()
 }
 
 fn run_together(

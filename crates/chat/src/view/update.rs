@@ -8,7 +8,7 @@ use super::{
     Alert, ChatRow, Connection, Devices, OpenChat, PeopleSearch, Search, SearchHit, Session, TimelineItem,
 };
 
-/// What turns one [`View`](super::View) into a later one.
+/// What turns one [`crate::View`] into a later one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]
 #[serde(rename_all = "camelCase")]

@@ -46,7 +46,7 @@ fn damage_chats(seed: u64, mut damage: impl FnMut(&mut Vec<u8>, &mut dyn FnMut(u
         }
         if let [aside] = &opened.set_aside[..] {
             set_aside += 1;
-            assert!(fs::read(aside).unwrap() == bytes, "it is kept as it was");
+            assert!(fs::read(&aside.path).unwrap() == bytes, "it is kept as it was");
         }
         assert_typed_is_there(&mut opened.store);
     }
@@ -126,15 +126,16 @@ fn of_a_damaged_file_of_what_was_typed_the_rest_is_saved() {
         bytes[page * 4096 + 2000] ^= 1;
         fs::write(folder.path().join("unsent.db"), &bytes).unwrap();
         let mut opened = store::open(folder.path(), &key).unwrap();
+        let [aside] = &opened.set_aside[..] else {
+            panic!("page {page}: {:?}", opened.set_aside);
+        };
         assert_eq!(
-            opened.set_aside,
-            [folder.path().join("unsent.damaged-1.db")],
+            aside.path,
+            folder.path().join("unsent.damaged-1.db"),
             "page {page}"
         );
-        assert!(
-            fs::read(&opened.set_aside[0]).unwrap() == bytes,
-            "it is kept as it was"
-        );
+        assert_eq!(aside.failure().code, "unsent_damaged");
+        assert!(fs::read(&aside.path).unwrap() == bytes, "it is kept as it was");
         let saved = sign_in(&mut opened.store).outbox.len();
         all_saved.push(saved);
         assert_eq!(count(&mut opened.store), Ok(50), "the chats are not concerned");

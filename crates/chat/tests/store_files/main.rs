@@ -8,5 +8,6 @@
 )]
 
 mod damage;
+mod full;
 mod profile;
 mod secrecy;

@@ -8,7 +8,8 @@ use std::{
 
 use khaya_chat::{
     store::{
-        Answer, ChatFacts, Op, OutboxEntry, Outgoing, Place, Profile, SignedIn, Store, StoreError, Work,
+        self, Answer, ChatFacts, Op, OutboxEntry, Outgoing, Place, Profile, SignedIn, Store, StoreError,
+        StoreKey, Work,
     },
     view::Failure,
 };
@@ -86,23 +87,37 @@ pub(crate) fn sign_in(store: &mut Store) -> Profile {
     }
 }
 
+pub(crate) fn chat() -> Chat {
+    Chat {
+        id: chat_id(),
+        kind: ChatKind::Group,
+        name: WORDS[1].into(),
+        topic: None,
+        members: vec![user()],
+        last_message: None,
+        unread_count: 0,
+        updated_at: Timestamp::from_millis(0),
+        my_role: None,
+        muted: None,
+        pinned: None,
+        reads: None,
+        seq: None,
+    }
+}
+
+pub(crate) fn put_message(number: i64) -> Op {
+    Op::PutMessages {
+        chat: chat_id(),
+        messages: vec![message(number)],
+        place: Place::Live,
+        seq: None,
+        overtaken: HashSet::new(),
+    }
+}
+
 pub(crate) fn put_chat(store: &mut Store) {
     let facts = ChatFacts {
-        chat: Chat {
-            id: chat_id(),
-            kind: ChatKind::Group,
-            name: WORDS[1].into(),
-            topic: None,
-            members: vec![user()],
-            last_message: None,
-            unread_count: 0,
-            updated_at: Timestamp::from_millis(0),
-            my_role: None,
-            muted: None,
-            pinned: None,
-            reads: None,
-            seq: None,
-        },
+        chat: chat(),
         counts: true,
         is_overtaken: false,
     };
@@ -235,25 +250,10 @@ pub(crate) fn write_plain(folder: &Path) {
             WORDS[3],
         ))
         .unwrap();
-    let facts = Chat {
-        id: chat_id(),
-        kind: ChatKind::Group,
-        name: WORDS[1].into(),
-        topic: None,
-        members: vec![user()],
-        last_message: None,
-        unread_count: 0,
-        updated_at: Timestamp::from_millis(0),
-        my_role: None,
-        muted: None,
-        pinned: None,
-        reads: None,
-        seq: None,
-    };
     plain
         .execute(
             "INSERT INTO chats (number, account, id, facts, unread) VALUES (5, 1, 'chat', ?1, 3)",
-            [json(&facts)],
+            [json(&chat())],
         )
         .unwrap();
     for number in 1..=300 {
@@ -271,6 +271,62 @@ pub(crate) fn write_plain(folder: &Path) {
     }
     // As it is left by a crash: much of it is in the log only.
     std::mem::forget(plain);
+}
+
+/// A store as the version wrote it that had the counts in the chats' own rows: with nine messages, of which six are read.
+pub(crate) fn write_version_5(folder: &Path, key: &StoreKey) {
+    let json = |value: &dyn erased::Json| value.json();
+    let open = |name: &str| {
+        let db = Connection::open(folder.join(name)).unwrap();
+        db.execute_batch(&format!("PRAGMA key = \"x'{}'\"", key.to_text().expose()))
+            .unwrap();
+        db
+    };
+    let number = {
+        // The account's number is made by the store itself.
+        let mut store = store::open(folder, key).unwrap().store;
+        sign_in(&mut store);
+        drop(store);
+        fs::remove_file(folder.join("chat.db")).unwrap();
+        let unsent = open("unsent.db");
+        unsent
+            .query_row("SELECT number FROM accounts", [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    let chats = open("chat.db");
+    for migration in [
+        include_str!("../../src/store/schema/1.sql"),
+        include_str!("../../src/store/schema/2.sql"),
+        include_str!("../../src/store/schema/3.sql"),
+        include_str!("../../src/store/schema/4.sql"),
+        include_str!("../../src/store/schema/5.sql"),
+    ] {
+        chats.execute_batch(migration).unwrap();
+    }
+    chats.pragma_update(None, "user_version", 5).unwrap();
+    let reads = r#"[{"user":"you","message":"m00010","at":null}]"#;
+    chats
+        .execute(
+            "INSERT INTO chats (number, account, id, facts, unread, server_unread, marker_at, marker_id,
+                 marker_is_confirmed, covered_at, covered_id, reads, mentioned_at, mentioned_id, is_linked)
+             VALUES (5, ?1, 'chat', ?2, 3, 3, 6000, 'm00006', 1, 9000, 'm00009', ?3, 8000, 'm00008', 1)",
+            (number, json(&chat()), reads),
+        )
+        .unwrap();
+    for number in 1..=9_i64 {
+        let message = message(number);
+        chats
+            .execute(
+                "INSERT INTO messages (chat, at, id, gap, sender, body, number) VALUES (5, ?1, ?2, 0, 'you', ?3, ?4)",
+                (
+                    message.created_at.as_millis(),
+                    message.id.as_str(),
+                    json(&message),
+                    message.created_at.as_millis() << 20,
+                ),
+            )
+            .unwrap();
+    }
 }
 
 pub(crate) mod erased {

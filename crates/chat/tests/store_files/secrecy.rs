@@ -121,6 +121,46 @@ fn a_store_of_before_encryption_is_encrypted_and_complete() {
 }
 
 #[test]
+fn counts_of_before_they_had_a_table_of_their_own_are_kept() {
+    let folder = scratch();
+    let key = StoreKey::generate().unwrap();
+    write_version_5(folder.path(), &key);
+    let mut store = store::open(folder.path(), &key).unwrap().store;
+    let profile = match run(&mut store, Op::Load) {
+        Answer::Profile(profile) => *profile,
+        other => panic!("{other:?}"),
+    };
+    let [chat] = &profile.chats[..] else {
+        panic!("{:?}", profile.chats);
+    };
+    let place = |number: i64| {
+        let message = message(number);
+        (message.created_at, message.id)
+    };
+    assert_eq!(chat.unread, 3);
+    assert_eq!(chat.marker, Some(place(6)));
+    assert!(chat.marker_is_confirmed);
+    assert_eq!(chat.mentioned, Some(place(8)));
+    assert_eq!(chat.reads.len(), 1);
+    assert_eq!(count(&mut store), Ok(9));
+    // What others have read of messages that were not there is placed when they come.
+    let put = match run(&mut store, put_message(10)) {
+        Answer::Put(put) => put,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(put.unread, 4);
+    let reads = put.reads.unwrap().others;
+    assert_eq!(reads[0].at, Some(message(10).created_at));
+    assert!(names(folder.path()).contains("chat.before-5.db"));
+    drop(store);
+    assert_eq!(
+        store::open(folder.path(), &key).unwrap().set_aside.len(),
+        0,
+        "it is what it is said to be"
+    );
+}
+
+#[test]
 fn an_encryption_that_was_cut_short_begins_again() {
     let folder = scratch();
     write_plain(folder.path());
@@ -146,7 +186,62 @@ fn a_file_of_a_later_version_is_set_aside() {
         .unwrap();
     drop(later);
     let mut opened = store::open(folder.path(), &key).unwrap();
-    assert_eq!(opened.set_aside, [folder.path().join("chat.newer-1.db")]);
+    let [aside] = &opened.set_aside[..] else {
+        panic!("{:?}", opened.set_aside);
+    };
+    assert_eq!(aside.path, folder.path().join("chat.newer-1.db"));
+    assert_eq!(aside.failure().code, "store_too_new", "it is not damaged");
+    assert_typed_is_there(&mut opened.store);
+}
+
+#[test]
+fn what_was_typed_by_a_later_version_is_set_aside_and_said_to_be() {
+    let folder = scratch();
+    let key = StoreKey::generate().unwrap();
+    fill(&mut store::open(folder.path(), &key).unwrap().store, 20);
+    let later = Connection::open(folder.path().join("unsent.db")).unwrap();
+    later
+        .execute_batch(&format!(
+            "PRAGMA key = \"x'{}'\"; PRAGMA user_version = 1000",
+            key.to_text().expose()
+        ))
+        .unwrap();
+    drop(later);
+    let mut opened = store::open(folder.path(), &key).unwrap();
+    let [aside] = &opened.set_aside[..] else {
+        panic!("{:?}", opened.set_aside);
+    };
+    assert_eq!(aside.path, folder.path().join("unsent.newer-1.db"));
+    assert_eq!(aside.failure().code, "unsent_too_new");
+    assert_eq!(
+        opened.store.staged_files(),
+        Ok(None),
+        "it may name copies of files"
+    );
+    sign_in(&mut opened.store);
+    assert_eq!(count(&mut opened.store), Ok(20), "the chats are not concerned");
+}
+
+#[test]
+fn another_key_is_told_apart_from_damage_though_nothing_says_which_key_it_was() {
+    let folder = scratch();
+    let key = StoreKey::generate().unwrap();
+    fill(&mut store::open(folder.path(), &key).unwrap().store, 20);
+    let other = StoreKey::generate().unwrap();
+    assert_eq!(store::fits(folder.path(), &other), Ok(false));
+    assert_eq!(
+        store::open(folder.path(), &other).unwrap_err(),
+        StoreError::WrongKey,
+        "neither is damaged"
+    );
+    // With one of the two damaged where it is read first, the other one tells.
+    let path = folder.path().join("chat.db");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(store::fits(folder.path(), &key), Ok(true));
+    let mut opened = store::open(folder.path(), &key).unwrap();
+    assert_eq!(opened.set_aside[0].failure().code, "store_damaged");
     assert_typed_is_there(&mut opened.store);
 }
 
@@ -154,12 +249,14 @@ fn a_file_of_a_later_version_is_set_aside() {
 fn a_file_that_is_none_is_set_aside_and_kept() {
     let folder = scratch();
     let key = StoreKey::generate().unwrap();
+    KeyFile::new(&key, true).write(folder.path()).unwrap();
     let noise = b"this is no database, and it is long enough to be none".repeat(200);
     for number in 1..=2 {
         fs::write(folder.path().join("chat.db"), &noise).unwrap();
         let opened = store::open(folder.path(), &key).unwrap();
         let aside = folder.path().join(format!("chat.damaged-{number}.db"));
-        assert_eq!(opened.set_aside, [aside.as_path()]);
+        let paths: Vec<_> = opened.set_aside.iter().map(|file| file.path.as_path()).collect();
+        assert_eq!(paths, [aside.as_path()]);
         assert!(fs::read(aside).unwrap() == noise);
     }
 }

@@ -188,7 +188,7 @@ impl Chat {
             // The person looks at older messages; what is newest is on disk for later.
             return;
         }
-        let meets = put.edge != Edge::Gap
+        let meets = !put.is_after_gap
             || timeline.messages.is_empty()
             || put
                 .messages

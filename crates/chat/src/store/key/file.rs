@@ -59,7 +59,7 @@ impl KeyFile {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
-        let text = serde_json::to_vec(self).map_err(|error| StoreError::Unusable(error.to_string()))?;
+        let text = serde_json::to_vec(self).map_err(|error| StoreError::Internal(error.to_string()))?;
         files::replace(&folder.join(NAME), &text)
     }
 

@@ -54,7 +54,7 @@ impl Wrapped {
     pub(super) fn new(key: &StoreKey, passphrase: &Secret) -> Result<Self, StoreError> {
         let salt = random::<16>()?;
         let wrapping = derive(passphrase, &salt, (MEMORY_KIB, PASSES, LANES))
-            .ok_or_else(|| StoreError::Unusable("no key can be derived".to_owned()))?;
+            .ok_or_else(|| StoreError::Internal("no key can be derived".to_owned()))?;
         Ok(Self {
             memory_kib: MEMORY_KIB,
             passes: PASSES,
@@ -84,7 +84,7 @@ impl Sealed {
         };
         let text = cipher(with)
             .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| StoreError::Unusable("the key cannot be sealed".to_owned()))?;
+            .map_err(|_| StoreError::Internal("the key cannot be sealed".to_owned()))?;
         Ok(Self {
             nonce: hex(&nonce).to_string(),
             text: hex(&text).to_string(),
@@ -118,7 +118,7 @@ fn derive(passphrase: &Secret, salt: &[u8], (memory, passes, lanes): (u32, u32, 
 
 fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| StoreError::Unusable(error.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Internal(error.to_string()))?;
     Ok(bytes)
 }
 

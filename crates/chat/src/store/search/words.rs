@@ -119,7 +119,7 @@ fn cut(text: &str) -> Vec<(Word, Kind)> {
                 folded: String::new(),
                 at: start..start,
             });
-            word.folded.push_str(&fold(character));
+            fold_into(&mut word.folded, character);
             word.at.end = at.end;
         } else {
             end_spaced(&mut words, &mut spaced);
@@ -153,8 +153,15 @@ fn end_run(words: &mut Vec<(Word, Kind)>, run: &mut Vec<Word>) {
 
 /// A character without what a search does not tell apart.
 fn fold(character: char) -> String {
+    let mut folded = String::new();
+    fold_into(&mut folded, character);
+    folded
+}
+
+fn fold_into(folded: &mut String, character: char) {
     if character.is_ascii() {
-        return character.to_ascii_lowercase().to_string();
+        folded.push(character.to_ascii_lowercase());
+        return;
     }
     let plain: String = [character]
         .into_iter()
@@ -165,16 +172,16 @@ fn fold(character: char) -> String {
         .flat_map(char::to_lowercase)
         .collect();
     // Letters that Unicode takes for letters of their own, and people type without their stroke.
-    match plain.as_str() {
-        "ß" => "ss".to_owned(),
-        "æ" => "ae".to_owned(),
-        "œ" => "oe".to_owned(),
-        "ø" => "o".to_owned(),
-        "ł" => "l".to_owned(),
-        "đ" => "d".to_owned(),
-        "ı" => "i".to_owned(),
-        _ => plain,
-    }
+    folded.push_str(match plain.as_str() {
+        "ß" => "ss",
+        "æ" => "ae",
+        "œ" => "oe",
+        "ø" => "o",
+        "ł" => "l",
+        "đ" => "d",
+        "ı" => "i",
+        plain => plain,
+    });
 }
 
 /// Scripts whose words stand together: Thai, Lao, Myanmar, Khmer, Chinese, Japanese; and Korean, whose words have

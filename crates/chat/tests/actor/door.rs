@@ -1,91 +1,21 @@
 //! The store's key on its way between keyring, passphrase and file: in every state of the keyring the store opens or
 //! says why it does not, and what was typed is there again once the key is.
 
-#![expect(clippy::unwrap_used, reason = "a test that is surprised fails")]
-
-use std::{
-    collections::HashMap,
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::{fs, path::Path, sync::Arc};
 
 use khaya_chat::{
     Intent, View,
     actor::{self, Handle},
     intent::Secret,
-    shell::{SecretName, Secrets, SecretsError, SecretsFuture},
+    shell::{SecretName, Secrets as _},
     store::{self, Answer, KeyFile, Op, SignedIn, StoreKey},
     view::{Failure, Session},
 };
 use khaya_wire::{ChatId, User, UserId};
 
+use crate::keyring::{Keyring, scratch};
+
 const DRAFT: &str = "half a thought";
-
-/// A keyring that can be locked, and forgets when it is told to.
-#[derive(Default)]
-struct Keyring {
-    is_locked: Mutex<bool>,
-    entries: Mutex<HashMap<&'static str, Secret>>,
-}
-
-impl Keyring {
-    fn lock(&self, locked: bool) {
-        *self.is_locked.lock().unwrap() = locked;
-    }
-
-    fn forget(&self) {
-        self.entries.lock().unwrap().clear();
-    }
-
-    fn key(&self) -> Option<StoreKey> {
-        self.entries
-            .lock()
-            .unwrap()
-            .get(entry(SecretName::StoreKey))
-            .and_then(StoreKey::from_text)
-    }
-
-    fn answer<T: Send + 'static>(
-        &self,
-        action: impl FnOnce(&mut HashMap<&'static str, Secret>) -> T,
-    ) -> SecretsFuture<'_, T> {
-        let result = if *self.is_locked.lock().unwrap() {
-            Err(SecretsError {
-                message: "The keyring is locked.".to_owned(),
-            })
-        } else {
-            Ok(action(&mut self.entries.lock().unwrap()))
-        };
-        Box::pin(async move { result })
-    }
-}
-
-impl Secrets for Keyring {
-    fn load(&self, name: SecretName) -> SecretsFuture<'_, Option<Secret>> {
-        self.answer(|entries| entries.get(entry(name)).cloned())
-    }
-
-    fn store(&self, name: SecretName, secret: Secret) -> SecretsFuture<'_, ()> {
-        self.answer(|entries| drop(entries.insert(entry(name), secret)))
-    }
-
-    fn delete(&self, name: SecretName) -> SecretsFuture<'_, ()> {
-        self.answer(|entries| drop(entries.remove(entry(name))))
-    }
-}
-
-fn entry(name: SecretName) -> &'static str {
-    match name {
-        SecretName::Session => "session",
-        SecretName::StoreKey => "store-key",
-    }
-}
-
-/// A folder on a disk that does not wait, where there is one.
-fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
-}
 
 /// A profile and its keyring.
 struct Desk {
@@ -389,7 +319,7 @@ async fn a_plain_store_is_not_closed_up_with_a_key_that_nobody_keeps() {
     let desk = Desk::new();
     let plain = rusqlite::Connection::open(desk.path().join("chat.db")).unwrap();
     plain
-        .execute_batch(include_str!("../src/store/schema/1.sql"))
+        .execute_batch(include_str!("../../src/store/schema/1.sql"))
         .unwrap();
     plain.pragma_update(None, "user_version", 1).unwrap();
     drop(plain);
