@@ -80,7 +80,8 @@ impl Door {
         let (mut way, mut asked): (Way, Asked) = (Way::Keyring, None);
         let mut heard = Vec::new();
         loop {
-            let closed = {
+            // A store with nothing wrong about its key is not put away.
+            let (closed, may_begin_anew) = {
                 let attempt = self.attempt(way);
                 tokio::pin!(attempt);
                 let result = loop {
@@ -111,13 +112,16 @@ impl Door {
                         answer(asked, Ok(()));
                         return Ok(Some(Open { heard, ..open }));
                     }
-                    Err(Stop::Closed(closed)) => closed,
-                    Err(Stop::Failed(error)) if is_unsaid(show) => return Err(error),
-                    // A window is open by now; it tells, and the person can try once more.
-                    Err(Stop::Failed(error)) => Closed {
-                        failure: error.failure(),
-                        can_recover: self.can_recover().await,
-                    },
+                    Err(Stop::Closed(closed)) => (closed, true),
+                    Err(Stop::Failed(error)) if is_unsaid(show) && !error.may_pass() => return Err(error),
+                    // The window tells, and the person can try once more.
+                    Err(Stop::Failed(error)) => {
+                        let closed = Closed {
+                            failure: error.failure(),
+                            can_recover: self.can_recover().await,
+                        };
+                        (closed, false)
+                    }
                 }
             };
             tracing::warn!(code = closed.failure.code, "the store stays closed");
@@ -128,7 +132,9 @@ impl Door {
                     Some(Message::Intent(Intent::UnlockStore { passphrase }, answer)) => {
                         break (passphrase.map_or(Way::Keyring, Way::Passphrase), Some(answer));
                     }
-                    Some(Message::Intent(Intent::BeginStoreAnew, answer)) => break (Way::Anew, Some(answer)),
+                    Some(Message::Intent(Intent::BeginStoreAnew, answer)) if may_begin_anew => {
+                        break (Way::Anew, Some(answer));
+                    }
                     Some(Message::Intent(intent, answer)) => hear(&mut heard, intent, answer),
                     Some(Message::File(_, answer)) => refuse(answer),
                     Some(Message::Diagnose(answer)) => tell_locked(answer),

@@ -36,6 +36,20 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the same may succeed later, without anything in Khaya being another.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::DiskFull | Self::NoPermission(_) | Self::Unusable(_) => true,
+            Self::Damaged
+            | Self::WrongKey
+            | Self::TooNew
+            | Self::Internal(_)
+            | Self::NoAccount
+            | Self::Closed => false,
+        }
+    }
+
     /// What the person is told.
     #[must_use]
     pub fn failure(&self) -> Failure {
