@@ -6,33 +6,17 @@
     reason = "a test that is surprised fails"
 )]
 
+mod samples;
+
 use std::collections::HashSet;
 
 use khaya_chat::store::{self, Answer, ChatFacts, Found, Has, Op, Place, Query, SignedIn, Store};
-use khaya_wire::{Chat, ChatId, ChatKind, File, FileId, Message, MessageId, Timestamp, User, UserId};
+use khaya_wire::{ChatId, File, FileId, Message, Timestamp, UserId};
+
+use samples::{group, message, user};
 
 fn chat_id(name: &str) -> ChatId {
     ChatId::new(name).unwrap()
-}
-
-fn message(number: i64, chat: &str, from: &str, text: &str) -> Message {
-    Message {
-        id: MessageId::new(format!("m{number:05}")).unwrap(),
-        chat_id: chat_id(chat),
-        sender_id: UserId::new(from).unwrap(),
-        content: text.into(),
-        created_at: Timestamp::from_millis(number * 1000),
-        client_id: None,
-        edited_at: None,
-        deleted_at: None,
-        reply_to: None,
-        visible_to: None,
-        visible_to_roles: None,
-        attachments: None,
-        reactions: None,
-        pinned: None,
-        system: None,
-    }
 }
 
 fn put(store: &mut Store, message: Message) {
@@ -70,37 +54,15 @@ fn store() -> Store {
 }
 
 fn sign_in(store: &mut Store, id: &str) {
-    let user = User {
-        id: UserId::new(id).unwrap(),
-        username: id.into(),
-        name: id.into(),
-        role: "member".into(),
-        avatar_file_id: None,
-        presence: None,
-    };
     store
         .run(Op::SignIn(Box::new(SignedIn {
             server: "https://chat.example.org".into(),
             discovery: None,
-            user,
+            user: user(id),
         })))
         .unwrap();
     let chats = ["one", "two"].map(|name| ChatFacts {
-        chat: Chat {
-            id: chat_id(name),
-            kind: ChatKind::Group,
-            name: name.into(),
-            topic: None,
-            members: Vec::new(),
-            last_message: None,
-            unread_count: 0,
-            updated_at: Timestamp::from_millis(0),
-            my_role: None,
-            muted: None,
-            pinned: None,
-            reads: None,
-            seq: None,
-        },
+        chat: group(name, name, &[]),
         counts: true,
         is_overtaken: false,
     });

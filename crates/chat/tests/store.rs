@@ -7,47 +7,24 @@
     reason = "a test that is surprised fails"
 )]
 
+mod samples;
+
 use std::{collections::HashSet, fs};
 
 use khaya_chat::store::{
     self, Answer, ChatFacts, Edge, Op, OutboxEntry, Outgoing, Place, Profile, Put, SignedIn, Store,
     StoreError, StoreKey, Window, Work,
 };
-use khaya_wire::{Chat, ChatId, ChatKind, ClientId, Message, MessageId, Timestamp, User, UserId};
+use khaya_wire::{Chat, ChatId, ClientId, Message, Timestamp};
 
-fn user(id: &str) -> User {
-    User {
-        id: UserId::new(id).unwrap(),
-        username: format!("{id}-name"),
-        name: id.to_uppercase(),
-        role: "member".into(),
-        avatar_file_id: None,
-        presence: None,
-    }
-}
+use samples::{group, user};
 
 fn chat_id() -> ChatId {
     ChatId::new("chat").unwrap()
 }
 
 fn message(number: i64, from: &str) -> Message {
-    Message {
-        id: MessageId::new(format!("m{number:05}")).unwrap(),
-        chat_id: chat_id(),
-        sender_id: UserId::new(from).unwrap(),
-        content: format!("text {number}").into(),
-        created_at: Timestamp::from_millis(number * 1000),
-        client_id: None,
-        edited_at: None,
-        deleted_at: None,
-        reply_to: None,
-        visible_to: None,
-        visible_to_roles: None,
-        attachments: None,
-        reactions: None,
-        pinned: None,
-        system: None,
-    }
+    samples::message(number, "chat", from, &format!("text {number}"))
 }
 
 fn messages(numbers: std::ops::RangeInclusive<i64>) -> Vec<Message> {
@@ -57,19 +34,9 @@ fn messages(numbers: std::ops::RangeInclusive<i64>) -> Vec<Message> {
 fn facts(unread: u64, last: Option<Message>) -> ChatFacts {
     ChatFacts {
         chat: Chat {
-            id: chat_id(),
-            kind: ChatKind::Group,
-            name: "Chat".into(),
-            topic: None,
-            members: vec![user("me"), user("you")],
             last_message: last,
             unread_count: unread,
-            updated_at: Timestamp::from_millis(0),
-            my_role: None,
-            muted: None,
-            pinned: None,
-            reads: None,
-            seq: None,
+            ..group("chat", "Chat", &["me", "you"])
         },
         is_overtaken: false,
         counts: true,

@@ -11,9 +11,12 @@ use khaya_chat::{
     store::{self, Answer, KeyFile, Op, SignedIn, StoreKey},
     view::{Failure, Session},
 };
-use khaya_wire::{ChatId, User, UserId};
+use khaya_wire::ChatId;
 
-use crate::keyring::{Keyring, scratch};
+use crate::{
+    keyring::{Keyring, scratch},
+    samples::user,
+};
 
 const DRAFT: &str = "half a thought";
 
@@ -97,14 +100,7 @@ fn sign_in() -> Op {
     Op::SignIn(Box::new(SignedIn {
         server: "https://chat.example.org".into(),
         discovery: None,
-        user: User {
-            id: UserId::new("me").unwrap(),
-            username: "me".into(),
-            name: "Me".into(),
-            role: "member".into(),
-            avatar_file_id: None,
-            presence: None,
-        },
+        user: user("me"),
     }))
 }
 
@@ -358,4 +354,25 @@ async fn a_store_that_is_locked_is_told_in_the_diagnosis_and_one_that_is_open_wi
         handle.diagnose().await.storage.store > 0,
         "also when it has ended"
     );
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_of_a_start_is_told_and_can_pass() {
+    let desk = Desk::with_draft().await;
+    let key = desk.keyring.key().unwrap();
+    // The file of what was typed cannot be opened: there is a folder in its place.
+    let (path, away) = (desk.path().join("unsent.db"), desk.path().join("away"));
+    fs::rename(&path, &away).unwrap();
+    fs::create_dir(&path).unwrap();
+    let handle = desk.start().await;
+    assert_eq!(locked(&handle), Some(("store_failed".to_owned(), false)));
+    let refused = handle.dispatch(Intent::BeginStoreAnew).await.unwrap_err();
+    assert_eq!(refused.code, "store_locked", "nothing is wrong with the store");
+    assert_eq!(unlock(&handle, None).await.unwrap_err().code, "store_failed");
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&away, &path).unwrap();
+    unlock(&handle, None).await.unwrap();
+    handle.shut_down().await;
+    assert_eq!(desk.set_aside(), 0);
+    assert!(desk.has_draft(&key));
 }

@@ -24,11 +24,14 @@ use khaya_chat::{
     },
     view::{Session, View},
 };
-use khaya_wire::{Chat, ChatId, ChatKind, ClientId, FileId, Message, MessageId, Timestamp, User, UserId};
+use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, Timestamp, UserId};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::keyring::{Keyring, entry, scratch};
+use crate::{
+    keyring::{Keyring, entry, scratch},
+    samples::{self, group, user},
+};
 
 /// A profile in which somebody was signed in, at a server that has one file and nothing else.
 struct Profile {
@@ -107,38 +110,13 @@ fn sign_in(store: &mut Store, server: &Server, id: &str) {
     store.run(Op::SignIn(Box::new(session))).unwrap();
 }
 
-fn user(id: &str) -> User {
-    User {
-        id: UserId::new(id).unwrap(),
-        username: id.to_owned(),
-        name: id.to_uppercase(),
-        role: "member".to_owned(),
-        avatar_file_id: None,
-        presence: None,
-    }
-}
-
 fn chat() -> ChatId {
     ChatId::new("chat").unwrap()
 }
 
 fn put_chat(store: &mut Store) {
     let facts = ChatFacts {
-        chat: Chat {
-            id: chat(),
-            kind: ChatKind::Group,
-            name: "Everybody".to_owned(),
-            topic: None,
-            members: vec![user("me"), user("you")],
-            last_message: None,
-            unread_count: 0,
-            updated_at: Timestamp::from_millis(0),
-            my_role: None,
-            muted: None,
-            pinned: None,
-            reads: None,
-            seq: None,
-        },
+        chat: group("chat", "Everybody", &["me", "you"]),
         counts: true,
         is_overtaken: false,
     };
@@ -153,21 +131,8 @@ fn put_chat(store: &mut Store) {
 
 fn message(number: i64, visible_to: Option<Vec<UserId>>) -> Message {
     Message {
-        id: MessageId::new(format!("m{number}")).unwrap(),
-        chat_id: chat(),
-        sender_id: UserId::new("you").unwrap(),
-        content: format!("text {number}").into(),
-        created_at: Timestamp::from_millis(number * 1000),
-        client_id: None,
-        edited_at: None,
-        deleted_at: None,
-        reply_to: None,
         visible_to,
-        visible_to_roles: None,
-        attachments: None,
-        reactions: None,
-        pinned: None,
-        system: None,
+        ..samples::message(number, "chat", "you", &format!("text {number}"))
     }
 }
 
@@ -296,11 +261,11 @@ async fn filled() -> Profile {
         })
         .unwrap();
     let edit = Change::Edit {
-        target: Target::Sent(MessageId::new("m1").unwrap()),
+        target: Target::Sent(MessageId::new("m00001").unwrap()),
         text: "better".into(),
     };
     let pin = Change::Pin {
-        target: Target::Sent(MessageId::new("m1").unwrap()),
+        target: Target::Sent(MessageId::new("m00001").unwrap()),
         pinned: true,
     };
     let reply = Outgoing {
@@ -348,7 +313,7 @@ async fn what_one_has_is_written_to_a_file_that_anybody_can_read() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(lines[0]["type"], "export");
-    assert_eq!(lines[0]["user"]["username"], "me");
+    assert_eq!(lines[0]["user"]["username"], "me-name");
     assert_eq!(lines[1]["chat"]["name"], "Everybody");
     let messages: Vec<_> = lines.iter().filter(|line| line["type"] == "message").collect();
     assert_eq!(messages[0]["message"]["content"], "text 1");
@@ -357,7 +322,7 @@ async fn what_one_has_is_written_to_a_file_that_anybody_can_read() {
         .filter(|line| line["restricted"] == true)
         .collect();
     assert_eq!(restricted.len(), 1);
-    assert_eq!(restricted[0]["message"]["id"], "m1201");
+    assert_eq!(restricted[0]["message"]["id"], "m01201");
     assert_eq!(lines.last().unwrap()["messages"], 1201);
     let told = told.lock().unwrap().clone();
     assert_eq!(told.first(), Some(&Progress { done: 0, of: 1201 }));

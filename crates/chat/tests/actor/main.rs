@@ -5,3 +5,5 @@
 mod door;
 mod keeping;
 mod keyring;
+#[path = "../samples/mod.rs"]
+mod samples;

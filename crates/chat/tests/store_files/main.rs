@@ -10,4 +10,6 @@
 mod damage;
 mod full;
 mod profile;
+#[path = "../samples/mod.rs"]
+mod samples;
 mod secrecy;

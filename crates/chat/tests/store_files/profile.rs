@@ -13,8 +13,10 @@ use khaya_chat::{
     },
     view::Failure,
 };
-use khaya_wire::{Chat, ChatId, ChatKind, ClientId, Message, MessageId, Timestamp, User, UserId};
+use khaya_wire::{Chat, ChatId, ClientId, Message, Timestamp};
 use rusqlite::Connection;
+
+use crate::samples;
 
 /// Words that stand in everything that is written.
 pub(crate) const WORDS: [&str; 4] = ["Regenschirm", "Straßenbahn", "会議資料", "halfathought"];
@@ -25,39 +27,13 @@ pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-pub(crate) fn user() -> User {
-    User {
-        id: UserId::new("me").unwrap(),
-        username: "me-name".into(),
-        name: "Me".into(),
-        role: "member".into(),
-        avatar_file_id: None,
-        presence: None,
-    }
-}
-
 pub(crate) fn chat_id() -> ChatId {
     ChatId::new("chat").unwrap()
 }
 
 pub(crate) fn message(number: i64) -> Message {
-    Message {
-        id: MessageId::new(format!("m{number:05}")).unwrap(),
-        chat_id: chat_id(),
-        sender_id: UserId::new("you").unwrap(),
-        content: format!("{number} {} {} {}", WORDS[0], WORDS[1], WORDS[2]).into(),
-        created_at: Timestamp::from_millis(number * 1000),
-        client_id: None,
-        edited_at: None,
-        deleted_at: None,
-        reply_to: None,
-        visible_to: None,
-        visible_to_roles: None,
-        attachments: None,
-        reactions: None,
-        pinned: None,
-        system: None,
-    }
+    let text = format!("{number} {} {} {}", WORDS[0], WORDS[1], WORDS[2]);
+    samples::message(number, "chat", "you", &text)
 }
 
 pub(crate) fn entry(number: u8) -> OutboxEntry {
@@ -79,7 +55,7 @@ pub(crate) fn sign_in(store: &mut Store) -> Profile {
     let session = SignedIn {
         server: "https://chat.example.org".into(),
         discovery: None,
-        user: user(),
+        user: samples::user("me"),
     };
     match run(store, Op::SignIn(Box::new(session))) {
         Answer::Profile(profile) => *profile,
@@ -88,21 +64,7 @@ pub(crate) fn sign_in(store: &mut Store) -> Profile {
 }
 
 pub(crate) fn chat() -> Chat {
-    Chat {
-        id: chat_id(),
-        kind: ChatKind::Group,
-        name: WORDS[1].into(),
-        topic: None,
-        members: vec![user()],
-        last_message: None,
-        unread_count: 0,
-        updated_at: Timestamp::from_millis(0),
-        my_role: None,
-        muted: None,
-        pinned: None,
-        reads: None,
-        seq: None,
-    }
+    samples::group("chat", WORDS[1], &["me"])
 }
 
 pub(crate) fn put_message(number: i64) -> Op {
@@ -244,7 +206,7 @@ pub(crate) fn write_plain(folder: &Path) {
              INSERT INTO outbox VALUES (1, 1, 'client-1', 'chat', 'unsent 1 {}', 7, NULL, 'conflict', 'No.');
              INSERT INTO outbox VALUES (2, 1, 'client-2', 'chat', 'unsent 2 {}', 7, NULL, NULL, NULL);
              INSERT INTO drafts VALUES (1, 'chat', '{}');",
-            json(&user()),
+            json(&samples::user("me")),
             WORDS[0],
             WORDS[0],
             WORDS[3],
