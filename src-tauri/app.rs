@@ -382,6 +382,8 @@ impl App {
                 | Question::Detach(_)
                 | Question::Picture(_)
                 | Question::Save { .. }
+                | Question::Export { .. }
+                | Question::Import { .. }
                 | Question::System
                 | Question::Diagnosis
                 | Question::Desktop(_)

@@ -104,6 +104,10 @@ pub(crate) enum Question {
     Picture(PictureOf),
     /// Keep a file that the view names at this place, which the person chose.
     Save { file: FileId, path: PathBuf },
+    /// Write all that there is of the account to this place, which the person chose.
+    Export { path: PathBuf },
+    /// Take back what was not sent from an export.
+    Import { path: PathBuf },
     /// What the settings show of the app and its system.
     System,
     /// Tell what helps those who look for a fault, as text, and how much is stored.

@@ -41,6 +41,8 @@ pub(crate) enum ChatQuestion {
         file: FileId,
         path: PathBuf,
     },
+    Export(PathBuf),
+    Import(PathBuf),
 }
 
 /// Works on one question.
@@ -72,6 +74,18 @@ pub(crate) fn work_on(
                 json(&())
             }
             ChatQuestion::Picture(which) => show_picture(&chat, which).await,
+            ChatQuestion::Export(path) => chat
+                .export(path, |_| {})
+                .await
+                .map_err(Refusal::from)
+                .and_then(|exported| json(&exported)),
+            ChatQuestion::Import(path) => chat.import(path).await.map_err(Refusal::from).and_then(|found| {
+                json(&serde_json::json!({
+                    "drafts": found.drafts.len(),
+                    "unsent": found.unsent.len(),
+                    "leftOut": found.left_out,
+                }))
+            }),
             ChatQuestion::Save { file, path } => {
                 if shows(&chat.view().borrow(), &file) {
                     chat.save(file, path)

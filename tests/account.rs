@@ -62,7 +62,9 @@ async fn a_name_and_a_picture_are_changed_and_others_see_them() {
         let window = signed_in(desktop, "ada", team.address()).await?;
         let page = window.page();
         page.click(&named(Role::Button, "Settings")).await?;
-        page.fill(&named(Role::Textbox, "Your name"), "Ada King").await?;
+        let settings = named(Role::Dialog, "Settings");
+        page.fill(&settings.with(named(Role::Textbox, "Your name")), "Ada King")
+            .await?;
         page.click(&named(Role::Button, "Save name")).await?;
         page.shows("Saved.").await?;
 

@@ -32,7 +32,7 @@ async fn a_newcomer_with_a_mouse() {
         steps.done("signed in");
         page.open_chat("Bob").await?;
         let question = messages().with(containing(Role::Item, &[QUESTION]));
-        page.click(&question).await?;
+        page.focus(&question).await?;
         page.click(&question.with(named(Role::Button, "Reply"))).await?;
         steps.done("answering");
         page.attach(&[&first.picture(desktop).await?]).await?;

@@ -118,8 +118,8 @@ async fn walk(screens: &mut Screens<'_>, team: &Team) -> Result<()> {
     let field = page.find(&composer()).await?;
     page.session().clear(&field).await?;
     let lovely = messages().with(containing(Role::Item, &["Lovely"]));
-    // What can be done stands beside the message under the pointer.
-    page.click(&lovely).await?;
+    // What can be done stands beside the message that has the focus.
+    page.focus(&lovely).await?;
     page.click(&lovely.clone().with(named(Role::Button, "More")))
         .await?;
     screens.look("menu").await?;
@@ -147,7 +147,7 @@ async fn walk(screens: &mut Screens<'_>, team: &Team) -> Result<()> {
         .await?;
     screens.look("settings").await?;
     // What is about this computer has its own parts, and asks the app.
-    for part in ["Notifications", "Lock", "Profiles", "Version", "About"] {
+    for part in ["Notifications", "Lock", "Storage", "Version", "About"] {
         page.click(&settings.clone().with(named(Role::Button, part)))
             .await?;
         screens.look(part).await?;
@@ -155,7 +155,7 @@ async fn walk(screens: &mut Screens<'_>, team: &Team) -> Result<()> {
     screens
         .close("the end of the settings", &settings, "Close")
         .await?;
-    page.click(&lovely).await?;
+    page.focus(&lovely).await?;
     page.click(&lovely.clone().with(named(Role::Button, "More")))
         .await?;
     page.click(&named(Role::MenuItem, "Select")).await?;

@@ -141,6 +141,26 @@ export async function diagnosis() {
 }
 
 /**
+ * Writes all that is on this computer into a file that the person chooses.
+ *
+ * @returns {Promise<{ chats: number, messages: number } | null>} what it holds; nothing when they changed their mind.
+ *   Rejects with a {@link Failure}
+ */
+export async function exportChats() {
+  return /** @type {{ chats: number, messages: number } | null} */ (await ask("export_chats"));
+}
+
+/**
+ * Takes back what was not sent, from a file that the person chooses.
+ *
+ * @returns {Promise<{ drafts: number, unsent: number } | null>} what came back; nothing when they changed their mind.
+ *   Rejects with a {@link Failure}
+ */
+export async function importChats() {
+  return /** @type {{ drafts: number, unsent: number } | null} */ (await ask("import_chats"));
+}
+
+/**
  * Calls `hear` when {@link system} would answer something else.
  *
  * @param {() => void} hear

@@ -31,6 +31,7 @@ import { QuestionDialog } from "./elements/question-dialog.js";
 import { SelectionBar } from "./elements/selection-bar.js";
 import { SettingsPanel } from "./elements/settings-panel.js";
 import { SignIn } from "./elements/sign-in.js";
+import { StorageSettings } from "./elements/storage-settings.js";
 import { StoreLock } from "./elements/store-lock.js";
 import { TypingLine } from "./elements/typing-line.js";
 import { UpdateLine } from "./elements/update-line.js";
@@ -340,6 +341,7 @@ function defineElements() {
   customElements.define("selection-bar", SelectionBar);
   customElements.define("settings-panel", SettingsPanel);
   customElements.define("sign-in", SignIn);
+  customElements.define("storage-settings", StorageSettings);
   customElements.define("store-lock", StoreLock);
   customElements.define("typing-line", TypingLine);
   customElements.define("update-line", UpdateLine);

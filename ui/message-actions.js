@@ -11,16 +11,25 @@ export class MessageActions {
   #bar = instantiate("message-actions");
   /** @type {HTMLElement | null} */
   #row = null;
+  /** What is under the pointer. @type {HTMLElement | null} */
+  #under = null;
 
   /** @param {HTMLElement} list whose children are messages */
   constructor(list) {
     this.#list = list;
-    list.addEventListener("pointerover", (event) => this.#stand(rowOf(event.target)));
-    list.addEventListener("pointerleave", () => this.#stand(rowOf(document.activeElement)));
+    for (const move of ["pointerover", "pointermove", "pointerdown"])
+      list.addEventListener(move, (event) => this.#point(rowOf(event.target)), { passive: true });
+    list.addEventListener("pointerleave", () => this.#point(null));
     list.addEventListener("focusin", (event) => this.#stand(rowOf(event.target)));
     list.addEventListener("focusout", (event) => {
-      if (!(event.relatedTarget instanceof Node && list.contains(event.relatedTarget))) this.#stand(null);
+      if (!(event.relatedTarget instanceof Node && list.contains(event.relatedTarget))) this.#stand(this.#under);
     });
+  }
+
+  /** @param {HTMLElement | null} row under the pointer; nothing where it is elsewhere */
+  #point(row) {
+    this.#under = row;
+    this.#stand(row ?? rowOf(document.activeElement));
   }
 
   /** To be called when messages have changed. */

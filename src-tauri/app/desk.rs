@@ -51,6 +51,8 @@ pub(super) fn is_for_anybody(question: &Question) -> bool {
         | Question::Detach(_)
         | Question::Picture(_)
         | Question::Save { .. }
+        | Question::Export { .. }
+        | Question::Import { .. }
         | Question::System
         | Question::Diagnosis
         | Question::Desktop(_) => false,
@@ -205,6 +207,8 @@ impl App {
             Question::Detach(file) => self.ask_chat(number, ChatQuestion::Detach(file)),
             Question::Picture(which) => self.ask_chat(number, ChatQuestion::Picture(which)),
             Question::Save { file, path } => self.ask_chat(number, ChatQuestion::Save { file, path }),
+            Question::Export { path } => self.ask_chat(number, ChatQuestion::Export(path)),
+            Question::Import { path } => self.ask_chat(number, ChatQuestion::Import(path)),
         }
     }
 
@@ -304,6 +308,8 @@ impl App {
             | Question::Detach(_)
             | Question::Picture(_)
             | Question::Save { .. }
+            | Question::Export { .. }
+            | Question::Import { .. }
             | Question::Snapshot
             | Question::CatchUp
             | Question::Flushed(_)

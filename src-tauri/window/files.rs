@@ -15,12 +15,13 @@ use std::{
 
 use khaya_chat::files::StagedFile;
 use khaya_wire::FileId;
+use serde_json::value::RawValue;
 use tauri::{
     AppHandle, Manager, Runtime, State, UriSchemeContext, UriSchemeResponder, WebviewWindow,
     http::{Method, Response, StatusCode, Uri, header},
     ipc::{InvokeBody, Request},
 };
-use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_dialog::{DialogExt, FilePath};
 use tokio::{fs, io::AsyncWriteExt, sync::oneshot};
 
 use super::{MAIN, asker::Asker, commands::json};
@@ -34,6 +35,9 @@ pub(super) const SCHEME: &str = "khaya-file";
 
 /// How many files the page may hand over at once.
 const AT_ONCE: usize = 16;
+
+/// What an export is called where the person does not say otherwise.
+const EXPORT: &str = "khaya-export.jsonl";
 
 /// The longest name of a file, in bytes, that every file system takes.
 const LONGEST_NAME: usize = 200;
@@ -183,6 +187,38 @@ pub(super) async fn detach_file(asker: State<'_, Asker>, id: FileId) -> Result<(
     asker.ask(Question::Detach(id)).await.and_then(json).map(drop)
 }
 
+/// Writes all that this computer has of the account into a file where the person wants it. Answers what it holds;
+/// `null` when they changed their mind.
+#[tauri::command]
+pub(super) async fn export_chats(
+    window: WebviewWindow,
+    asker: State<'_, Asker>,
+) -> Result<Box<RawValue>, Refusal> {
+    asker.ensure_open()?;
+    match place_to_save(&window, EXPORT.to_owned()).await? {
+        Some(path) => json(asker.ask(Question::Export { path }).await?),
+        None => Ok(RawValue::NULL.to_owned()),
+    }
+}
+
+/// Takes back what an export has that was not sent. Answers what it was; `null` when the person changed their mind.
+#[tauri::command]
+pub(super) async fn import_chats(
+    window: WebviewWindow,
+    asker: State<'_, Asker>,
+) -> Result<Box<RawValue>, Refusal> {
+    asker.ensure_open()?;
+    let (chosen, choice) = oneshot::channel();
+    window.dialog().file().set_parent(&window).pick_file(move |path| {
+        // Nobody waits any more when the window is gone.
+        let _ = chosen.send(path);
+    });
+    match path_of(choice.await.ok().flatten())? {
+        Some(path) => json(asker.ask(Question::Import { path }).await?),
+        None => Ok(RawValue::NULL.to_owned()),
+    }
+}
+
 /// Saves a file where the person wants it; false when they changed their mind.
 #[tauri::command]
 pub(super) async fn save_file(
@@ -192,12 +228,17 @@ pub(super) async fn save_file(
     name: String,
 ) -> Result<bool, Refusal> {
     asker.ensure_open()?;
+    let Some(path) = place_to_save(&window, name_on_disk(&name)).await? else {
+        return Ok(false);
+    };
+    asker.ask(Question::Save { file: id, path }).await?;
+    Ok(true)
+}
+
+/// Asks where a file is to be kept; `None` when the person changed their mind.
+async fn place_to_save(window: &WebviewWindow, name: String) -> Result<Option<PathBuf>, Refusal> {
     let (chosen, choice) = oneshot::channel();
-    let mut dialog = window
-        .dialog()
-        .file()
-        .set_parent(&window)
-        .set_file_name(name_on_disk(&name));
+    let mut dialog = window.dialog().file().set_parent(window).set_file_name(name);
     if let Some(folder) = dirs::download_dir() {
         dialog = dialog.set_directory(folder);
     }
@@ -205,14 +246,14 @@ pub(super) async fn save_file(
         // Nobody waits any more when the window is gone.
         let _ = chosen.send(path);
     });
-    let Ok(Some(place)) = choice.await else {
-        return Ok(false);
-    };
-    let path = place
-        .into_path()
-        .map_err(|_| Refusal::new("local_file", "The file cannot be kept there."))?;
-    asker.ask(Question::Save { file: id, path }).await?;
-    Ok(true)
+    path_of(choice.await.ok().flatten())
+}
+
+fn path_of(place: Option<FilePath>) -> Result<Option<PathBuf>, Refusal> {
+    place
+        .map(FilePath::into_path)
+        .transpose()
+        .map_err(|_| Refusal::new("local_file", "The file cannot be kept there."))
 }
 
 /// Answers the page's request for a picture.

@@ -82,6 +82,8 @@ pub(crate) fn run(
             files::detach_file,
             files::drop_file,
             files::end_file,
+            files::export_chats,
+            files::import_chats,
             files::save_file,
             commands::system,
             commands::test_notice,

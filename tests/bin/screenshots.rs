@@ -66,7 +66,7 @@ mod pictures {
     }
 
     /// What is opened, by parts of the page, since names differ by language; and closed again.
-    const SCREENS: [(&str, &str); 16] = [
+    const SCREENS: [(&str, &str); 17] = [
         (
             "menu",
             "[...document.querySelectorAll('[data-act=more]')].at(-1).click()",
@@ -120,14 +120,19 @@ mod pictures {
              document.querySelectorAll('.settings-nav-item')[10].click()",
         ),
         (
+            "settings-storage",
+            "document.querySelector('.sill [data-part=settings]').click();
+             document.querySelectorAll('.settings-nav-item')[11].click()",
+        ),
+        (
             "settings-about",
             "document.querySelector('.sill [data-part=settings]').click();
-             document.querySelectorAll('.settings-nav-item')[14].click()",
+             document.querySelectorAll('.settings-nav-item')[15].click()",
         ),
         (
             "keys",
             "document.querySelector('.sill [data-part=settings]').click();
-             document.querySelectorAll('.settings-nav-item')[12].click()",
+             document.querySelectorAll('.settings-nav-item')[13].click()",
         ),
         (
             "selection",

@@ -107,6 +107,16 @@ impl Page {
         .await
     }
 
+    /// Gives the focus to the first thing that fits.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn focus(&self, locator: &Locator) -> Result<()> {
+        let element = self.find(locator).await?;
+        let focus = "arguments[0].focus({ preventScroll: true })";
+        self.session.execute_on(&element, focus).await.map(drop)
+    }
+
     /// Clicks the first thing that fits, if that can be done now.
     ///
     /// # Errors

@@ -60,6 +60,7 @@ export class SettingsPanel extends HTMLElement {
   #dialog = /** @type {HTMLDialogElement} */ (instantiate("settings-panel"));
   #confirm = part(this.#dialog, "confirm");
   #desktop = /** @type {import("./desktop-settings.js").DesktopSettings} */ (part(this.#dialog, "desktop"));
+  #storage = /** @type {import("./storage-settings.js").StorageSettings} */ (part(this.#dialog, "storage"));
   #hasUnsent = false;
   /** @type {Settings} */
   #settings = {};
@@ -133,6 +134,7 @@ export class SettingsPanel extends HTMLElement {
     this.#dialog.showModal();
     this.dispatchEvent(new Event("open"));
     this.refreshDesktop();
+    void this.#storage.refresh();
     if (section) part(this.#dialog, section).parentElement?.scrollIntoView({ block: "nearest" });
   }
 
