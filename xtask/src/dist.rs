@@ -48,7 +48,9 @@ pub(crate) fn run() -> Outcome {
     say("Making the rpm");
     let mut make = std::process::Command::new(rpm);
     make.current_dir(root())
-        .args(["--auto-req", "builtin", "--output"])
+        // rpm's own finder names what the program itself is linked with. The tool's would name what those libraries are
+        // linked with on this distribution too, which another has in other versions, or not at all.
+        .args(["--auto-req", "find-requires", "--output"])
         .arg(&folder);
     step(make.arg("--target-dir").arg(target()))?;
     report(&folder)

@@ -66,8 +66,8 @@ const TEST: &[(&str, Probe)] = &[
     ("redis-server", Probe::Program("redis-server")),
 ];
 
-/// For packages: what finds the libraries that a program needs.
-const DIST: &[(&str, Probe)] = &[("dpkg-dev", Probe::Package)];
+/// For packages: what finds the libraries that a program needs, for either kind.
+const DIST: &[(&str, Probe)] = &[("dpkg-dev", Probe::Package), ("rpm", Probe::Package)];
 
 const PICTURES: &[(&str, Probe)] = &[
     ("fonts-noto-core", Probe::Package),

@@ -26,7 +26,7 @@ use crate::{
     password::Passwords,
     presence,
     realtime::Hub,
-    store::{Store, settings, sync, users::NewUser},
+    store::{Store, settings, users::NewUser},
     throttle::Throttle,
     token::Keys,
     verified::Verified,
@@ -75,7 +75,6 @@ impl App {
         let files = Files::open(&config)?;
         let store = Store::open(&config.database(), hub.clone()).await?;
         let secret = settings::secret(&store).await?;
-        store.write(sync::forget).await?;
         Ok(Self {
             parts: Arc::new(Parts {
                 keys: Keys::new(&secret, config.token_ttl),

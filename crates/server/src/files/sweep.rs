@@ -1,11 +1,14 @@
-//! Deleting the files that nobody needs any more: uploads that ended in the middle, those that no message took,
-//! those whose messages are gone.
+//! Deleting what nobody needs any more: uploads that ended in the middle, files that no message took, those whose messages
+//! are gone, and events from so long ago that nobody comes back for them.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{App, Error, store::files};
+use crate::{
+    App, Error,
+    store::{files, sync},
+};
 
 /// How often it is looked for files that may go.
 const EVERY: Duration = Duration::from_secs(600);
@@ -19,6 +22,9 @@ pub(crate) async fn sweep(app: App, stop: CancellationToken) {
     loop {
         if let Err(error) = delete_expired(&app).await {
             tracing::warn!(%error, "files that may go were not deleted");
+        }
+        if let Err(error) = app.store.write(sync::forget).await {
+            tracing::warn!(%error, "events that may go were not deleted");
         }
         tokio::select! {
             () = tokio::time::sleep(every) => {}

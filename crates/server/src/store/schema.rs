@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = &[
         Conn::Postgres(_) => Ok(()),
     }),
     migration!(6, "0006_search_progress.sql"),
+    migration!(7, "0007_sessions_by_end.sql"),
 ];
 
 const JOURNAL: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -1,10 +1,14 @@
-//! Tokens that end on a live socket, and fresh ones that keep it.
+//! What ends with time: tokens on a live socket, and fresh ones that keep it; what is kept for those who come back.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::client::{Socket, Team};
+use crate::{
+    client::{Socket, Team},
+    database,
+    wire::PATIENCE,
+};
 
 #[tokio::test]
 async fn an_expired_token_is_told_as_such() {
@@ -55,4 +59,25 @@ async fn a_fresh_token_keeps_a_socket_alive() {
         kept.ask("authenticate", json!({})).await["error"]["code"],
         "invalid_request"
     );
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_forgotten_while_the_server_runs() {
+    // As often as an upload that nobody takes is looked for.
+    let team = Team::start_with(|config| config.upload_ttl = Duration::from_secs(1)).await;
+    let alice = team.join("alice", "member").await;
+    let long_ago = alice.get("/sync").await.1["next"].as_str().unwrap().to_owned();
+    let chat = alice.group(&[]).await;
+    let path = format!("/sync?since={long_ago}");
+    let missed = alice.get(&path).await.1;
+    assert_eq!(missed["events"][0]["data"]["chat"]["id"], chat.as_str());
+    database::tamper(&team.dir.path().join("data"), "UPDATE events SET at = 1").unwrap();
+    let forgotten = async {
+        while alice.get(&path).await.0 != 410 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.unwrap();
+    assert_eq!(alice.get("/sync").await.0, 200);
+    alice.say(&chat, json!({"content": "goes on"})).await;
 }

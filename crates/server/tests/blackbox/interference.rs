@@ -330,14 +330,41 @@ impl World {
                 .await
                 .1;
             let poked = self.poked(person).await;
+            let metrics = person.get("/metrics").await.1;
+            let heads = heads_seen(person, &self.chat).await;
             let files = files_seen(person, &self.shown, &self.hidden).await;
             *seen = rename(&json!([
                 me, chats, pages, sync, told, search, edited, people, files, chat, joined, narrow, after,
-                poked
+                poked, metrics, heads
             ]));
         }
         seen
     }
+}
+
+/// What stands before lists: how long they are, and what a cache might compare.
+async fn heads_seen(person: &Person, chat: &str) -> Value {
+    let mut seen = Vec::new();
+    for path in [
+        "/chat",
+        "/users",
+        "/auth/me",
+        "/search?q=secret",
+        &format!("/chat/{chat}"),
+        &format!("/chat/{chat}/messages"),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = person.request(method, path).send().await.unwrap();
+            let headers: BTreeMap<String, String> = answer
+                .headers()
+                .iter()
+                .filter(|(name, _)| *name != header::DATE)
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+                .collect();
+            seen.push(json!([answer.status().as_u16(), headers]));
+        }
+    }
+    json!(seen)
 }
 
 /// All that is answered about files: one answer for each that was shown to everyone, and all that differ for the rest,

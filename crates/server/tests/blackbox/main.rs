@@ -22,6 +22,8 @@ mod bucket;
 mod changes;
 mod chats;
 pub(crate) mod cli;
+#[cfg(target_os = "linux")]
+mod clock;
 mod cut;
 mod deaf;
 mod expiry;

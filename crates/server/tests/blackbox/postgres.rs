@@ -23,6 +23,8 @@ const SCRIPT: &str = r#"
             "$bin/postgres" -D "$data" -k "$folder" -F $options -c max_connections=500 -c shared_buffers=32MB >log 2>&1 </dev/null &
             until "$bin/pg_isready" -q -h "$folder"; do kill -0 $! || { cat log; exit; }; done ;;
         stop) kill -QUIT $!; wait $! ;;
+        fill) cat /dev/zero 2>/dev/null >"$data/ballast" ;;
+        empty) rm "$data/ballast" ;;
         esac
         echo done
     done
@@ -47,7 +49,7 @@ pub(crate) struct Postgres {
     folder: PathBuf,
     port: u16,
     /// The shell that keeps it, which ends when its input does: with this value, or with the process.
-    keeper: Child,
+    _keeper: Child,
     wire: Mutex<(ChildStdin, Lines<BufReader<ChildStdout>>)>,
 }
 
@@ -92,13 +94,13 @@ impl Postgres {
             folder,
             port,
             wire: Mutex::new((child.stdin.take().unwrap(), output)),
-            keeper: child,
+            _keeper: child,
         };
         started.tell("start");
         started
     }
 
-    /// Has it `start`, or `stop` as if it had crashed, and waits until that is done.
+    /// Has it `start`, `stop` as if it had crashed, `fill` its disk or `empty` it again, and waits until that is done.
     pub(crate) fn tell(&self, word: &str) {
         let mut wire = self.wire.lock().unwrap();
         writeln!(wire.0, "{word}").unwrap();
@@ -110,12 +112,6 @@ impl Postgres {
                 Some(Err(_)) | None => panic!("Postgres does not {word}:\n{}", said.join("\n")),
             }
         }
-    }
-
-    /// A path as its process sees it, which may have a disk of its own there.
-    pub(crate) fn sees(&self, path: &Path) -> PathBuf {
-        let root = PathBuf::from(format!("/proc/{}/root", self.keeper.id()));
-        root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// The address of one of its databases.

@@ -9,7 +9,6 @@
 #[expect(dead_code, reason = "some of it is for the tests that are left out")]
 pub(crate) mod client;
 #[path = "../blackbox/database.rs"]
-#[expect(dead_code, reason = "some of it is for the tests that are left out")]
 pub(crate) mod database;
 #[path = "../blackbox/postgres.rs"]
 pub(crate) mod postgres;
