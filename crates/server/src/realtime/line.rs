@@ -42,20 +42,20 @@ impl Line {
     pub(super) fn close(&self) {
         match self {
             Self::WebSocket(outbox) => outbox.end(End::WhenSent),
-            Self::Engine(socket) => match socket.transport_type() {
-                TransportType::Websocket => {
+            Self::Engine(socket) => {
+                // The engine sends nothing more once it is closed. Between two polls there is nobody to tell, the next
+                // one may still come for it; and a WebSocket that was just upgraded to has not begun to write.
+                let last_words = match socket.transport_type() {
+                    TransportType::Websocket => LAST_WORDS / 4,
+                    TransportType::Polling => LAST_WORDS,
+                };
+                let socket = Arc::clone(socket);
+                tokio::spawn(async move {
+                    tokio::time::sleep(last_words).await;
                     socket.close(DisconnectReason::ClosingServer);
                     socket.data.cut_soon();
-                }
-                // Between two polls there is nobody to tell: the next one may still come for it.
-                TransportType::Polling => {
-                    let socket = Arc::clone(socket);
-                    tokio::spawn(async move {
-                        tokio::time::sleep(LAST_WORDS).await;
-                        socket.close(DisconnectReason::ClosingServer);
-                    });
-                }
-            },
+                });
+            }
         }
     }
 

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     client::{Person, Team},
@@ -67,6 +68,44 @@ async fn a_revoked_session_closes_its_sockets_of_either_transport() {
     let taken = until_no_sockets(&root).await;
     println!("sockets of a revoked session were gone after {taken:?}");
     assert_eq!(alice.get("/auth/me").await.0, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_ends_while_its_socket_is_upgraded_is_told_so() {
+    let team = Team::start().await;
+    team.join("alice", "member").await;
+    let url = team.url.replace("http", "ws");
+    for round in 0..24_u64 {
+        let alice = Person::sign_in(&team.url, "alice").await;
+        let polling = Polling::connected(&alice).await;
+        let (_, query) = polling.url().split_once('?').unwrap();
+        let query = query.replace("transport=polling", "transport=websocket");
+        let (mut socket, _) = tokio_tungstenite::connect_async(format!("{url}/socket.io/?{query}"))
+            .await
+            .unwrap();
+        socket.send(Message::text("2probe")).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("3probe"));
+        let upgrade = async {
+            // A little later each time: the moment at which its end was not told is a short one.
+            tokio::time::sleep(Duration::from_micros(400 * round)).await;
+            socket.send(Message::text("5")).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(alice.post("/auth/logout", json!({})), upgrade);
+        assert_eq!(answer.0, 204);
+        let mut heard = Vec::new();
+        let heard_all = async {
+            while let Some(Ok(message)) = socket.next().await {
+                heard.extend(message.to_text().map(str::to_owned));
+            }
+        };
+        tokio::time::timeout(crate::wire::PATIENCE, heard_all)
+            .await
+            .unwrap();
+        assert!(
+            heard.iter().any(|packet| packet.contains("session_revoked")),
+            "{round}: {heard:?}"
+        );
+    }
 }
 
 #[tokio::test]
