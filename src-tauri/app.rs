@@ -186,6 +186,7 @@ impl App {
         ));
         let focus = watch::Sender::new(false);
         tokio::spawn(follow_focus(chat.clone(), focus.subscribe()));
+        tokio::spawn(keep_files(chat.clone(), settings.clone()));
         tokio::spawn(quiet::follow(
             chat.clone(),
             settings.clone(),
@@ -407,6 +408,17 @@ impl App {
 }
 
 /// Tells the chat actor where the focus is: always the latest, in order.
+/// Tells how much is kept of files that were shown, at the start and at each change.
+async fn keep_files(chat: actor::Handle, settings: Settings) {
+    let mut changes = settings.changes();
+    loop {
+        chat.keep_received(settings.keep_files()).await;
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 async fn follow_focus(chat: actor::Handle, mut focus: watch::Receiver<bool>) {
     while focus.changed().await.is_ok() {
         let focused = *focus.borrow_and_update();

@@ -4,7 +4,7 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use khaya_chat::intent::Quiet;
+use khaya_chat::{files::DEFAULT_QUOTA, intent::Quiet};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
@@ -19,6 +19,8 @@ const QUIET_BUT_MENTIONS: (&str, bool) = ("quietButMentions", false);
 const LOCK_ON_SUSPEND: (&str, bool) = ("lockOnSuspend", true);
 /// Minutes without use after which a lock closes, as text; none or 0 means never.
 const LOCK_AFTER: &str = "lockAfter";
+/// How much is kept of files that were shown, in MiB, as text.
+const KEEP_FILES: &str = "keepFiles";
 /// `stable` or `beta`.
 const UPDATE_CHANNEL: &str = "updateChannel";
 /// Times of the day, as `22:30`; quiet hours are from the one to the other.
@@ -71,6 +73,12 @@ impl Settings {
     /// The lock closes when the computer sleeps or its screen is locked.
     pub(crate) fn lock_on_suspend(&self) -> bool {
         self.flag(LOCK_ON_SUSPEND)
+    }
+
+    /// How much is kept of files that were shown, in bytes.
+    pub(crate) fn keep_files(&self) -> u64 {
+        let chosen = self.text(KEEP_FILES).and_then(|text| text.parse::<u32>().ok());
+        chosen.map_or(DEFAULT_QUOTA, |mebibytes| u64::from(mebibytes) * 1024 * 1024)
     }
 
     /// Which releases the person wants.
@@ -131,6 +139,19 @@ mod tests {
         let profile = Profile::open(&arguments).unwrap();
         fs::write(profile.settings(), content).unwrap();
         Settings::read(&profile)
+    }
+
+    #[test]
+    fn what_is_kept_of_files_has_a_size() {
+        for (content, bytes) in [
+            (r#"{"keepFiles":"0"}"#, 0),
+            (r#"{"keepFiles":"128"}"#, 128 * 1024 * 1024),
+            (r#"{"keepFiles":"-1"}"#, DEFAULT_QUOTA),
+            (r#"{"keepFiles":"99999999999999999999"}"#, DEFAULT_QUOTA),
+            ("{}", DEFAULT_QUOTA),
+        ] {
+            assert_eq!(read(content).keep_files(), bytes, "{content}");
+        }
     }
 
     #[test]

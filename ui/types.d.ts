@@ -74,6 +74,8 @@ export interface Settings {
     updateChannel?: "stable" | "beta";
     /** Absent means yes. */
     sendTyping?: boolean;
+    /** How much is kept of files that were shown, in MiB. */
+    keepFiles?: string;
 }
 
 /** Somebody else's work that is in the app. */

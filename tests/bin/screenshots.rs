@@ -69,7 +69,8 @@ mod pictures {
     const SCREENS: [(&str, &str); 17] = [
         (
             "menu",
-            "[...document.querySelectorAll('[data-act=more]')].at(-1).click()",
+            "[...document.querySelectorAll('li.message')].at(-1).focus();
+             document.querySelector('[data-act=more]').click()",
         ),
         (
             "emoji",

@@ -9,6 +9,10 @@ import { diagnosis, exportChats, importChats } from "../ipc.js";
 import { instantiate, part, setText } from "../template.js";
 import { byteSize, t } from "../words.js";
 
+/** How much may be kept of files that were shown, in MiB. */
+const KEPT = [0, 128, 512, 2048, 8192];
+const MEBIBYTE = 1024 * 1024;
+
 export class StorageSettings extends HTMLElement {
   #root = instantiate("storage-settings");
   #told = part(this.#root, "told");
@@ -16,6 +20,10 @@ export class StorageSettings extends HTMLElement {
   connectedCallback() {
     if (this.#root.isConnected) return;
     this.append(this.#root);
+    for (const size of KEPT) {
+      const words = size === 0 ? t("storage.keepNone") : t("storage.keepUpTo", { size: byteSize(size * MEBIBYTE) });
+      part(this.#root, "keep").append(new Option(words, String(size)));
+    }
     part(this.#root, "export").addEventListener("click", () => {
       void this.#try(async () => {
         const made = await exportChats();
