@@ -339,9 +339,10 @@ function defineElements() {
   customElements.define("profile-settings", ProfileSettings);
   customElements.define("question-dialog", QuestionDialog);
   customElements.define("selection-bar", SelectionBar);
+  // Before the panel, which names the parts that are in it.
+  customElements.define("storage-settings", StorageSettings);
   customElements.define("settings-panel", SettingsPanel);
   customElements.define("sign-in", SignIn);
-  customElements.define("storage-settings", StorageSettings);
   customElements.define("store-lock", StoreLock);
   customElements.define("typing-line", TypingLine);
   customElements.define("update-line", UpdateLine);
