@@ -58,6 +58,8 @@ async fn is_back_and_complete_soon_after_waking() {
             Ok((panel.tool_tip().await? == "41 unread messages").then_some(()))
         })
         .await?;
+        let lost = proxy.seen().into_nowhere;
+        ensure!(lost == 0, "{lost} calls went over connections that lead nowhere");
         // Live again, too.
         team.bob.send(&team.direct, "After").await?;
         within(BACK, "a message after waking", async || {

@@ -46,6 +46,8 @@ pub struct Proxy {
 pub struct Seen {
     pub plain: u64,
     pub websocket: u64,
+    /// What was sent over plain ones after they were forgotten, in pieces.
+    pub into_nowhere: u64,
 }
 
 /// What the first request of a connection asks for.
@@ -147,37 +149,42 @@ async fn connection(
         Kind::WebSocket => seen.websocket += 1,
     });
     let fate = fate_of(*network.borrow_and_update(), kind);
-    let served = async {
-        match fate {
-            Fate::Pass => {
-                let mut server = TcpStream::connect(upstream).await.context("the server behind")?;
-                server.set_nodelay(true)?;
-                client.set_nodelay(true)?;
-                server.write_all(&head).await?;
-                copy_bidirectional(&mut client, &mut server).await?;
-            }
-            Fate::Refuse => {
-                let refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-                client.write_all(refusal).await?;
-            }
-            Fate::Mute => {
-                let mut server = TcpStream::connect(upstream).await.context("the server behind")?;
-                server.write_all(&head).await?;
-                copy(&mut client, &mut server).await?;
-            }
-            Fate::Hold => std::future::pending::<()>().await,
-            Fate::Close => {}
-        }
-        anyhow::Ok(())
-    };
     // What a change no longer lets through is cut.
     let changed = network.wait_for(|&network| fate_of(network, kind) != fate);
     // Who is forgotten is not let go of either: the sockets stay open.
     let served = async {
+        let passed = async {
+            match fate {
+                Fate::Pass => {
+                    let mut server = TcpStream::connect(upstream).await.context("the server behind")?;
+                    server.set_nodelay(true)?;
+                    client.set_nodelay(true)?;
+                    server.write_all(&head).await?;
+                    copy_bidirectional(&mut client, &mut server).await?;
+                }
+                Fate::Refuse => {
+                    let refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                    client.write_all(refusal).await?;
+                }
+                Fate::Mute => {
+                    let mut server = TcpStream::connect(upstream).await.context("the server behind")?;
+                    server.write_all(&head).await?;
+                    copy(&mut client, &mut server).await?;
+                }
+                Fate::Hold => std::future::pending::<()>().await,
+                Fate::Close => {}
+            }
+            anyhow::Ok(())
+        };
         tokio::select! {
-            served = served => served,
-            Ok(()) = forget.changed() => std::future::pending().await,
+            passed = passed => return passed,
+            Ok(()) = forget.changed() => {}
         }
+        let mut said = [0; 1024];
+        while client.read(&mut said).await? > 0 {
+            seen.send_modify(|seen| seen.into_nowhere += u64::from(kind == Kind::Plain));
+        }
+        std::future::pending().await
     };
     tokio::select! {
         served = served => served,

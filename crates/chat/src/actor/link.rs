@@ -39,6 +39,11 @@ impl Link {
         Self { http, live: None }
     }
 
+    /// For connections from here on.
+    pub(super) fn use_http(&mut self, http: reqwest::Client) {
+        self.http = http;
+    }
+
     pub(super) fn execute(&mut self, command: SocketCommand) {
         match command {
             SocketCommand::Connect { server, token } => {

@@ -50,8 +50,9 @@ const SHELL_REQUESTS: usize = 256;
 pub struct Config {
     /// The profile's folder. Made if it is not there.
     pub data_dir: PathBuf,
-    /// Shared by all calls and, where it can be, by the socket.
-    pub http: reqwest::Client,
+    /// Makes what all calls share and, where it can be, the socket: at the start, and anew when connections that are
+    /// kept ready may lead nowhere.
+    pub http: fn() -> reqwest::Result<reqwest::Client>,
     /// Where the session and the store's key are kept between runs.
     pub secrets: Arc<dyn Secrets>,
 }
@@ -73,6 +74,9 @@ pub enum StartError {
     /// The system gave no thread.
     #[error("the system has no thread to give: {0}")]
     Thread(#[from] io::Error),
+    /// Nothing can be asked of a server, as where the system has no certificates.
+    #[error("no secure connection can be made: {0}")]
+    Http(#[from] reqwest::Error),
 }
 
 /// The way to a running actor. Cheap to clone; when the last one is gone, the actor ends.

@@ -45,6 +45,7 @@ pub(super) struct Actor {
     /// Operations for which the store's queue had no room. While there are any, no further inputs are taken.
     held_back: VecDeque<(u64, Op)>,
     http: reqwest::Client,
+    make_http: fn() -> reqwest::Result<reqwest::Client>,
     /// The copies of files that are being sent.
     outgoing: Outgoing,
     /// How far each of them has come. Of no use a moment later, so that what does not fit is dropped.
@@ -91,7 +92,7 @@ impl Actor {
     pub(super) async fn start(
         open: Open,
         outgoing: Outgoing,
-        http: reqwest::Client,
+        make_http: fn() -> reqwest::Result<reqwest::Client>,
         inbox: mpsc::Receiver<Message>,
         shell: mpsc::Sender<ShellRequest>,
         show: watch::Sender<Arc<View>>,
@@ -109,6 +110,7 @@ impl Actor {
             Err(error) => tracing::warn!(%error, "all copies of files stay"),
         }
         outgoing.unlock(file_key);
+        let http = make_http()?;
         let mut machine = Chat::new(seed());
         for failure in told {
             machine.alert(failure);
@@ -124,6 +126,7 @@ impl Actor {
             held_back: VecDeque::new(),
             link: Link::new(http.clone()),
             http,
+            make_http,
             outgoing,
             progress,
             progressed,
@@ -308,6 +311,13 @@ impl Actor {
                     task.abort();
                 }
             }
+            Output::ForgetConnections => match (self.make_http)() {
+                Ok(http) => {
+                    self.link.use_http(http.clone());
+                    self.http = http;
+                }
+                Err(error) => tracing::warn!(%error, "calls go on over connections that may lead nowhere"),
+            },
             Output::ForgetFiles(files) => {
                 let outgoing = self.outgoing.clone();
                 tokio::spawn(async move { outgoing.forget(&files).await });

@@ -136,6 +136,7 @@ impl Chat {
     pub(super) fn set_network(&mut self, online: bool) {
         self.connection.has_network = online;
         if online {
+            self.out.push(Output::ForgetConnections);
             if self.connection.is_up() {
                 self.out.push(Output::Socket(SocketCommand::NetworkChanged));
             }

@@ -102,6 +102,8 @@ pub enum Output {
     Call { token: u64, call: api::Call },
     /// Stop a call; its answer means nothing any more.
     Cancel { token: u64 },
+    /// The connections that are kept ready for calls may lead nowhere: use others from here on.
+    ForgetConnections,
     /// These copies of files are needed no more.
     ForgetFiles(Vec<FileId>),
     /// What came of an [`Input::File`].

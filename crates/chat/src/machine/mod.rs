@@ -158,6 +158,8 @@ impl Chat {
 
     fn wake_from_sleep(&mut self) {
         tracing::trace!("the clock has jumped");
+        // The server, or what is between, has long forgotten them, and a call over one would wait for its time limit.
+        self.out.push(Output::ForgetConnections);
         self.renew_by_the_clock();
         self.try_now();
     }

@@ -41,7 +41,7 @@ impl Desk {
     async fn start(&self) -> Handle {
         let config = actor::Config {
             data_dir: self.path().to_owned(),
-            http: reqwest::Client::new(),
+            http: || reqwest::Client::builder().build(),
             secrets: Arc::clone(&self.keyring) as _,
         };
         actor::start(config).await.unwrap().0

@@ -34,6 +34,8 @@ pub(crate) struct Desk {
     pub(crate) forgotten: Vec<khaya_wire::FileId>,
     pub(crate) retries: u32,
     pub(crate) network_changes: u32,
+    /// How often connections that are kept ready were given up.
+    pub(crate) forgets: u32,
     /// Of the clock on the wall, in milliseconds.
     pub(crate) ahead: i64,
     pub(crate) keyring: Option<Secret>,
@@ -57,6 +59,7 @@ impl Desk {
             forgotten: Vec::new(),
             retries: 0,
             network_changes: 0,
+            forgets: 0,
             ahead: 0,
             keyring: None,
             keyring_is_locked: false,
@@ -246,6 +249,7 @@ impl Desk {
             }
             Output::Call { token, call } => self.calls.push((token, call)),
             Output::Cancel { token } => self.calls.retain(|(known, _)| *known != token),
+            Output::ForgetConnections => self.forgets += 1,
             Output::ForgetFiles(files) => self.forgotten.extend(files),
             Output::File { .. } => {}
             Output::Socket(SocketCommand::Emit { name, data }) => self.emitted.push((name, data)),

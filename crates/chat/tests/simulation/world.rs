@@ -344,7 +344,10 @@ impl World {
                     },
                 );
             }
-            Output::Cancel { .. } | Output::ForgetFiles(_) | Output::File { .. } => {}
+            Output::Cancel { .. }
+            | Output::ForgetConnections
+            | Output::ForgetFiles(_)
+            | Output::File { .. } => {}
             Output::Socket(command) => self.command(client, command),
             Output::Secrets(request) => {
                 self.at(
