@@ -88,7 +88,7 @@ impl Profile {
     async fn start(&self) -> Handle {
         let config = actor::Config {
             data_dir: self.path().to_owned(),
-            http: reqwest::Client::new(),
+            http: || reqwest::Client::builder().build(),
             secrets: Arc::clone(&self.keyring) as _,
         };
         let handle = actor::start(config).await.unwrap().0;
