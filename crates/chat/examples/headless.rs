@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(env::args().nth(1).ok_or("usage: headless FOLDER")?);
     fs::create_dir_all(&folder)?;
     let config = Config {
-        http: reqwest::Client::builder().no_proxy().build()?,
+        http: || reqwest::Client::builder().no_proxy().build(),
         secrets: Arc::new(InFiles(folder.clone())),
         data_dir: folder,
     };
