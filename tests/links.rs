@@ -85,7 +85,7 @@ async fn a_link_opens_its_chat_and_nothing_else_does() {
         ada.page().find(&messages().with(sent("Here you are"))).await?;
         ada.page().open_chat("Garden").await?;
         for bad in [
-            "khaya://chat/a/b",
+            "khaya://chat/a/b/c",
             "khaya://chat/..",
             "khaya://run/rm",
             "khaya://invite/a?server=file:///etc",
