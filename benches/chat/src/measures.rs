@@ -24,7 +24,7 @@ const HITS: usize = 25;
 
 /// What was missed, and how much of it a server tells at once.
 const MISSED: usize = 10_000;
-const PART: usize = 100;
+const PART: usize = khaya_chat::api::MISSED;
 
 /// From nothing to the list of chats and the last chat's messages.
 pub(crate) fn open(team: &Team, rounds: usize) -> Result<String> {

@@ -26,6 +26,8 @@ use crate::{files::StagedFile, intent::Secret};
 
 /// How many messages are asked for at once; the contract's greatest number.
 pub const PAGE: usize = 100;
+/// How many missed events are asked for at once. A server may give fewer.
+pub const MISSED: usize = 500;
 
 /// One call, complete.
 #[derive(Debug, Clone, PartialEq)]

@@ -26,7 +26,7 @@ const EVERY: Duration = Duration::from_secs(25);
 const AGAIN: Duration = Duration::from_secs(3);
 
 /// Who has missed more parts than this is better off with what is there now.
-const MOST_PARTS: u32 = 200;
+const MOST_PARTS: u32 = 40;
 
 #[derive(Debug, Default)]
 pub(super) struct Sync {

@@ -151,10 +151,15 @@ pub(super) struct Paging {
 
 /// How many items are wanted: 50 when nothing is said, 1 to 100.
 pub(super) fn limit(asked: Option<i64>) -> Result<usize, Error> {
+    limit_to(100, asked)
+}
+
+/// The same, up to another number.
+pub(super) fn limit_to(most: usize, asked: Option<i64>) -> Result<usize, Error> {
     match asked {
         None => Ok(50),
         Some(limit) if limit < 1 => Err(Error::invalid("limit", "is at least 1")),
-        Some(limit) => Ok(usize::try_from(limit.min(100)).unwrap_or(100)),
+        Some(limit) => Ok(usize::try_from(limit).map_or(most, |limit| limit.min(most))),
     }
 }
 

@@ -5,8 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::{Asked, limit};
+use super::body::{Asked, limit_to};
 use crate::{App, Error, identity::Caller, store::sync};
+
+/// The most events of one part. More than of other lists: who was away for a day waits for all of them.
+const MOST: usize = 500;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -41,7 +44,7 @@ pub(super) async fn sync(
     caller: Caller,
     Asked(asked): Asked<Since>,
 ) -> Result<Answer<Synced>, Error> {
-    let limit = limit(asked.limit)?;
+    let limit = limit_to(MOST, asked.limit)?;
     let Some(since) = asked.since else {
         let now = app.store.snapshot(sync::here).await?;
         return Ok(answer(&app, Vec::new(), now, false));
