@@ -137,6 +137,14 @@ fn a_keyring_that_will_not_have_it_leaves_the_choice() {
     desk.want(Intent::KeepForThisRun).unwrap();
     assert_eq!(kept(&desk), Kept::ThisRunOnly);
     assert_eq!(desk.keyring, None);
+    desk.want(Intent::RetryKeyring).unwrap();
+    assert_eq!(
+        kept(&desk),
+        Kept::ThisRunOnly,
+        "what was decided is not asked again"
+    );
+    let told = desk.view().alerts;
+    assert_eq!(told.last().unwrap().failure.code, "keyring_unavailable");
     desk.keyring_is_locked = false;
     desk.want(Intent::RetryKeyring).unwrap();
     assert_eq!(kept(&desk), Kept::InKeyring);

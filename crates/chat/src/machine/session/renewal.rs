@@ -129,12 +129,17 @@ impl Chat {
         };
         match saved {
             Ok(()) => session.kept = Kept::InKeyring,
+            // Decided meanwhile, or before it was tried again: it is told, and not asked anew.
+            Err(error) if session.kept == Kept::ThisRunOnly => self.alert(keyring_failure(&error)),
             Err(error) => {
                 session.kept = Kept::Undecided {
                     failure: keyring_failure(&error),
                 };
             }
         }
+        let Session::SignedIn(session) = &mut self.session else {
+            return;
+        };
         let idle = Renewal::Idle {
             not_before: now + RENEW_AGAIN,
         };
