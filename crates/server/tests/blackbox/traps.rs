@@ -36,10 +36,12 @@ async fn trap_1_the_events_of_one_socket_keep_their_order() {
         at_alice.write(format!("42{}{event}", 1000 + number)).await;
     }
     for number in 0..200 {
-        assert_eq!(
-            at_alice.packet().await,
-            format!(r#"43{}[{{"ok":true}}]"#, 1000 + number)
-        );
+        let mut packet = at_alice.packet().await;
+        // Bob's coming may be told at any time.
+        while packet.starts_with("42") {
+            packet = at_alice.packet().await;
+        }
+        assert_eq!(packet, format!(r#"43{}[{{"ok":true}}]"#, 1000 + number));
     }
     for number in 0..100 {
         assert_eq!(
