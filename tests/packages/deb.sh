@@ -6,6 +6,9 @@ set -euo pipefail
 
 deb=$(realpath "$1")
 root=${2:-$(mktemp -d)}
+# Who is not root goes into it, too.
+mkdir -p "$root"
+chmod 755 "$root"
 
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
