@@ -1,5 +1,6 @@
 //! The one writer: takes changes from everywhere, stores all that wait in one transaction, answers when it is
-//! on the disk, and tells what happened after that, in the order in which it was stored.
+//! on the disk, and tells what happened after that, in the order in which it was stored. Files the words of fresh
+//! messages when nobody waits for anything else.
 
 use std::{
     fmt,
