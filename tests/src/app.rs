@@ -3,13 +3,14 @@
 use std::{
     cell::RefCell,
     fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     rc::Rc,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::net::TcpListener;
 
 use crate::{
     artifacts::{built_program, tail},
@@ -62,7 +63,7 @@ impl App {
         let profile = options.profile;
         let data = desktop.home().join("profiles").join(profile);
         fs::create_dir_all(&data)?;
-        let port = free_port().await?;
+        let port = free_port()?;
         let mut command = match options.disk {
             // The driver, and the app below it.
             Some(bytes) => on_own_disk(
@@ -223,9 +224,19 @@ fn arguments(options: &Options<'_>, data: &Path) -> Result<Vec<String>> {
     Ok(arguments.into_iter().map(str::to_owned).collect())
 }
 
-/// A port that was free a moment ago. The driver cannot choose one by itself.
-async fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
+/// A port that nobody has, and that the system gives to nobody who asks for any: it takes those from 32768 upwards.
+/// The driver cannot choose one by itself.
+fn free_port() -> Result<u16> {
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let ports = (0..COUNT).filter_map(|_| {
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        // Processes that run side by side have numbers that are near to each other.
+        u16::try_from(FIRST + (std::process::id() * 199 + call) % COUNT).ok()
+    });
+    let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().context("one of so many ports is free")
 }
 
 fn kill(process: u32) {

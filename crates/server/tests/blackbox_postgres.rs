@@ -8,7 +8,7 @@
 mod suite;
 
 // What the tests call by its place in their own crate.
-use suite::{cli, client, database, files, polling, postgres, program, redis, schema, uploads, wire};
+use suite::{cli, client, database, files, polling, ports, postgres, program, redis, schema, uploads, wire};
 
 #[path = "blackbox_postgres/nodes.rs"]
 mod nodes;

@@ -7,4 +7,4 @@
 mod suite;
 
 // What the tests call by its place in their own crate.
-use suite::{client, database, files, postgres, redis, schema, wire};
+use suite::{client, database, files, ports, postgres, redis, schema, wire};

@@ -6,6 +6,7 @@
 pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod polling;
+pub(crate) mod ports;
 #[cfg(target_os = "linux")]
 pub(crate) mod postgres;
 pub(crate) mod program;

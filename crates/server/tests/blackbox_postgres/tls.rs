@@ -3,7 +3,6 @@
 use std::{
     fs::{self, OpenOptions},
     io::Write as _,
-    net::TcpListener,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -14,6 +13,7 @@ use serde_json::json;
 
 use crate::{
     client::{PASSWORD, Person, serve, until},
+    ports,
     postgres::{Postgres, make_folder},
     program,
 };
@@ -42,9 +42,7 @@ impl Authority {
             .mode(0o600)
             .open(folder.join("key"));
         file.unwrap().write_all(key.serialize_pem().as_bytes()).unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = ports::free();
         let options =
             "-c listen_addresses=127.0.0.1 -c ssl=on -c ssl_cert_file=../certificate -c ssl_key_file=../key";
         (Postgres::begin(folder, port, options, None), port)

@@ -10,6 +10,8 @@
 pub(crate) mod client;
 #[path = "../blackbox/database.rs"]
 pub(crate) mod database;
+#[path = "../blackbox/ports.rs"]
+pub(crate) mod ports;
 #[path = "../blackbox/postgres.rs"]
 pub(crate) mod postgres;
 #[path = "../blackbox/redis.rs"]
