@@ -302,10 +302,21 @@ fn runtime() -> anyhow::Result<Runtime> {
 /// A client with a pool of connections for the whole app.
 fn http_client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
-        .user_agent(concat!("Khaya/", env!("CARGO_PKG_VERSION")))
+        // Where the sessions of an account are listed, this is how the person tells them apart.
+        .user_agent(format!("Khaya/{} ({})", env!("CARGO_PKG_VERSION"), system()))
         // A redirect would carry a password or a token to whatever address a server names.
         .redirect(redirect::Policy::none())
         .build()
+}
+
+/// The system's name as people know it.
+fn system() -> &'static str {
+    match std::env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    }
 }
 
 #[cfg(test)]

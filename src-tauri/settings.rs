@@ -19,7 +19,7 @@ const QUIET_BUT_MENTIONS: (&str, bool) = ("quietButMentions", false);
 const LOCK_ON_SUSPEND: (&str, bool) = ("lockOnSuspend", true);
 /// Minutes without use after which a lock closes, as text; none or 0 means never.
 const LOCK_AFTER: &str = "lockAfter";
-/// How much is kept of files that were shown, in MiB, as text.
+/// How much is kept of files that were shown, in MB, as text.
 const KEEP_FILES: &str = "keepFiles";
 /// `stable` or `beta`.
 const UPDATE_CHANNEL: &str = "updateChannel";
@@ -78,7 +78,7 @@ impl Settings {
     /// How much is kept of files that were shown, in bytes.
     pub(crate) fn keep_files(&self) -> u64 {
         let chosen = self.text(KEEP_FILES).and_then(|text| text.parse::<u32>().ok());
-        chosen.map_or(DEFAULT_QUOTA, |mebibytes| u64::from(mebibytes) * 1024 * 1024)
+        chosen.map_or(DEFAULT_QUOTA, |megabytes| u64::from(megabytes) * 1_000_000)
     }
 
     /// Which releases the person wants.
@@ -145,7 +145,7 @@ mod tests {
     fn what_is_kept_of_files_has_a_size() {
         for (content, bytes) in [
             (r#"{"keepFiles":"0"}"#, 0),
-            (r#"{"keepFiles":"128"}"#, 128 * 1024 * 1024),
+            (r#"{"keepFiles":"100"}"#, 100_000_000),
             (r#"{"keepFiles":"-1"}"#, DEFAULT_QUOTA),
             (r#"{"keepFiles":"99999999999999999999"}"#, DEFAULT_QUOTA),
             ("{}", DEFAULT_QUOTA),

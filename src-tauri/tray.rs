@@ -144,6 +144,7 @@ mod tests {
                 mentioned: false,
                 muted,
                 pinned: false,
+                person: None,
                 presence: None,
                 avatar: None,
                 at: serde_json::from_str("\"2026-01-01T00:00:00.000Z\"").unwrap(),

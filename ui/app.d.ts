@@ -84,6 +84,10 @@ mentioned: boolean, muted: boolean,
  */
 pinned: boolean, 
 /**
+ * Of a direct chat: the other person.
+ */
+person: UserId | null, 
+/**
  * Of a direct chat: whether the other person is there.
  */
 presence: Presence | null, 

@@ -13,9 +13,9 @@ const TONES = 8;
  * @param {string | null} [picture] the id of the file
  */
 export function showAvatar(element, id, name, picture) {
-  const wanted = picture ?? "";
-  if (element.dataset.tone !== undefined && element.dataset.of === `${name}/${wanted}`) return;
-  element.dataset.of = `${name}/${wanted}`;
+  const wanted = `${id}/${picture ?? ""}/${name}`;
+  if (element.dataset.of === wanted) return;
+  element.dataset.of = wanted;
   element.dataset.tone = String(toneOf(id));
   // Until the picture is there, and where it never comes, the initials are.
   element.textContent = initials(name);
@@ -24,7 +24,7 @@ export function showAvatar(element, id, name, picture) {
   image.className = "avatar-picture";
   image.alt = "";
   image.draggable = false;
-  image.addEventListener("load", () => element.dataset.of === `${name}/${wanted}` && element.append(image));
+  image.addEventListener("load", () => element.dataset.of === wanted && element.append(image));
   image.src = pictureAddress(`${picture}/thumbnail`);
 }
 

@@ -74,7 +74,7 @@ export interface Settings {
     updateChannel?: "stable" | "beta";
     /** Absent means yes. */
     sendTyping?: boolean;
-    /** How much is kept of files that were shown, in MiB. */
+    /** How much is kept of files that were shown, in MB. */
     keepFiles?: string;
 }
 

@@ -14,9 +14,13 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 mod pictures {
-    use std::{env, fs, path::PathBuf};
+    use std::{
+        env, fs,
+        path::{Path, PathBuf},
+        time::Duration,
+    };
 
-    use anyhow::{Context as _, Result};
+    use anyhow::{Context as _, Result, bail};
     use khaya_tests::{
         app::{App, Options},
         desktop::Desktop,
@@ -25,6 +29,7 @@ mod pictures {
         server::Server,
     };
     use serde_json::{Value, json};
+    use tokio::time::sleep;
 
     /// What `khaya-server demo` gives everybody.
     const PASSWORD: &str = "khaya-demo";
@@ -165,8 +170,7 @@ mod pictures {
             let window = fit(desktop, &app, look).await?;
             let shoot = async |name: &str| {
                 page.painted().await?;
-                let path = all.join(format!("{}-{name}.png", look.name));
-                desktop.picture_of(&window, &path).await
+                still(desktop, &window, &all.join(format!("{}-{name}.png", look.name))).await
             };
             form_is_there(page).await?;
             shoot("sign-in").await?;
@@ -190,11 +194,29 @@ mod pictures {
                 app.page().find(&messages().with(any(Role::Item))).await?;
                 app.page().painted().await?;
                 let path = best.join(format!("{}-{number}.png", look.name));
-                desktop.picture_of(&window, &path).await?;
+                still(desktop, &window, &path).await?;
                 app.kill().await?;
             }
         }
         Ok(())
+    }
+
+    /// A picture of a window in which nothing moves or comes any more, as far as one can tell by looking.
+    async fn still(desktop: &Desktop, window: &str, path: &Path) -> Result<()> {
+        const LOOKS: usize = 50;
+        let text = path.to_str().context("a path that is text")?;
+        let mut seen = [String::new(), String::new()];
+        for _ in 0..LOOKS {
+            desktop.picture_of(window, path).await?;
+            let now = desktop.run("identify", &["-format", "%#", text]).await?;
+            if seen.iter().all(|before| *before == now) {
+                return Ok(());
+            }
+            seen.rotate_left(1);
+            seen[1] = now;
+            sleep(Duration::from_millis(150)).await;
+        }
+        bail!("{text} does not come to rest")
     }
 
     /// A picture in the chat that is shown, and words with it.

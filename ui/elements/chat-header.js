@@ -27,7 +27,8 @@ export class ChatHeader extends HTMLElement {
     const me = session.state === "signedIn" ? session.me.id : "";
     setText(part(this.#root, "name"), open.name);
     setText(part(this.#root, "subtitle"), subtitle(open, me));
-    showAvatar(part(this.#root, "avatar"), open.id, open.name, chats.find(({ id }) => id === open.id)?.avatar);
+    const chat = chats.find(({ id }) => id === open.id);
+    showAvatar(part(this.#root, "avatar"), chat?.person ?? open.id, open.name, chat?.avatar);
   }
 }
 

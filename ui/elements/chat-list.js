@@ -141,7 +141,7 @@ function fillRow(row, chat) {
   const unread = part(row, "unread");
   const preview = previewOf(chat);
   setText(part(row, "name"), chat.name);
-  showAvatar(part(row, "avatar"), chat.id, chat.name, chat.avatar);
+  showAvatar(part(row, "avatar"), chat.person ?? chat.id, chat.name, chat.avatar);
   setText(time, shortTime(chat.at));
   time.title = fullTime(chat.at);
   setText(part(row, "preview"), preview.text);

@@ -119,7 +119,7 @@ export class SettingsPanel extends HTMLElement {
     choose(this.#dialog.querySelector("[name=textSize]"), settings.textSize ?? "100");
     choose(this.#dialog.querySelector("[name=density]"), settings.density ?? "roomy");
     choose(this.#dialog.querySelector("[name=lockAfter]"), settings.lockAfter ?? "0");
-    choose(this.#dialog.querySelector("[name=keepFiles]"), settings.keepFiles ?? "512");
+    choose(this.#dialog.querySelector("[name=keepFiles]"), settings.keepFiles ?? "500");
     choose(this.#dialog.querySelector("[name=updateChannel]"), settings.updateChannel ?? "stable");
   }
 

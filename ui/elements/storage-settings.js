@@ -9,9 +9,9 @@ import { diagnosis, exportChats, importChats } from "../ipc.js";
 import { instantiate, part, setText } from "../template.js";
 import { byteSize, t } from "../words.js";
 
-/** How much may be kept of files that were shown, in MiB. */
-const KEPT = [0, 128, 512, 2048, 8192];
-const MEBIBYTE = 1024 * 1024;
+/** How much may be kept of files that were shown, in MB. */
+const KEPT = [0, 100, 500, 2000, 10000];
+const MEGABYTE = 1_000_000;
 
 export class StorageSettings extends HTMLElement {
   #root = instantiate("storage-settings");
@@ -21,7 +21,7 @@ export class StorageSettings extends HTMLElement {
     if (this.#root.isConnected) return;
     this.append(this.#root);
     for (const size of KEPT) {
-      const words = size === 0 ? t("storage.keepNone") : t("storage.keepUpTo", { size: byteSize(size * MEBIBYTE) });
+      const words = size === 0 ? t("storage.keepNone") : t("storage.keepUpTo", { size: byteSize(size * MEGABYTE) });
       part(this.#root, "keep").append(new Option(words, String(size)));
     }
     part(this.#root, "export").addEventListener("click", () => {

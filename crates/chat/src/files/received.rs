@@ -25,7 +25,7 @@ use super::{make_private, sealed};
 use crate::{api::Content, store::FileKey};
 
 /// The quota, as long as nobody has set another one, in bytes.
-pub const DEFAULT_QUOTA: u64 = 512 * 1024 * 1024;
+pub const DEFAULT_QUOTA: u64 = 500_000_000;
 
 /// What a file is called that is not whole yet.
 const PART: &str = "part";

@@ -156,6 +156,7 @@ impl Chat {
             mentioned: stored.unread > 0 && stored.mentioned > stored.marker,
             muted: chat.muted.unwrap_or(false),
             pinned: chat.pinned.unwrap_or(false),
+            person: other.map(|other| other.id.clone()),
             presence: other.and_then(|other| self.chats.presence.get(&other.id).cloned()),
             avatar: other.and_then(|other| other.avatar_file_id.clone()),
             at: unsent

@@ -1,7 +1,7 @@
 //! What the list of chats shows of each, and what is shown of the one that is open.
 
 use khaya_wire::{
-    ChatId, ChatKind, FileId, MessageId, Timestamp,
+    ChatId, ChatKind, FileId, MessageId, Timestamp, UserId,
     model::{ChatRole, Presence},
 };
 use serde::Serialize;
@@ -23,6 +23,8 @@ pub struct ChatRow {
     pub muted: bool,
     /// Pinned chats stand before the others.
     pub pinned: bool,
+    /// Of a direct chat: the other person.
+    pub person: Option<UserId>,
     /// Of a direct chat: whether the other person is there.
     pub presence: Option<Presence>,
     /// The other person's picture, in a direct chat.

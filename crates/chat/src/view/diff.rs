@@ -233,6 +233,7 @@ mod tests {
             mentioned: false,
             muted: false,
             pinned: false,
+            person: None,
             presence: None,
             avatar: None,
             at: Timestamp::from_millis(0),

@@ -1,6 +1,6 @@
 //! A small client: HTTP by reqwest, Socket.IO by what [`Wire`] is.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use khaya_server::{Config, Server, config::BusAt};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -221,14 +221,23 @@ impl Person {
         message
     }
 
+    /// Connects. What had happened before does not count as an event of this socket, though it may still be told: who
+    /// changed something is answered first.
     pub(crate) async fn socket(&self) -> Socket {
-        if let Some(transports) = database::TRANSPORTS {
+        let (_, chats) = self.get("/chat").await;
+        let chats = chats["items"].as_array().into_iter().flatten();
+        let known = chats.filter_map(|chat| Some((chat["id"].as_str()?.to_owned(), chat["seq"].as_u64()?)));
+        let known = known.collect();
+        let mut socket = if let Some(transports) = database::TRANSPORTS {
             let client = Official::connected(&self.reads, &self.token, transports).await;
-            return Socket::new(Wire::Official(Box::new(client)));
-        }
-        let mut socket = Socket::open(&self.reads, "").await;
-        let answer = socket.connect(json!({"token": self.token})).await;
-        assert!(answer.starts_with("40{"), "{answer}");
+            Socket::new(Wire::Official(Box::new(client)))
+        } else {
+            let mut socket = Socket::open(&self.reads, "").await;
+            let answer = socket.connect(json!({"token": self.token})).await;
+            assert!(answer.starts_with("40{"), "{answer}");
+            socket
+        };
+        socket.known = known;
         socket
     }
 }
@@ -271,6 +280,8 @@ pub(crate) struct Socket {
     events: VecDeque<(String, Value)>,
     /// `presence` comes when it comes, so it is kept apart.
     presence: VecDeque<Value>,
+    /// The numbers that the streams of chats had before.
+    known: HashMap<String, u64>,
     next_ack: u64,
 }
 
@@ -292,6 +303,7 @@ impl Socket {
             wire,
             events: VecDeque::new(),
             presence: VecDeque::new(),
+            known: HashMap::new(),
             next_ack: 0,
         }
     }
@@ -392,6 +404,12 @@ impl Socket {
         self.wire.read().await
     }
 
+    fn is_known(&self, event: &Value) -> bool {
+        let id = event["chatId"].as_str().or(event["chat"]["id"].as_str());
+        let known = id.and_then(|id| self.known.get(id));
+        event["scope"] == "chat" && event["seq"].as_u64().is_some_and(|seq| Some(&seq) <= known)
+    }
+
     fn keep(&mut self, packet: &str) {
         let body = packet
             .strip_prefix("42")
@@ -400,7 +418,7 @@ impl Socket {
         let name = event[0].as_str().unwrap().to_owned();
         if name == "presence" {
             self.presence.push_back(event[1].take());
-        } else {
+        } else if !self.is_known(&event[1]) {
             self.events.push_back((name, event[1].take()));
         }
     }
