@@ -25,7 +25,6 @@ async fn what_breaks_the_protocol_ends_the_connection() {
 async fn what_is_not_known_is_ignored_and_a_burst_is_served() {
     let team = Team::start().await;
     let alice = team.join("alice", "member").await;
-    let chat = alice.group(&[]).await;
     let mut socket = alice.socket().await;
     socket
         .write(r#"451-["picture",{"_placeholder":true,"num":0}]"#.to_owned())
@@ -39,7 +38,7 @@ async fn what_is_not_known_is_ignored_and_a_burst_is_served() {
         r#"44/admin,{"message":"Invalid namespace"}"#
     );
     // A client that comes back sends at once what it gathered.
-    let join = json!({"chatId": chat});
+    let join = json!({"chatId": alice.group(&[]).await});
     for _ in 0..500 {
         socket.emit("join_chat", join.clone()).await;
     }
