@@ -53,12 +53,20 @@ const OPTIMISED: Optimised = Optimised {
     ],
 };
 
+/// How many failures are looked at a second time. More of them have one cause, and no accident.
+const FEW: usize = 3;
+
 /// What came of it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Results {
     passed: u64,
     ignored: u64,
     failed: Vec<String>,
+    /// What failed first, and passed when it was run by itself.
+    unsteady: Vec<String>,
+    /// How many programs began to test, and how many of them came to their end.
+    begun: u64,
+    ended: u64,
 }
 
 /// Prepares, builds, and runs the tests.
@@ -82,7 +90,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         test.args(["--skip", name]);
     }
     let mut results = Results::default();
-    let mut status = watch(&mut test, &mut results)?;
+    let mut passes = watch(&mut test, &mut results)?.success() || again(&mut results)?;
     if options.long {
         say("Testing what takes hours without optimisation");
         let mut test = cargo();
@@ -97,23 +105,41 @@ pub(crate) fn run(options: &Options) -> Outcome {
         .arg(OPTIMISED.target)
         .args(&options.filter)
         .args(["--", "--ignored"]);
-        let of_these = watch(&mut test, &mut results)?;
-        if status.success() {
-            status = of_these;
-        }
+        passes &= watch(&mut test, &mut results)?.success();
     }
     for Skip { what, why, .. } in &skips {
         say(&format!("Skipped: {what}. {why}"));
     }
-    let summary = results.summary(skips.len(), options);
-    if status.success() && results.failed.is_empty() {
-        say(&summary);
-        return Ok(());
+    for name in &results.unsteady {
+        println!("    passed only by itself, which is a fault to be mended: {name}");
     }
     for name in &results.failed {
         println!("    failed: {name}");
     }
-    Err(format!("{summary} ({status})"))
+    let summary = results.summary(skips.len(), options);
+    if passes && results.failed.is_empty() {
+        say(&summary);
+        return Ok(());
+    }
+    Err(summary)
+}
+
+/// Runs what failed once more, by itself: thousands of things that happen on one machine at the same time can be late
+/// for each other. What passes then is told, apart from the others. Whether all of it did.
+fn again(results: &mut Results) -> Outcome<bool> {
+    if results.failed.is_empty() || results.failed.len() > FEW || results.begun != results.ended {
+        return Ok(false);
+    }
+    say("Testing what failed once more, by itself");
+    let names = std::mem::take(&mut results.failed);
+    let mut test = cargo();
+    test.args(["test", "--workspace", "--no-fail-fast", "--"])
+        .args(["--exact", "--include-ignored", "--test-threads=1"])
+        .args(&names);
+    let mut second = Results::default();
+    let status = watch(&mut test, &mut second)?;
+    results.judge(names, second, status.success());
+    Ok(results.failed.is_empty())
 }
 
 /// Runs tests, shows what they print, and reads what came of them.
@@ -135,6 +161,19 @@ fn watch(test: &mut Command, results: &mut Results) -> Outcome<ExitStatus> {
 }
 
 impl Results {
+    /// What becomes of those that failed, after what came of them when they were run once more.
+    fn judge(&mut self, names: Vec<String>, second: Self, succeeded: bool) {
+        // A name that nothing was run under has not passed.
+        let all_ran =
+            second.begun == second.ended && second.passed + second.failed.len() as u64 >= names.len() as u64;
+        let holds = |name: &String| all_ran && !second.failed.contains(name);
+        (self.unsteady, self.failed) = names.into_iter().partition(holds);
+        if !succeeded && self.failed.is_empty() {
+            self.failed = std::mem::take(&mut self.unsteady);
+        }
+        self.passed += self.unsteady.len() as u64;
+    }
+
     /// One line of what libtest prints.
     fn read(&mut self, line: &str) {
         if let Some((name, "FAILED")) = line
@@ -143,12 +182,16 @@ impl Results {
         {
             self.failed.push(name.to_owned());
         }
+        if is_begin(line) {
+            self.begun += 1;
+        }
         let Some((_, counts)) = line
             .strip_prefix("test result: ")
             .and_then(|rest| rest.split_once(". "))
         else {
             return;
         };
+        self.ended += 1;
         for count in counts.split("; ") {
             match count.split_once(' ') {
                 Some((number, "passed")) => self.passed += number.parse().unwrap_or(0),
@@ -163,8 +206,16 @@ impl Results {
             passed,
             ignored,
             failed,
+            unsteady,
+            ..
         } = self;
         let mut summary = format!("{passed} passed, {} failed", failed.len());
+        if !unsteady.is_empty() {
+            summary.push_str(&format!(
+                ", {} of those that passed only by themselves",
+                unsteady.len()
+            ));
+        }
         if *ignored > 0 && !options.long {
             summary.push_str(&format!(
                 ", {ignored} left out because they are long (`cargo xtask test --long`)"
@@ -175,6 +226,14 @@ impl Results {
         }
         summary
     }
+}
+
+/// Whether libtest says so how many tests a program has.
+fn is_begin(line: &str) -> bool {
+    let count = line
+        .strip_prefix("running ")
+        .and_then(|rest| rest.split_once(" test"));
+    count.is_some_and(|(count, _)| count.parse::<u64>().is_ok())
 }
 
 /// What this system cannot test.
@@ -244,8 +303,39 @@ mod tests {
             passed: 41,
             ignored: 1,
             failed: vec!["a::breaks".to_owned()],
+            begun: 1,
+            ended: 2,
+            ..Results::default()
         };
         assert_eq!(results, expected);
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_told_apart_and_nothing_else_passes() {
+        let judged = |second: Results, succeeded| {
+            let mut results = Results {
+                passed: 10,
+                ..Results::default()
+            };
+            results.judge(vec!["a".to_owned(), "b".to_owned()], second, succeeded);
+            (results.passed, results.unsteady, results.failed)
+        };
+        let ran = |passed, failed: &[&str]| Results {
+            passed,
+            failed: failed.iter().map(|name| (*name).to_owned()).collect(),
+            ..Results::default()
+        };
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(judged(ran(2, &[]), true), (12, names(&["a", "b"]), vec![]));
+        assert_eq!(judged(ran(1, &["b"]), false), (11, names(&["a"]), names(&["b"])));
+        // One that was not found, a program that did not end well.
+        assert_eq!(judged(ran(1, &[]), true), (10, vec![], names(&["a", "b"])));
+        assert_eq!(judged(ran(2, &[]), false), (10, vec![], names(&["a", "b"])));
+        let torn = Results {
+            begun: 1,
+            ..ran(2, &[])
+        };
+        assert_eq!(judged(torn, true), (10, vec![], names(&["a", "b"])));
     }
 
     #[test]
