@@ -11,7 +11,7 @@ use bench_figures::{Samples, table};
 use khaya_chat::{
     View,
     machine::{Chat, Input, Now, Output},
-    store::{Answer, Op, Position, Query, Store, StoreQueue, StoreThread, Told},
+    store::{Answer, Missed, Op, Position, Query, Store, StoreError, StoreQueue, StoreThread, Told},
 };
 use khaya_wire::{Timestamp, UserId, event::MessageEvent};
 use rusqlite::{Connection, params};
@@ -25,6 +25,9 @@ const HITS: usize = 25;
 /// What was missed, and how much of it a server tells at once.
 const MISSED: usize = 10_000;
 const PART: usize = khaya_chat::api::MISSED;
+
+/// After which something else is asked for: what was missed is being stored then.
+const A_MOMENT: Duration = Duration::from_millis(5);
 
 /// From nothing to the list of chats and the last chat's messages.
 pub(crate) fn open(team: &Team, rounds: usize) -> Result<String> {
@@ -109,12 +112,12 @@ pub(crate) fn sync(team: &Team, rounds: usize) -> Result<String> {
         .build()?;
     let mut store = team.open()?;
     team::sign_in(&mut store)?;
-    store.run(Op::PutSync {
+    store.run(Op::PutSync(Missed {
         events: Vec::new(),
         cursor: "0".to_owned(),
         linked: team.chats.clone(),
         at: Timestamp::from_millis(0),
-    })?;
+    }))?;
     let (thread, mut queue) = StoreThread::start(store)?;
     let (mut floors, mut times) = (Vec::new(), Times::default());
     let mut next = team.each();
@@ -316,8 +319,8 @@ struct Times {
     drafts: Vec<Duration>,
 }
 
-/// As the machine does it: one part when the one before is stored. Now and then a page is asked for, or a draft is saved,
-/// right behind a part.
+/// As the machine does it: one part when the one before is stored, and what is left of it where something came between.
+/// A moment after each part a page is asked for, or a draft is saved.
 async fn take_in(
     team: &Team,
     queue: &mut StoreQueue,
@@ -328,52 +331,55 @@ async fn take_in(
     let mut waited = Duration::ZERO;
     let began = Instant::now();
     for (number, events) in parts.into_iter().enumerate() {
-        let cursor = number.to_string();
-        let at = Timestamp::from_millis(0);
-        let linked = Vec::new();
-        queue.ask(
-            0,
-            Op::PutSync {
-                events,
-                cursor,
-                linked,
-                at,
-            },
-        );
-        let asked = Instant::now();
+        let missed = Missed {
+            events,
+            cursor: number.to_string(),
+            linked: Vec::new(),
+            at: Timestamp::from_millis(0),
+        };
         let (chat, place) = somewhere(team, &mut random)?;
         let chat = team.chats[chat].clone();
-        let beside = match number % 5 {
-            0 => Some((
+        let (times, op) = match number % 2 {
+            0 => (
                 &mut times.pages,
                 Op::Before {
                     chat,
                     place,
                     limit: PAGE,
                 },
-            )),
-            2 => Some((
+            ),
+            _ => (
                 &mut times.drafts,
                 Op::SaveDraft {
                     chat,
                     text: number.to_string(),
                 },
-            )),
-            _ => None,
+            ),
         };
-        let Some((times, op)) = beside else {
-            queue.answer().await.context("the store has ended")?.1?;
-            continue;
-        };
+        queue.ask(0, Op::PutSync(missed));
+        tokio::time::sleep(A_MOMENT).await;
+        let asked = Instant::now();
         queue.ask(1, op);
-        queue.answer().await.context("the store has ended")?.1?;
+        let mut rest = rest_of(queue.answer().await)?;
         let stored = Instant::now();
         queue.answer().await.context("the store has ended")?.1?;
         times.push(asked.elapsed());
         waited += stored.elapsed();
+        while let Some(missed) = rest {
+            queue.ask(0, Op::PutSync(missed));
+            rest = rest_of(queue.answer().await)?;
+        }
     }
     times.all.push(began.elapsed() - waited);
     Ok(())
+}
+
+/// What of a part is not stored yet.
+fn rest_of(answer: Option<(u64, Result<Answer, StoreError>)>) -> Result<Option<Missed>> {
+    match answer.context("the store has ended")?.1? {
+        Answer::Synced { rest, .. } => Ok(rest),
+        other => bail!("{other:?} in place of what was stored"),
+    }
 }
 
 fn floor_for_writing(team: &Team) -> Result<Connection> {

@@ -9,7 +9,7 @@ use reqwest::{
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::{ApiError, Call, MISSED, PAGE, Part, Request, Response};
+use super::{ApiError, Call, PAGE, Part, Request, Response};
 
 /// For everything between the first byte sent and the last one received.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -110,8 +110,8 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
             ask(Method::PUT, &member_path(chat, user)).json(&rest::PutMember { role: *role })
         }
         Request::RemoveMember { chat, user } => ask(Method::DELETE, &member_path(chat, user)),
-        Request::Sync { since } => {
-            let request = ask(Method::GET, "/sync").query(&[("limit", MISSED.to_string())]);
+        Request::Sync { since, limit } => {
+            let request = ask(Method::GET, "/sync").query(&[("limit", limit.to_string())]);
             match since {
                 Some(since) => request.query(&[("since", since)]),
                 None => request,

@@ -27,7 +27,7 @@ use crate::{files::StagedFile, intent::Secret};
 /// How many messages are asked for at once; the contract's greatest number.
 pub const PAGE: usize = 100;
 /// How many missed events are asked for at once. A server may give fewer.
-pub const MISSED: usize = 500;
+pub const MISSED: usize = 2000;
 
 /// One call, complete.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +111,8 @@ pub enum Request {
     /// What was missed since this place; without one, only where the place of now is.
     Sync {
         since: Option<String>,
+        /// How many events at most.
+        limit: usize,
     },
     /// Send a copy of a file.
     Upload {

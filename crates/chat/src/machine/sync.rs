@@ -15,8 +15,8 @@ use khaya_wire::{
 
 use super::{Chat, calls::Purpose, incoming::understand, stored::Then};
 use crate::{
-    api::{ApiError, Request, Response},
-    store::{Op, Put, StoredChat, Told},
+    api::{ApiError, MISSED, Request, Response},
+    store::{Missed, Op, Put, StoredChat, Told},
 };
 
 /// An event that a socket did not get comes to light within 30 s (contract, "Socket.IO").
@@ -25,11 +25,18 @@ const EVERY: Duration = Duration::from_secs(25);
 /// After one that failed.
 const AGAIN: Duration = Duration::from_secs(3);
 
-/// Who has missed more parts than this is better off with what is there now.
-const MOST_PARTS: u32 = 40;
+/// Who has missed more than this is better off with what is there now.
+const MOST_EVENTS: u64 = 20_000;
 
-#[derive(Debug, Default)]
+/// A part that does not get through, for its own size or that of the line, is asked for in smaller ones. So few events
+/// fit into an answer, however long their messages are.
+const SMALLER: usize = 4;
+const LEAST_EVENTS: usize = 31;
+
+#[derive(Debug)]
 pub(super) struct Sync {
+    /// How many events are asked for at once.
+    limit: usize,
     cursor: Option<String>,
     run: Option<Run>,
     due: Option<Duration>,
@@ -51,11 +58,23 @@ struct Run {
     events: u64,
 }
 
+impl Default for Sync {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
 impl Sync {
     pub(super) fn new(cursor: Option<String>) -> Self {
         Self {
+            limit: MISSED,
             cursor,
-            ..Self::default()
+            run: None,
+            due: None,
+            again: false,
+            is_absent: false,
+            chats: HashMap::new(),
+            private: None,
         }
     }
 
@@ -150,10 +169,10 @@ impl Chat {
             chats,
             removed,
             has_unknown,
+            rest,
             cursor,
             has_more,
         } = stored;
-        self.sync.cursor = Some(cursor);
         self.chat_is_stored(chats, false);
         for chat in removed {
             self.chat_is_gone(&chat);
@@ -181,6 +200,11 @@ impl Chat {
         if has_unknown {
             self.fetch_soon();
         }
+        if let Some(rest) = rest {
+            return self.store(Op::PutSync(rest), Then::Synced { cursor, has_more });
+        }
+        self.sync.cursor = Some(cursor);
+        self.sync.limit = (self.sync.limit * 2).min(MISSED);
         let Some(run) = &mut self.sync.run else { return };
         if !has_more {
             let is_of_now = run.incarnation == self.connection.incarnation();
@@ -189,7 +213,7 @@ impl Chat {
             if is_of_now && self.connection.is_up() && self.server_has(Feature::Everywhere) {
                 self.chats.everything_is_live();
             }
-        } else if run.parts >= MOST_PARTS {
+        } else if run.events >= MOST_EVENTS {
             self.sync.run = None;
             self.sync.cursor = None;
         } else {
@@ -250,7 +274,8 @@ impl Chat {
     fn ask_what_was_missed(&mut self) {
         let since = self.sync.cursor.clone();
         let known = self.chats.rows.keys().cloned().collect();
-        self.call(Request::Sync { since }, Purpose::Sync { known });
+        let limit = self.sync.limit;
+        self.call(Request::Sync { since, limit }, Purpose::Sync { known });
     }
 
     fn store_synced(&mut self, known: Vec<ChatId>, synced: Synced<serde_json::Value>) {
@@ -282,12 +307,12 @@ impl Chat {
             }
         }
         self.store(
-            Op::PutSync {
+            Op::PutSync(Missed {
                 events,
                 cursor: next.clone(),
                 linked: if has_more { Vec::new() } else { known },
                 at: self.now.wall,
-            },
+            }),
             Then::Synced {
                 cursor: next,
                 has_more,
@@ -297,6 +322,12 @@ impl Chat {
 
     fn sync_failed(&mut self, error: &ApiError) {
         self.sync.run = None;
+        match error {
+            ApiError::Timeout | ApiError::Interrupted | ApiError::NotKhaya => {
+                self.sync.limit = (self.sync.limit / SMALLER).max(LEAST_EVENTS);
+            }
+            ApiError::Unreachable | ApiError::Tls | ApiError::LocalFile(_) | ApiError::Refused { .. } => {}
+        }
         let wait = self.random.spread(AGAIN);
         let wait = error.retry_after().map_or(wait, |asked| asked.max(wait));
         self.sync.due = Some(self.now.monotonic + wait);
@@ -310,6 +341,7 @@ pub(super) struct Stored {
     pub(super) chats: Vec<StoredChat>,
     pub(super) removed: Vec<ChatId>,
     pub(super) has_unknown: bool,
+    pub(super) rest: Option<Missed>,
     pub(super) cursor: String,
     pub(super) has_more: bool,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use khaya_wire::{Chat, ChatId, Message, MessageId, Timestamp, User, UserId, discovery::Discovery};
 
-use super::{Found, OutboxEntry, Position, Window};
+use super::{Found, Missed, OutboxEntry, Position, Window};
 
 /// What an [`Op`](super::Op) gives.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub enum Answer {
         removed: Vec<ChatId>,
         /// Whether something was told of a chat that is not stored.
         has_unknown: bool,
+        /// What of it is not stored yet, as something else was to be done; the place is that of before until it is.
+        rest: Option<Missed>,
     },
     Window(Window),
     /// What ends with the message, and what follows it; `None` where it is not stored.

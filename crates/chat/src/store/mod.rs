@@ -44,7 +44,7 @@ pub use files::Aside;
 pub use key::{FileKey, KeyFile, StoreKey, WrongPassphrase};
 pub use open::{Opened, SetAside, There, fits, look, open, open_in_memory, remove_unkept, set_aside_locked};
 pub use search::{Found, Has, Piece, Query, excerpt};
-pub use sync::Told;
+pub use sync::{Missed, Told};
 pub use windows::{Edge, Window};
 pub use work::{Change, OutboxEntry, Outgoing, OutgoingFile, Target, Work};
 pub use worker::{StoreQueue, StoreThread};
@@ -108,13 +108,7 @@ pub enum Op {
         at: Timestamp,
     },
     /// What was missed, and the place up to which that is all. → [`Answer::Synced`]
-    PutSync {
-        events: Vec<Told>,
-        cursor: String,
-        /// With the last part: the chats that were stored when it was asked for.
-        linked: Vec<ChatId>,
-        at: Timestamp,
-    },
+    PutSync(Missed),
     /// What was missed cannot be told any more: messages are forgotten, and fetched again from this place on.
     /// → [`Answer::Done`]
     StartAfresh { cursor: String },
@@ -230,7 +224,16 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]; then nothing has changed.
     pub fn run(&mut self, op: Op) -> Result<Answer, StoreError> {
-        let result = self.run_alone(op);
+        self.run_until(op, &mut |_| false)
+    }
+
+    /// The same. Of what was missed it stores so much as there is before `pause`, which is asked after each event how
+    /// many there have been, and answers with the rest.
+    ///
+    /// # Errors
+    /// See [`Store::run`].
+    pub fn run_until(&mut self, op: Op, pause: &mut dyn FnMut(usize) -> bool) -> Result<Answer, StoreError> {
+        let result = self.run_alone(op, pause);
         if matches!(result, Err(StoreError::Damaged)) {
             open::mark_as_damaged(&self.connection);
         }
@@ -249,10 +252,10 @@ impl Store {
         outbox::staged_files(&self.connection).map(Some)
     }
 
-    fn run_alone(&mut self, op: Op) -> Result<Answer, StoreError> {
+    fn run_alone(&mut self, op: Op, pause: &mut dyn FnMut(usize) -> bool) -> Result<Answer, StoreError> {
         let transaction = self.connection.transaction()?;
         let mut account = self.account.clone();
-        let answer = execute(&transaction, &mut account, op)?;
+        let answer = execute(&transaction, &mut account, op, pause)?;
         transaction.commit()?;
         self.account = account;
         Ok(answer)
@@ -260,7 +263,12 @@ impl Store {
 }
 
 /// One operation inside of a transaction or a savepoint that the caller ends.
-fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> Result<Answer, StoreError> {
+fn execute(
+    db: &rusqlite::Connection,
+    account: &mut Option<Account>,
+    op: Op,
+    pause: &mut dyn FnMut(usize) -> bool,
+) -> Result<Answer, StoreError> {
     let of = |account: &Option<Account>| account.clone().ok_or(StoreError::NoAccount);
     Ok(match op {
         Op::Load => Answer::Profile(Box::new(profile::load(db, account)?)),
@@ -300,12 +308,7 @@ fn execute(db: &rusqlite::Connection, account: &mut Option<Account>, op: Op) -> 
             seq,
             at,
         } => messages::bury(db, &of(account)?, &chat, &message, seq, at)?,
-        Op::PutSync {
-            events,
-            cursor,
-            linked,
-            at,
-        } => sync::put(db, &of(account)?, events, &cursor, &linked, at)?,
+        Op::PutSync(missed) => sync::put(db, &of(account)?, missed, pause)?,
         Op::StartAfresh { cursor } => {
             sync::start_afresh(db, &of(account)?, &cursor)?;
             Answer::Done

@@ -20,83 +20,148 @@ pub enum Told {
     Removed(event::ChatRemoved),
 }
 
+/// What was missed, in the order in which it is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Missed {
+    pub events: Vec<Told>,
+    /// The place up to which that is all.
+    pub cursor: String,
+    /// With the last part: the chats that were stored when it was asked for.
+    pub linked: Vec<ChatId>,
+    pub at: Timestamp,
+}
+
+/// What came of storing some of it.
+#[derive(Default)]
+struct Stored {
+    puts: Vec<Put>,
+    chats: Vec<StoredChat>,
+    removed: Vec<ChatId>,
+    has_unknown: bool,
+}
+
+/// Stores what was missed. The place goes with the last of it: what comes before a `pause` is told once more if nothing
+/// comes after it, and is known by then.
 pub(super) fn put(
     db: &Connection,
     account: &Account,
-    events: Vec<Told>,
-    cursor: &str,
-    linked: &[ChatId],
-    at: Timestamp,
+    missed: Missed,
+    pause: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Answer, StoreError> {
-    let (mut puts, mut stored, mut removed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut has_unknown = false;
-    let seq = |number: &Option<event::Number>| number.map(|number| number.seq);
-    for told in events {
-        let answer = match told {
-            Told::New(event) => {
-                let Some((number, follows)) = find(db, account, &event.chat_id)? else {
-                    has_unknown = true;
-                    continue;
-                };
-                let place = if follows { Place::Follows } else { Place::Alone };
-                messages::put_in(
-                    db,
-                    account,
-                    (number, &event.chat_id),
-                    vec![event.message],
-                    &place,
-                    seq(&event.number),
-                    &HashSet::new(),
-                )?
-            }
-            Told::Updated(event) => {
-                let number = seq(&event.number);
-                messages::edit(db, account, &event.chat_id, event.message, number)?
-            }
-            Told::Deleted(event) => {
-                let number = seq(&event.number);
-                messages::bury(db, account, &event.chat_id, &event.message_id, number, at)?
-            }
-            Told::Chat(event) => {
-                let facts = ChatFacts {
-                    chat: event.chat,
-                    counts: false,
-                    is_overtaken: false,
-                };
-                let chat = chats::put_one(db, account, facts)?;
-                // Somebody who was taken out may have been let in again.
-                removed.retain(|gone| *gone != chat.chat.id);
-                stored.push(chat);
-                continue;
-            }
-            Told::Removed(event) => {
-                chats::remove(db, account, &event.chat_id)?;
-                stored.retain(|chat: &StoredChat| chat.chat.id != event.chat_id);
-                puts.retain(|put: &Put| put.chat != event.chat_id);
-                removed.push(event.chat_id);
-                continue;
-            }
-        };
-        if let Answer::Put(put) = answer
-            && !put.messages.is_empty()
-        {
-            puts.push(put);
+    let Missed {
+        events,
+        cursor,
+        linked,
+        at,
+    } = missed;
+    let count = events.len();
+    let mut events = events.into_iter();
+    let mut so_far = Stored::default();
+    while let Some(told) = events.next() {
+        put_told(db, account, told, at, &mut so_far)?;
+        if pause(count - events.len()) {
+            break;
         }
     }
-    for chat in linked {
+    let rest = if events.len() > 0 {
+        Some(Missed {
+            events: events.collect(),
+            cursor,
+            linked,
+            at,
+        })
+    } else {
+        link(db, account, &linked)?;
+        put_cursor(db, account, &cursor)?;
+        None
+    };
+    let Stored {
+        puts,
+        chats,
+        removed,
+        has_unknown,
+    } = so_far;
+    Ok(Answer::Synced {
+        puts,
+        chats,
+        removed,
+        has_unknown,
+        rest,
+    })
+}
+
+fn put_told(
+    db: &Connection,
+    account: &Account,
+    told: Told,
+    at: Timestamp,
+    so_far: &mut Stored,
+) -> Result<(), StoreError> {
+    let seq = |number: &Option<event::Number>| number.map(|number| number.seq);
+    let answer = match told {
+        Told::New(event) => {
+            let Some((number, follows)) = find(db, account, &event.chat_id)? else {
+                so_far.has_unknown = true;
+                return Ok(());
+            };
+            let place = if follows { Place::Follows } else { Place::Alone };
+            messages::put_in(
+                db,
+                account,
+                (number, &event.chat_id),
+                vec![event.message],
+                &place,
+                seq(&event.number),
+                &HashSet::new(),
+            )?
+        }
+        Told::Updated(event) => {
+            let number = seq(&event.number);
+            messages::edit(db, account, &event.chat_id, event.message, number)?
+        }
+        Told::Deleted(event) => {
+            let number = seq(&event.number);
+            messages::bury(db, account, &event.chat_id, &event.message_id, number, at)?
+        }
+        Told::Chat(event) => {
+            let facts = ChatFacts {
+                chat: event.chat,
+                counts: false,
+                is_overtaken: false,
+            };
+            let chat = chats::put_one(db, account, facts)?;
+            // Somebody who was taken out may have been let in again.
+            so_far.removed.retain(|gone| *gone != chat.chat.id);
+            so_far.chats.push(chat);
+            return Ok(());
+        }
+        Told::Removed(event) => {
+            let gone = event.chat_id;
+            chats::remove(db, account, &gone)?;
+            so_far.chats.retain(|chat| chat.chat.id != gone);
+            so_far.puts.retain(|put| put.chat != gone);
+            so_far.removed.push(gone);
+            return Ok(());
+        }
+    };
+    if let Answer::Put(put) = answer
+        && !put.messages.is_empty()
+    {
+        so_far.puts.push(put);
+    }
+    Ok(())
+}
+
+/// What is told of these chats from the new place on follows what is stored.
+fn link(db: &Connection, account: &Account, chats: &[ChatId]) -> Result<(), StoreError> {
+    for chat in chats {
         db.prepare_cached(
             "UPDATE counts SET is_linked = 1
              WHERE chat = (SELECT number FROM chats WHERE account = ?1 AND id = ?2) AND is_linked = 0",
         )?
         .execute(params![account.number, chat.as_str()])?;
     }
-    put_cursor(db, account, cursor)?;
-    Ok(Answer::Synced {
-        puts,
-        chats: stored,
-        removed,
-        has_unknown,
-    })
+    Ok(())
 }
 
 /// Forgets all messages but the newest of each chat, which tells what has been seen, and that anything follows

@@ -92,7 +92,7 @@ impl Desk {
         self.sign_in_to(is_full.then(discovery));
     }
 
-    fn sign_in_to(&mut self, discovery: Option<Discovery>) {
+    pub(crate) fn sign_in_to(&mut self, discovery: Option<Discovery>) {
         let is_full = discovery.is_some();
         self.want(sign_in("chat.example.org")).unwrap();
         self.answer(Response::Discovered(discovery));
@@ -243,7 +243,8 @@ impl Desk {
                 let result = if self.disk_is_full {
                     Err(StoreError::DiskFull)
                 } else {
-                    self.store.run(op)
+                    // What was missed, in as many pieces as there can be.
+                    self.store.run_until(op, &mut |_| true)
                 };
                 inputs.push_back(Input::Store { token, result });
             }

@@ -6,6 +6,7 @@
     reason = "a test that is surprised fails"
 )]
 
+mod catching_up;
 mod changes;
 mod desk;
 mod diagnosis;

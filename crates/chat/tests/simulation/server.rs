@@ -300,7 +300,7 @@ impl Server {
                 cursor.as_deref(),
                 *limit,
             ))),
-            Request::Sync { since } => self.sync(&me(), since.as_deref()),
+            Request::Sync { since, .. } => self.sync(&me(), since.as_deref()),
             Request::Edit { .. }
             | Request::Delete { .. }
             | Request::React { .. }

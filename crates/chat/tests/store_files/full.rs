@@ -11,7 +11,7 @@ use std::{
 
 use khaya_chat::{
     files::Outgoing,
-    store::{self, Op, Store, StoreError, StoreKey, Told},
+    store::{self, Missed, Op, Store, StoreError, StoreKey, Told},
 };
 use khaya_wire::{Timestamp, event::MessageEvent};
 
@@ -144,12 +144,12 @@ fn missed(from: i64) -> Op {
 }
 
 fn sync(events: Vec<Told>) -> Op {
-    Op::PutSync {
+    Op::PutSync(Missed {
         events,
         cursor: "cursor".to_owned(),
         linked: vec![chat_id()],
         at: Timestamp::from_millis(0),
-    }
+    })
 }
 
 /// Leaves so much room.

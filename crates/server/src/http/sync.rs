@@ -9,7 +9,7 @@ use super::body::{Asked, limit_to};
 use crate::{App, Error, identity::Caller, store::sync};
 
 /// The most events of one part. More than of other lists: who was away for a day waits for all of them.
-const MOST: usize = 500;
+const MOST: usize = 2000;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -53,7 +53,11 @@ impl World {
         let result = if fails {
             Err(StoreError::DiskFull)
         } else {
-            self.clients[client].store.run(op)
+            // What was missed is stored in pieces, where there is something else to be done.
+            let random = &mut self.random;
+            self.clients[client]
+                .store
+                .run_until(op, &mut |_| random.happens(100))
         };
         if let Err(error) = &result {
             assert!(

@@ -1,0 +1,100 @@
+//! What was missed, on a server that tells it.
+
+use std::time::Duration;
+
+use khaya_chat::api::{ApiError, Request, Response};
+use khaya_wire::{
+    ChatKind,
+    discovery::{Discovery, Feature},
+    rest::{Missed, Synced},
+};
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, chat, chat_id, discovery, message};
+
+fn with_sync() -> Discovery {
+    let mut discovery = discovery();
+    discovery.features.insert(Feature::Sync);
+    discovery
+}
+
+fn is_sync(request: &Request) -> bool {
+    matches!(request, Request::Sync { .. })
+}
+
+/// Since when, and how many events, are asked for.
+fn asked(desk: &Desk) -> (Option<String>, usize) {
+    desk.calls
+        .iter()
+        .find_map(|(_, call)| match &call.request {
+            Request::Sync { since, limit } => Some((since.clone(), *limit)),
+            _ => None,
+        })
+        .unwrap()
+}
+
+fn synced(events: Vec<Value>, next: &str, has_more: bool) -> Result<Response, ApiError> {
+    let told = |data| Missed {
+        event: "new_message".to_owned(),
+        data,
+    };
+    Ok(Response::Synced(Synced {
+        events: events.into_iter().map(told).collect(),
+        next: next.to_owned(),
+        has_more,
+    }))
+}
+
+/// Connected, with a chat, and nothing missed up to place 1.
+fn desk() -> Desk {
+    let mut desk = Desk::new();
+    desk.sign_in_to(Some(with_sync()));
+    desk.come_up();
+    desk.answer_where(is_sync, synced(Vec::new(), "1", false));
+    desk.answer_list(vec![chat("g", ChatKind::Group)]);
+    desk
+}
+
+#[test]
+fn what_is_stored_in_pieces_is_all_there_in_order() {
+    let mut desk = desk();
+    desk.answer_where(is_sync, synced(Vec::new(), "2", false));
+    desk.open("g", vec![message("g", 1, "ana")]);
+    // The chat was there when this was asked for: what is told from there on follows.
+    desk.wait(Duration::from_secs(30));
+    desk.answer_where(is_sync, synced(Vec::new(), "3", false));
+    desk.wait(Duration::from_secs(30));
+    let events = (2..=5).map(|number| json!({"chatId": "g", "message": message("g", number, "ana")}));
+    desk.answer_where(is_sync, synced(events.collect(), "4", true));
+    assert_eq!(
+        asked(&desk).0.as_deref(),
+        Some("4"),
+        "the place goes with the last of them"
+    );
+    let view = desk.view();
+    let texts: Vec<_> = view.timeline.iter().map(|item| item.text.to_string()).collect();
+    assert_eq!(texts, ["text 1", "text 2", "text 3", "text 4", "text 5"]);
+    let row = view.chats.iter().find(|row| row.id == chat_id("g")).unwrap();
+    assert_eq!(row.unread, 5);
+}
+
+#[test]
+fn a_part_that_does_not_get_through_is_asked_for_in_smaller_ones() {
+    let mut desk = desk();
+    assert_eq!(asked(&desk), (Some("1".to_owned()), 2000));
+    for (error, limit) in [
+        (ApiError::Timeout, 500),
+        // An answer that is too long is no answer.
+        (ApiError::NotKhaya, 125),
+        // That says nothing about its size.
+        (ApiError::Unreachable, 125),
+        (ApiError::Interrupted, 31),
+        (ApiError::Timeout, 31),
+    ] {
+        desk.answer_where(is_sync, Err(error));
+        desk.wait(Duration::from_secs(5));
+        assert_eq!(asked(&desk), (Some("1".to_owned()), limit));
+    }
+    desk.answer_where(is_sync, synced(Vec::new(), "2", true));
+    assert_eq!(asked(&desk), (Some("2".to_owned()), 62));
+}
