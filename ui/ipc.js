@@ -58,7 +58,7 @@ export async function catchUp() {
  * @param {(update: Update) => void} hear
  */
 export async function onUpdate(hear) {
-  await bridge().event.listen("update", ({ payload }) => hear(/** @type {Update} */ (payload)));
+  await listen("update", (payload) => hear(/** @type {Update} */ (payload)));
 }
 
 /**
@@ -78,7 +78,7 @@ export function alive(number, active) {
  * @param {() => Promise<Page>} save
  */
 export async function onFlush(save) {
-  await bridge().event.listen("flush", async () => {
+  await listen("flush", async () => {
     await handOver(await save());
   });
 }
@@ -166,7 +166,7 @@ export async function importChats() {
  * @param {() => void} hear
  */
 export async function onSystem(hear) {
-  await bridge().event.listen("system", () => hear());
+  await listen("system", () => hear());
 }
 
 /**
@@ -175,7 +175,7 @@ export async function onSystem(hear) {
  * @param {(what: import("./types").Opened) => void} open
  */
 export async function onLink(open) {
-  await bridge().event.listen("link", ({ payload }) => open(/** @type {import("./types").Opened} */ (payload)));
+  await listen("link", (payload) => open(/** @type {import("./types").Opened} */ (payload)));
 }
 
 /**
@@ -301,6 +301,14 @@ async function ask(command, args, options) {
  */
 function invoke(command, args, options) {
   return bridge().core.invoke(command, args, options);
+}
+
+/**
+ * @param {string} event
+ * @param {(payload: unknown) => void} hear what the event carries, which comes as JSON in a text
+ */
+async function listen(event, hear) {
+  await bridge().event.listen(event, ({ payload }) => hear(JSON.parse(payload)));
 }
 
 function bridge() {

@@ -129,7 +129,7 @@ interface Tauri {
         invoke(command: string, args?: object, options?: { headers: Record<string, string> }): Promise<unknown>;
         convertFileSrc(path: string, scheme: string): string;
     };
-    event: { listen(event: string, handler: (event: { payload: unknown }) => void): Promise<() => void> };
+    event: { listen(event: string, handler: (event: { payload: string }) => void): Promise<() => void> };
 }
 
 declare global {

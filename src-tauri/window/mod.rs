@@ -132,7 +132,9 @@ async fn obey(handle: AppHandle, mut hears: mpsc::Receiver<ToWindow>) {
             ToWindow::Reload => with_window(&handle, WebviewWindow::reload),
             ToWindow::Event { name, payload } => {
                 let target = EventTarget::webview_window(MAIN);
-                if let Err(error) = handle.emit_str_to(target, name.as_str(), payload) {
+                // As text, which the page reads: an event is a script, and what is compiled of one that builds objects
+                // stays in the web view's memory for long.
+                if let Err(error) = handle.emit_to(target, name.as_str(), payload) {
                     tracing::warn!(%error, "the page could not be told");
                 }
             }
