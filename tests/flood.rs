@@ -41,7 +41,13 @@ const WORDS: usize = 100;
 async fn a_page_stays_small_in_a_flood() {
     on_desktop("flood", async |desktop| {
         let flood = Flood::start(desktop).await?;
+        flood.send_one_of_each().await?;
         flood.pour(3_000).await?;
+        let left = flood.window.page().session().execute(LEFT, Value::Null).await?;
+        ensure!(
+            left == json!([]),
+            "of messages that have gone, others show {left}"
+        );
         Ok(())
     })
     .await;
@@ -81,6 +87,33 @@ impl<'a> Flood<'a> {
             team,
             window,
         })
+    }
+
+    /// Has a message come in that is all that a drop of the flood is not, and waits until all of it is shown.
+    async fn send_one_of_each(&self) -> Result<()> {
+        let Team { ada, bob, garden, .. } = &self.team;
+        let first = bob.send(garden, "The first of all").await?;
+        let path = self.desktop.home().join("first.png");
+        let target = path.to_str().context("a path that is text")?;
+        self.desktop
+            .run("convert", &["-size", "90x40", "plasma:tomato-gold", target])
+            .await?;
+        let file = bob.upload("first.png", "image/png", fs::read(&path)?).await?;
+        let body = json!({ "content": "See `this`", "replyTo": first["id"], "attachmentIds": [file] });
+        let messages = format!("/chat/{garden}/messages");
+        let sent = bob.rest.ok("POST", &messages, body).await?;
+        let id = sent["id"].as_str().context("a message has an id")?;
+        for change in [format!("{id}/pin"), format!("{id}/reactions/%F0%9F%8E%89")] {
+            ada.rest
+                .ok("PUT", &format!("{messages}/{change}"), json!({}))
+                .await?;
+        }
+        let page = self.window.page();
+        page.until("all that there can be of a message", async || {
+            let shown = page.session().execute(LEFT, Value::Null).await?;
+            Ok((shown == json!(["picture", "pin", "quote", "reaction"])).then_some(()))
+        })
+        .await
     }
 
     /// Has `count` messages come in while somebody types.
@@ -166,6 +199,12 @@ const WATCH: &str = "
         const painted = window.watched.keys;
         requestAnimationFrame(() => setTimeout(() => painted.push(performance.now() - timeStamp)));
     }) ?? true;";
+
+/// What is to be seen in the messages that no drop of the flood has.
+const LEFT: &str = "
+    const all = { picture: 'img', pin: '[data-part=pinned]', quote: '[data-part=quote]', reaction: '.reaction' };
+    const isSeen = (css) => [...document.querySelectorAll(`li.message ${css}`)].some((one) => one.checkVisibility());
+    return Object.keys(all).filter((name) => isSeen(all[name]));";
 
 const SHOWS_LAST: &str = "return document.querySelector('[aria-label=Messages] > :last-child')?.textContent.includes(arguments[0]) ?? false;";
 

@@ -12,17 +12,20 @@ export class KeyedList {
   #rows = new Map();
   #container;
   #create;
+  #release;
   #keyOf;
 
   /**
    * @param {HTMLElement} container whose children are this list's alone
    * @param {(item: T) => string} keyOf
    * @param {(item: T) => E} create makes an item's element, without its content
+   * @param {(element: E) => void} [release] hears of an element that has gone
    */
-  constructor(container, keyOf, create) {
+  constructor(container, keyOf, create, release) {
     this.#container = container;
     this.#keyOf = keyOf;
     this.#create = create;
+    this.#release = release;
   }
 
   /**
@@ -37,6 +40,7 @@ export class KeyedList {
       if (wanted.has(key)) continue;
       element.remove();
       this.#rows.delete(key);
+      this.#release?.(element);
     }
     const focused = this.#container.contains(document.activeElement) ? document.activeElement : null;
     let next = this.#container.firstElementChild;

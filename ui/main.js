@@ -176,7 +176,11 @@ audiencePicker.addEventListener("choose", (event) => composer.restrict(/** @type
 onMessage("reply", ({ item }) => composer.reply(item));
 onMessage("edit", ({ item }) => composer.edit(item));
 onMessage("react", ({ item, row }) => {
-  emojiPicker.open(part(row, "bubble"), (emoji) => void wish({ type: "react", key: item.key, emoji, add: true }));
+  // The row may have left the timeline while its menu was open.
+  emojiPicker.open(
+    row.isConnected ? part(row, "bubble") : composer,
+    (emoji) => void wish({ type: "react", key: item.key, emoji, add: true }),
+  );
 });
 onMessage("delete", ({ item }) => void askToDelete(item));
 onMessage("link", ({ item }) => void copy(`khaya://chat/${body.dataset.openChat}/${item.id}`));

@@ -25,6 +25,8 @@ import { clockTime, dayName, failureText, fullTime, hasText, nameList, sameDay, 
  * @property {Mentionable} people
  */
 
+/** So many rows that have gone are kept: as many as a tall window shows, and more. */
+const MOST_GONE = 100;
 /** Messages of one person within this time stand together. */
 const RUN = 5 * 60_000;
 /** Up to three emoji and nothing else are shown large. */
@@ -74,11 +76,41 @@ export function itemOf(row) {
   return items.get(row);
 }
 
-/** @param {Row} row */
+/** A row as it is before it shows anything. @type {HTMLElement | null} */
+let model = null;
+/** Rows that have gone. @type {HTMLElement[]} */
+const gone = [];
+
+/**
+ * A row of its own for each message, so that whoever holds one never holds another message; but what is in it comes
+ * from one that has gone, where there is one. In a busy chat nearly all that is made would be thrown away at once, and
+ * the web view would be long in taking it back.
+ *
+ * @param {Row} row
+ */
 export function createRow({ item }) {
-  const element = instantiate("message-row");
+  model ??= instantiate("message-row");
+  const old = gone.pop();
+  const element = /** @type {HTMLElement} */ (model.cloneNode(!old));
+  if (old) {
+    clear(old);
+    element.append(...old.childNodes);
+  }
   element.dataset.key = item.key;
   return element;
+}
+
+/** @param {HTMLElement} row that has left the timeline */
+export function releaseRow(row) {
+  if (gone.length < MOST_GONE) gone.push(row);
+}
+
+/** Takes away what {@link fillRow} would take for the next message's. @param {HTMLElement} row */
+function clear(row) {
+  part(row, "attachments").replaceChildren();
+  part(row, "text").replaceChildren();
+  row.querySelector(".message-actions")?.remove();
+  for (const button of row.querySelectorAll('[tabindex="0"]')) button.setAttribute("tabindex", "-1");
 }
 
 /**

@@ -12,7 +12,7 @@ const CANDIDATES = 8;
 export class ScrollAnchor {
   /** Whether the newest message is to stay in view. */
   following = true;
-  /** @type {{ element: HTMLElement, offset: number }[]} */
+  /** @type {{ row: HTMLElement, offset: number }[]} */
   #candidates = [];
   #expectedTop = 0;
   #scroller;
@@ -53,10 +53,10 @@ export class ScrollAnchor {
     const rows = /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#list.children);
     this.#candidates = [];
     for (let at = firstBelow(rows, top); at < rows.length && this.#candidates.length < CANDIDATES; at += 1) {
-      const element = anchorOf(/** @type {HTMLElement} */ (rows[at]));
-      const rect = element.getBoundingClientRect();
+      const row = /** @type {HTMLElement} */ (rows[at]);
+      const rect = anchorOf(row).getBoundingClientRect();
       if (rect.top > bottom) break;
-      if (rect.bottom > top) this.#candidates.push({ element, offset: rect.top - top });
+      if (rect.bottom > top) this.#candidates.push({ row, offset: rect.top - top });
     }
     // A message that begins in view says better what is read than one whose end is seen.
     if (this.#candidates.length > 1 && (this.#candidates[0]?.offset ?? 0) < 0) this.#candidates.shift();
@@ -65,8 +65,7 @@ export class ScrollAnchor {
   /** @returns {{ row: HTMLElement, offset: number } | null} what is being read; nothing where the bottom is followed */
   get reading() {
     const anchor = this.#candidates[0];
-    const row = anchor?.element.closest("li");
-    return this.following || !anchor || !row ? null : { row, offset: anchor.offset };
+    return this.following || !anchor ? null : { row: anchor.row, offset: anchor.offset };
   }
 
   /** Puts what was being read back to its place. To be called after every change of the list or of sizes. */
@@ -75,7 +74,7 @@ export class ScrollAnchor {
       this.#scrollBy(this.#scroller.scrollHeight);
       return;
     }
-    this.#candidates = this.#candidates.filter(({ element }) => this.#list.contains(element));
+    this.#candidates = this.#candidates.filter(({ row }) => row.parentElement === this.#list);
     const anchor = this.#candidates[0];
     if (!anchor) {
       this.capture();
@@ -83,12 +82,12 @@ export class ScrollAnchor {
     }
     const top = this.#scroller.getBoundingClientRect().top;
     // Engines cut a fraction off where they are given one.
-    const moved = Math.round(anchor.element.getBoundingClientRect().top - top - anchor.offset);
+    const moved = Math.round(anchorOf(anchor.row).getBoundingClientRect().top - top - anchor.offset);
     if (moved !== 0) this.#scrollBy(moved);
     // The rest below a pixel stays in the offsets, so that it cannot add up.
-    const rest = anchor.element.getBoundingClientRect().top - top - anchor.offset;
+    const rest = anchorOf(anchor.row).getBoundingClientRect().top - top - anchor.offset;
     for (const candidate of this.#candidates) {
-      candidate.offset = candidate.element.getBoundingClientRect().top - top - rest;
+      candidate.offset = anchorOf(candidate.row).getBoundingClientRect().top - top - rest;
     }
   }
 

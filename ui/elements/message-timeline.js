@@ -14,7 +14,7 @@ import { showFailure } from "../failure.js";
 import { saveFile, wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
 import { MessageActions } from "../message-actions.js";
-import { bodyText, createRow, fillRow, isSameRow, itemOf, rowsOf } from "../message-row.js";
+import { bodyText, createRow, fillRow, isSameRow, itemOf, releaseRow, rowsOf } from "../message-row.js";
 import { ReadWatch } from "../read-watch.js";
 import { RovingFocus } from "../roving-focus.js";
 import { ScrollAnchor } from "../scroll-anchor.js";
@@ -51,7 +51,7 @@ export class MessageTimeline extends HTMLElement {
   #notice = document.createElement("div");
   #jump = instantiate("jump-button");
   #news = document.createElement("div");
-  #rows = new KeyedList(this.#list, (/** @type {Row} */ row) => row.item.key, createRow);
+  #rows = new KeyedList(this.#list, (/** @type {Row} */ row) => row.item.key, createRow, releaseRow);
   #anchor = new ScrollAnchor(this.#scroller, this.#list);
   #focus = new RovingFocus(this.#list, () => /** @type {HTMLElement[]} */ ([...this.#list.children]));
   #actions = new MessageActions(this.#list);
