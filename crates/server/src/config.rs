@@ -41,6 +41,8 @@ pub struct Config {
     pub name: String,
     /// How long an access token lasts.
     pub token_ttl: Duration,
+    /// How long a session lasts that nobody uses; for ever when absent.
+    pub session_ttl: Option<Duration>,
     /// After how long somebody who does nothing is away; never when absent.
     pub away_after: Option<Duration>,
     /// The `Origin`s that may call: pages of browsers. The app sends none.
@@ -106,6 +108,7 @@ impl Default for Config {
             updates: None,
             name: "Khaya".to_owned(),
             token_ttl: Duration::from_secs(900),
+            session_ttl: Some(Duration::from_secs(7_776_000)),
             away_after: Some(Duration::from_secs(600)),
             allow_origin: Vec::new(),
             registration: Registration::default(),
@@ -169,6 +172,9 @@ pub(crate) struct Options {
     /// How long an access token lasts [default: 900]
     #[arg(long, env = "KHAYA_TOKEN_TTL", value_name = "SECONDS")]
     token_ttl: Option<u64>,
+    /// How long somebody stays signed in on a device that they do not use; 0 is for ever [default: 7776000, 90 days]
+    #[arg(long, env = "KHAYA_SESSION_TTL", value_name = "SECONDS")]
+    session_ttl: Option<u64>,
     /// After how long somebody who is there and does nothing is told as away; 0 is never [default: 600]
     #[arg(long, env = "KHAYA_AWAY_AFTER", value_name = "SECONDS")]
     away_after: Option<u64>,
@@ -269,6 +275,16 @@ impl Options {
                 Some(seconds @ 1..=31_536_000) => Duration::from_secs(seconds),
                 Some(_) => return Err(Error::Config("token-ttl: is 1 to 31536000 seconds".to_owned())),
                 None => default.token_ttl,
+            },
+            session_ttl: match self.session_ttl.or(file.session_ttl) {
+                Some(0) => None,
+                Some(seconds @ 86_400..=315_360_000) => Some(Duration::from_secs(seconds)),
+                Some(_) => {
+                    return Err(Error::Config(
+                        "session-ttl: is 0, or 86400 to 315360000".to_owned(),
+                    ));
+                }
+                None => default.session_ttl,
             },
             away_after: match self.away_after.or(file.away_after) {
                 Some(0) => None,

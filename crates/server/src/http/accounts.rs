@@ -95,9 +95,10 @@ pub(super) async fn register(
 #[utoipa::path(get, path = "/auth/sessions", operation_id = "listSessions", tag = "session",
     responses((status = 200, body = Page<Session>)))]
 pub(super) async fn sessions(State(app): State<App>, caller: Caller) -> Result<Answer<Page<Session>>, Error> {
+    let ttl = app.config.session_ttl;
     let items = app
         .store
-        .read(move |conn| sessions::list(conn, &caller.viewer.user, &caller.session))
+        .read(move |conn| sessions::list(conn, &caller.viewer.user, &caller.session, ttl))
         .await?;
     Ok(Answer(Page {
         items,

@@ -98,10 +98,11 @@ pub(super) async fn refresh(
         .check_refresh(&asked.refresh_token)
         .ok_or(Error::Unauthorized)?;
     let session = token.session.clone();
+    let ttl = app.config.session_ttl;
     let done = app
         .store
         .write(move |tx| {
-            let done = sessions::refresh(tx, &token.session, token.generation)?;
+            let done = sessions::refresh(tx, &token.session, token.generation, ttl)?;
             if matches!(done, Some(sessions::Refreshed::Revoked)) {
                 let act = Act::new(Action::RefreshReused).from(address);
                 act.session(&token.session).note(tx)?;

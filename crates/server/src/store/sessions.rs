@@ -1,9 +1,11 @@
 //! Signed-in devices: begun by a sign-in, kept alive by rotating refresh tokens, ended by a sign-out.
 
+use std::time::Duration;
+
 use khaya_wire::{SessionId, Timestamp, UserId, model::Session};
 
 use super::{Conn, Tx, Viewer, fresh, query, read_id, read_time};
-use crate::{Error, realtime::Outgoing, token::Access};
+use crate::{Error, clock, realtime::Outgoing, token::Access};
 
 /// The first rotation.
 pub(crate) const FIRST_GENERATION: i64 = 1;
@@ -92,15 +94,22 @@ pub(crate) fn confirm(tx: &mut Tx<'_>, access: &Access) -> Result<(), Error> {
 /// The token before the last counts as the last once more, until the access token that came with the last has
 /// been used: the answer that carried it may have been lost. Anything older can only come from somebody who
 /// copied it, so it ends the session for everyone.
+///
+/// A session that was last used longer ago than `ttl` is none. It is left as it is: should the clock be wrong, it goes
+/// on when that is put right.
 pub(crate) fn refresh(
     tx: &mut Tx<'_>,
     session: &SessionId,
     presented: i64,
+    ttl: Option<Duration>,
 ) -> Result<Option<Refreshed>, Error> {
-    let row =
-        query("SELECT user_id, generation, confirmed FROM sessions WHERE id = $1 AND revoked_at IS NULL")
-            .bind(session.as_str())
-            .fetch_optional(tx.read())?;
+    let row = query(
+        "SELECT user_id, generation, confirmed FROM sessions
+         WHERE id = $1 AND revoked_at IS NULL AND last_seen_at >= $2",
+    )
+    .bind(session.as_str())
+    .bind(oldest(tx.now(), ttl))
+    .fetch_optional(tx.read())?;
     let Some(row) = row else {
         return Ok(None);
     };
@@ -128,13 +137,26 @@ pub(crate) fn refresh(
     Ok(Some(Refreshed::Revoked))
 }
 
+/// Since when a session has to have been used, in milliseconds.
+fn oldest(now: Timestamp, ttl: Option<Duration>) -> i64 {
+    let ttl = ttl.map_or(i64::MAX, |ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
+    now.as_millis().saturating_sub(ttl)
+}
+
 /// Somebody's sessions that have not ended, the latest first; `current` is the one that asks.
-pub(crate) fn list(conn: &mut Conn, user: &UserId, current: &SessionId) -> Result<Vec<Session>, Error> {
+pub(crate) fn list(
+    conn: &mut Conn,
+    user: &UserId,
+    current: &SessionId,
+    ttl: Option<Duration>,
+) -> Result<Vec<Session>, Error> {
     query(
         "SELECT id, client, created_at, last_seen_at FROM sessions
-         WHERE user_id = $1 AND revoked_at IS NULL ORDER BY last_seen_at DESC, id LIMIT 1000",
+         WHERE user_id = $1 AND revoked_at IS NULL AND last_seen_at >= $2
+         ORDER BY last_seen_at DESC, id LIMIT 1000",
     )
     .bind(user.as_str())
+    .bind(oldest(clock::now(), ttl))
     .fetch_all(conn)?
     .iter()
     .map(|row| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::{
-    client::{Socket, Team},
+    client::{Person, Socket, Team, code},
     database,
     wire::PATIENCE,
 };
@@ -59,6 +59,32 @@ async fn a_fresh_token_keeps_a_socket_alive() {
         kept.ask("authenticate", json!({})).await["error"]["code"],
         "invalid_request"
     );
+}
+
+#[tokio::test]
+async fn a_device_that_nobody_uses_is_signed_out_in_the_end() {
+    let team = Team::start().await;
+    let alice = team.join("alice", "member").await;
+    let elsewhere = Person::sign_in(&team.url, "alice").await;
+    let refresh = json!({"refreshToken": elsewhere.refresh_token});
+    let day = 86_400_000;
+    let ago = async |days: i64| {
+        let sql = format!("UPDATE sessions SET last_seen_at = last_seen_at - {}", days * day);
+        database::tamper(&team.dir.path().join("data"), &sql).unwrap();
+    };
+    ago(89).await;
+    let listed = alice.get("/auth/sessions").await.1;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    let (status, fresh) = alice.post("/auth/refresh", refresh).await;
+    assert_eq!(status, 200, "{fresh}");
+    ago(91).await;
+    let refresh = json!({"refreshToken": fresh["refreshToken"]});
+    let refused = alice.post("/auth/refresh", refresh.clone()).await;
+    assert_eq!(code(&refused), (401, "unauthorized"));
+    assert_eq!(alice.get("/auth/sessions").await.1["items"], json!([]));
+    // A clock that was wrong and is put right has signed out nobody.
+    ago(-91).await;
+    assert_eq!(alice.post("/auth/refresh", refresh).await.0, 200);
 }
 
 #[tokio::test]

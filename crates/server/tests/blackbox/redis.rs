@@ -35,7 +35,9 @@ impl Redis {
             .stdout(Stdio::piped())
             .spawn()
             .expect("redis-server is installed");
-        let mut said = BufReader::new(child.stdout.take()?).lines().map_while(Result::ok);
+        let mut said = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
         if said.any(|line| line.contains("Ready to accept connections")) {
             return Some(child);
         }
