@@ -16,6 +16,10 @@ use crate::Error;
 /// How long events are kept for those who come back, in milliseconds.
 pub(crate) const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
+/// Where a part ends in any case, in bytes of what it tells: two thousand times all members of a large chat would be
+/// hundreds of megabytes.
+const ENOUGH_BYTES: usize = 2 * 1024 * 1024;
+
 /// One thing that was missed.
 #[derive(Debug)]
 pub(crate) struct Missed {
@@ -85,17 +89,35 @@ pub(crate) fn after(
     .bind(since)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
     .fetch_all(&mut *conn)?;
-    let more = rows.len() > limit;
     let mut missed = Vec::with_capacity(rows.len().min(limit));
-    let mut next = end;
+    let mut bytes = 0;
     for row in rows.iter().take(limit) {
-        missed.push(tell(conn, viewer, row)?);
-        if more {
-            next = row.try_get("pos")?;
+        let told = tell(conn, viewer, row)?;
+        bytes += size(&told.data);
+        missed.push(told);
+        if bytes >= ENOUGH_BYTES {
+            break;
         }
     }
+    let more = missed.len() < rows.len();
+    let last = if more { missed.len().checked_sub(1) } else { None };
+    let next = match last.and_then(|last| rows.get(last)) {
+        Some(row) => row.try_get("pos")?,
+        None => end,
+    };
     let next = history.mark(next);
     Ok(Some(Part { missed, next, more }))
+}
+
+/// About how long it is as JSON, in bytes.
+fn size(value: &Value) -> usize {
+    const WORD: usize = 8;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => WORD,
+        Value::String(text) => text.len() + WORD,
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(fields) => fields.iter().map(|(key, field)| key.len() + size(field)).sum(),
+    }
 }
 
 /// The places of events after one, in order.

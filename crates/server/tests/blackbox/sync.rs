@@ -132,3 +132,23 @@ async fn places_are_opaque_and_old_or_foreign_ones_are_gone() {
     let chat = alice.group(&[]).await;
     assert_eq!(missed(&alice, &one).await[0]["data"]["chat"]["id"], chat.as_str());
 }
+
+#[tokio::test]
+async fn a_part_is_bounded_in_bytes_too() {
+    let team = Team::start().await;
+    let alice = team.join("alice", "member").await;
+    let chat = alice.group(&[]).await;
+    let since = place(&alice).await;
+    let content = "x".repeat(16_000);
+    for _ in 0..140 {
+        alice.say(&chat, json!({"content": content})).await;
+    }
+    let (_, first) = alice.get(&format!("/sync?since={since}&limit=2000")).await;
+    let first_part = first["events"].as_array().unwrap().len();
+    assert_eq!(first["hasMore"], true);
+    assert!((100..140).contains(&first_part), "{first_part}");
+    let rest = missed(&alice, first["next"].as_str().unwrap()).await;
+    let all = first["events"].as_array().unwrap().iter().chain(&rest);
+    let seqs: Vec<u64> = all.map(|event| event["data"]["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, (2..=141).collect::<Vec<u64>>());
+}
