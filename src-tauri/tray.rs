@@ -38,10 +38,6 @@ pub(crate) struct Unread {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(
-    not(target_os = "linux"),
-    expect(dead_code, reason = "the menu there names no chats")
-)]
 struct UnreadChat {
     id: ChatId,
     /// Its name and how much is unread in it.
@@ -57,8 +53,7 @@ impl Unread {
                 chats: Vec::new(),
             };
         }
-        let unread = view.chats.iter().filter(|chat| chat.unread > 0 && !chat.muted);
-        let chats = unread.take(NAMED_CHATS).map(|chat| {
+        let chats = view.unread_chats().take(NAMED_CHATS).map(|chat| {
             let name: String = chat.name.chars().take(MAX_NAME).collect();
             UnreadChat {
                 id: chat.id.clone(),

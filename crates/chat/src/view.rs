@@ -51,6 +51,14 @@ pub struct View {
     pub alerts: Vec<Alert>,
 }
 
+impl View {
+    /// The chats that [`View::unread`] counts, in the order of the list.
+    pub fn unread_chats(&self) -> impl Iterator<Item = &ChatRow> {
+        let chats = self.chats.iter().map(AsRef::as_ref);
+        chats.filter(|chat: &&ChatRow| chat.unread > 0 && !chat.muted)
+    }
+}
+
 /// Who is signed in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "app.d.ts"))]

@@ -21,6 +21,10 @@ impl Chat {
             }
             name::READ_UPDATED => {
                 if let Some(event) = parse::<event::ReadUpdated>(name, data) {
+                    if self.my_id().as_ref() == Some(&event.user_id) {
+                        // Now, and not when the store has it: until then an older count may come.
+                        self.chats.overtake(&event.chat_id);
+                    }
                     self.store(
                         Op::PutRead {
                             chat: event.chat_id,

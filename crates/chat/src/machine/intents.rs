@@ -262,6 +262,7 @@ impl Chat {
         if is_read {
             return self.answer(id, Ok(()));
         }
+        self.chats.overtake(&chat);
         self.store(
             Op::MarkRead {
                 chat,

@@ -148,6 +148,9 @@ pub(super) fn put_one(
         }
     }
     if counted || is_new {
+        if let Some(told) = &told_reads {
+            reads::compare_told(db, account, number, told)?;
+        }
         recount(db, account, number, chat.unread_count, last_position)?;
     }
     if let Some(told) = told_reads {

@@ -252,6 +252,33 @@ pub(super) fn count_of_others_after(
         )?)
 }
 
+/// How many messages of others there are behind one place and up to another; `None` where some may not be stored.
+pub(super) fn count_of_others_between(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    after: &Position,
+    up_to: &Position,
+) -> Result<Option<u64>, StoreError> {
+    let (count, has_gap): (u64, bool) = db
+        .prepare_cached(
+            "SELECT count(*) FILTER (WHERE sender <> ?6 AND body ->> '$.deletedAt' IS NULL), coalesce(max(gap), 0)
+             FROM messages WHERE chat = ?1 AND (at, id) > (?2, ?3) AND (at, id) <= (?4, ?5)",
+        )?
+        .query_row(
+            params![
+                number,
+                after.0.as_millis(),
+                after.1.as_str(),
+                up_to.0.as_millis(),
+                up_to.1.as_str(),
+                account.user.as_str()
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+    Ok((!has_gap).then_some(count))
+}
+
 /// Removes what a page shows to be gone: messages that are stored for a time within it and are not in it.
 fn clear(
     db: &Connection,

@@ -54,18 +54,51 @@ pub(super) fn confirm_read(
     };
     let before = counts(db, number)?;
     if before.marker.as_ref() == Some(position) {
-        set_counts(
-            db,
-            number,
-            &Counts {
-                marker_is_confirmed: true,
-                server_unread: before.server_unread.saturating_sub(before.read_here),
-                read_here: 0,
-                ..before
-            },
-        )?;
+        confirm(db, number, before)?;
     }
     Ok(())
+}
+
+/// The server says how far the person has read, by what is in the count that comes with it. As far as here, or further:
+/// the count knows of what was read here, though the answer to having told it may have been lost. Less far, but perhaps
+/// further than when it was read here: the count does not know of what is between.
+pub(super) fn compare_told(
+    db: &Connection,
+    account: &Account,
+    number: i64,
+    told: &[ReadMarker],
+) -> Result<(), StoreError> {
+    let before = counts(db, number)?;
+    let (Some(marker), Some(own)) = (
+        before.marker.clone().filter(|_| !before.marker_is_confirmed),
+        told.iter().find(|read| read.user_id == account.user),
+    ) else {
+        return Ok(());
+    };
+    let Some(at) = messages::time_of(db, number, &own.message_id)? else {
+        return Ok(());
+    };
+    let told = (at, own.message_id.clone());
+    if told >= marker {
+        return confirm(db, number, before);
+    }
+    match messages::count_of_others_between(db, account, number, &told, &marker)? {
+        Some(read_here) => set_counts(db, number, &Counts { read_here, ..before }),
+        None => Ok(()),
+    }
+}
+
+fn confirm(db: &Connection, number: i64, before: Counts) -> Result<(), StoreError> {
+    set_counts(
+        db,
+        number,
+        &Counts {
+            marker_is_confirmed: true,
+            server_unread: before.server_unread.saturating_sub(before.read_here),
+            read_here: 0,
+            ..before
+        },
+    )
 }
 
 pub(super) fn put(
