@@ -11,6 +11,7 @@
 )]
 
 mod check;
+mod counts;
 mod fresh;
 mod play;
 mod random;
@@ -19,12 +20,13 @@ mod world;
 
 use std::{
     num::NonZero,
-    ops::Range,
+    ops::{AddAssign, Range},
     panic::{self, AssertUnwindSafe},
     sync::atomic::{AtomicU64, Ordering},
     thread,
 };
 
+use counts::Counted;
 use play::Outcome;
 
 /// Seeds of each level in every run, and in a long one.
@@ -33,6 +35,9 @@ const MANY_SEEDS: u64 = 100_000;
 
 /// Runs in which each step is compared with a fresh fetch.
 const FRESH_SEEDS: u64 = 100;
+
+/// Sequences after which all that counts is compared.
+const COUNTED_SEQUENCES: u64 = 10_000;
 
 #[test]
 fn nothing_is_lost_or_doubled_on_full() {
@@ -63,6 +68,23 @@ fn state_and_events_are_a_fresh_fetch() {
     }
 }
 
+#[test]
+fn badge_tray_list_disk_and_server_count_the_same() {
+    let seeds = chosen(COUNTED_SEQUENCES / counts::SEQUENCES);
+    let worlds = seeds.end - seeds.start;
+    let counted: Counted = play_all(seeds, counts::play);
+    println!("{} sequences: {counted:?}", worlds * counts::SEQUENCES);
+    // Zeros compared with zeros show nothing; one world alone may have none of a kind.
+    let Counted {
+        unread,
+        recounts,
+        mentions,
+        muted,
+    } = counted;
+    let fewest = [unread, recounts, mentions, muted].into_iter().min();
+    assert!(worlds == 1 || fewest >= Some(worlds), "{counted:?}");
+}
+
 /// Which seeds are to be run.
 fn chosen(usual: u64) -> Range<u64> {
     let number = |text: &str| text.parse::<u64>().expect("a number");
@@ -79,18 +101,28 @@ fn chosen(usual: u64) -> Range<u64> {
 }
 
 fn run(is_full: bool, seeds: u64) {
-    let seeds = chosen(seeds);
+    let outcome: Outcome = play_all(chosen(seeds), |seed| play::play(seed, is_full));
+    let Outcome { doubles, sent, steps } = outcome;
+    println!("{sent} messages accepted, {doubles} doubled, {steps} steps");
+    assert!(sent > 0, "a run in which nothing is sent shows nothing");
+}
+
+/// Plays each seed, on all cores, and adds up what came of them.
+fn play_all<T>(seeds: Range<u64>, play: impl Fn(u64) -> T + Sync) -> T
+where
+    T: Default + AddAssign + Send,
+{
     let next = AtomicU64::new(seeds.start);
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let outcomes = thread::scope(|scope| {
+    thread::scope(|scope| {
         let play_some = || {
-            let mut sum = Outcome::default();
+            let mut sum = T::default();
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if seed >= seeds.end {
                     return sum;
                 }
-                match panic::catch_unwind(AssertUnwindSafe(|| play::play(seed, is_full))) {
+                match panic::catch_unwind(AssertUnwindSafe(|| play(seed))) {
                     Ok(outcome) => sum += outcome,
                     Err(why) => {
                         println!("to see it again: KHAYA_SEED={seed}");
@@ -105,12 +137,9 @@ fn run(is_full: bool, seeds: u64) {
         players
             .into_iter()
             .map(|player| player.join().unwrap_or_else(|why| panic::resume_unwind(why)))
-            .fold(Outcome::default(), |mut sum, outcome| {
+            .fold(T::default(), |mut sum, outcome| {
                 sum += outcome;
                 sum
             })
-    });
-    let Outcome { doubles, sent, steps } = outcomes;
-    println!("{sent} messages accepted, {doubles} doubled, {steps} steps");
-    assert!(sent > 0, "a run in which nothing is sent shows nothing");
+    })
 }

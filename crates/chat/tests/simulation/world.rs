@@ -14,7 +14,8 @@ use khaya_chat::{
 };
 use khaya_wire::Timestamp;
 
-use self::client::{Client, Event};
+pub(crate) use self::client::Client;
+use self::client::Event;
 use crate::{
     random::Random,
     server::{EPOCH, Server},

@@ -137,6 +137,16 @@ impl Client {
             retries: 0,
         }
     }
+
+    /// The connection that is up.
+    pub(crate) fn up(&self) -> Option<u64> {
+        self.link.as_ref().filter(|link| link.is_up).map(|link| link.id)
+    }
+
+    /// Asks the disk, while the app does not.
+    pub(crate) fn run(&mut self, op: Op) -> store::Answer {
+        self.store.run(op).unwrap()
+    }
 }
 
 impl Event {
