@@ -23,14 +23,26 @@ pub(crate) enum Ask {
     /// Show the window, and in it the settings.
     OpenSettings,
     /// Send this text to a chat, as an answer to a notice.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "notices have no actions there")
+    )]
     Reply(ChatId, Secret),
     /// All of a chat has been seen in a notice.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "notices have no actions there")
+    )]
     MarkRead(ChatId),
     /// No notices for an hour, or notices again.
     QuietForAnHour(bool),
     /// Open the window of another profile.
     OpenProfile(String),
     /// Close the app's lock, if it has one.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "nobody tells there that the computer sleeps")
+    )]
     Lock,
     /// End the app.
     Quit,

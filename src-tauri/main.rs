@@ -34,7 +34,7 @@ mod updates;
 mod window;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
     sync::Arc,
 };
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
             // Nobody is left to tell if this fails too.
             let _ = writeln!(io::stderr(), "khaya: {sentence}");
             #[cfg(target_os = "linux")]
-            if !io::stderr().is_terminal()
+            if !io::IsTerminal::is_terminal(&io::stderr())
                 && !host::is_window()
                 && let Ok(runtime) = runtime()
             {

@@ -75,14 +75,14 @@ struct Shown<'a> {
     body: String,
     sound: bool,
     /// Whether it can be answered and marked as read from where it is shown.
+    #[cfg_attr(
+        not(any(target_os = "linux", test)),
+        expect(dead_code, reason = "the plugin has no actions there")
+    )]
     actions: Actions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(target_os = "linux"),
-    expect(dead_code, reason = "the plugin has no actions there")
-)]
 enum Actions {
     None,
     MarkRead,

@@ -119,9 +119,5 @@ mod logind {
 mod silent {
     use crate::{app_lock::AppLock, ask::Asks};
 
-    #[expect(
-        clippy::unused_async,
-        reason = "where the system tells of sleep, hearing it takes time"
-    )]
     pub(crate) async fn follow(_: Asks, _: AppLock) {}
 }

@@ -23,7 +23,6 @@ const DISK: &str = "KHAYA_TEST_DISK";
 const NAME: &str = "full::nothing_is_lost_on_a_full_disk";
 
 #[test]
-#[cfg(target_os = "linux")]
 #[ignore = "long: mounts a file system of its own, for which a process needs a name space of its own"]
 fn nothing_is_lost_on_a_full_disk() {
     if let Some(disk) = env::var_os(DISK) {

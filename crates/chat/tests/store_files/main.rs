@@ -8,6 +8,7 @@
 )]
 
 mod damage;
+#[cfg(target_os = "linux")]
 mod full;
 mod profile;
 #[path = "../samples/mod.rs"]
