@@ -6,6 +6,8 @@
 mod asker;
 mod commands;
 mod files;
+#[cfg(test)]
+mod granted;
 mod settings;
 
 use anyhow::Context;
