@@ -179,6 +179,11 @@ pub(crate) fn failure(error: &io::Error) -> Failure {
     }
 }
 
+/// Where a file is written before it is whole: beside it, under a name that nobody else has. Browsers use `NAME.part`.
+pub(crate) fn part_of(to: &Path) -> PathBuf {
+    to.with_file_name(format!(".{}.part", Uuid::new_v4()))
+}
+
 /// Makes a folder that only its owner can read.
 async fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

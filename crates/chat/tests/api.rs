@@ -54,7 +54,10 @@ fn chat() -> ChatId {
 }
 
 fn list() -> Request {
-    Request::Chats { cursor: None }
+    Request::Chats {
+        cursor: None,
+        limit: 100,
+    }
 }
 
 fn login() -> Request {
@@ -305,4 +308,18 @@ async fn a_copy_is_sealed_on_the_disk_and_arrives_as_it_was() {
     outgoing.forget(std::slice::from_ref(&file.id)).await;
     let gone = api::perform_with_file(&client, &outgoing, &call, |_| {}).await;
     assert!(matches!(gone, Some(Err(ApiError::LocalFile(_)))), "{gone:?}");
+}
+
+#[tokio::test]
+async fn what_stands_before_a_server_does_not_end_a_sign_in() {
+    let refresh = || {
+        Request::Refresh(rest::Refresh {
+            refresh_token: "refresh".to_owned(),
+        })
+    };
+    let server = serve(Router::new().fallback(any(|| async { (StatusCode::UNAUTHORIZED, "log in") }))).await;
+    let error = ask(&server, refresh()).await.unwrap_err();
+    assert!(error.is_retryable() && !error.requires_sign_in(), "{error:?}");
+    let server = serve(Router::new().fallback(any(|| async { problem(401, "unauthorized") }))).await;
+    assert!(ask(&server, refresh()).await.unwrap_err().requires_sign_in());
 }

@@ -15,7 +15,7 @@ use khaya_chat::store::{
     self, Answer, ChatFacts, Edge, Op, OutboxEntry, Outgoing, Place, Profile, Put, SignedIn, Store,
     StoreError, StoreKey, Window, Work,
 };
-use khaya_wire::{Chat, ChatId, ClientId, Message, Timestamp};
+use khaya_wire::{Chat, ChatId, ClientId, Message, Timestamp, model::ReadMarker};
 
 use samples::{group, user};
 
@@ -380,4 +380,36 @@ fn a_retried_message_goes_behind_the_others() {
         .map(|entry| entry.client_id)
         .collect();
     assert_eq!(order, [2, 3, 1, 4].map(|number| entry(number).client_id));
+}
+
+#[test]
+fn a_list_that_was_on_its_way_does_not_move_markers_back() {
+    let mut store = store();
+    let told = |store: &mut Store, number| {
+        let mut facts = facts(0, None);
+        facts.chat.reads = Some(vec![ReadMarker {
+            user_id: user("you").id,
+            message_id: message(number, "me").id,
+        }]);
+        match store.run(Op::PutChats {
+            chats: vec![facts],
+            all: None,
+        }) {
+            Ok(Answer::Chats { chats, .. }) => chats[0].reads[0].message.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    list(&mut store, facts(0, None));
+    put(&mut store, messages(1..=3), Place::NewestPage { has_more: false });
+    assert_eq!(told(&mut store, 1), message(1, "me").id);
+    store
+        .run(Op::PutRead {
+            chat: chat_id(),
+            user: user("you").id,
+            message: message(3, "me").id,
+        })
+        .unwrap();
+    assert_eq!(told(&mut store, 2), message(3, "me").id);
+    // One that is not stored is newer than all that is.
+    assert_eq!(told(&mut store, 4), message(4, "me").id);
 }

@@ -11,7 +11,7 @@ use super::{
     ApiError, Call, Request, Response,
     http::{classify, refusal_of},
 };
-use crate::files::{Outgoing, StagedFile};
+use crate::files::{Outgoing, StagedFile, part_of};
 
 /// How long nothing may come or go.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -108,9 +108,7 @@ async fn save(client: &Client, call: &Call, file: &FileId, to: &Path) -> Result<
         return Err(ApiError::NotKhaya);
     }
     let local = |error: std::io::Error| ApiError::LocalFile(error.to_string());
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = to.with_file_name(name);
+    let part = part_of(to);
     let saved = async {
         let mut target = fs::File::create(&part).await.map_err(local)?;
         while let Some(piece) = next_piece(&mut response).await? {

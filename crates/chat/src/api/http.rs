@@ -54,8 +54,8 @@ fn build(client: &Client, call: &Call) -> RequestBuilder {
         Request::Register(register) => ask(Method::POST, "/auth/register").json(register),
         Request::Refresh(refresh) => ask(Method::POST, "/auth/refresh").json(refresh),
         Request::Logout => ask(Method::POST, "/auth/logout"),
-        Request::Chats { cursor } => {
-            let request = ask(Method::GET, "/chat").query(&[("limit", PAGE.to_string())]);
+        Request::Chats { cursor, limit } => {
+            let request = ask(Method::GET, "/chat").query(&[("limit", limit.to_string())]);
             match cursor {
                 Some(cursor) => request.query(&[("cursor", cursor)]),
                 None => request,
@@ -259,7 +259,9 @@ pub(super) fn refusal_of(
 /// away, or a login page of the network, may answer anything.
 fn says_enough(status: StatusCode, request: &Request) -> bool {
     match status.as_u16() {
-        401 | 408 | 413 | 425 | 429 | 500..=599 => true,
+        // Only a server of level Full is asked for this, and it says why.
+        401 => !matches!(request, Request::Refresh(_)),
+        408 | 413 | 425 | 429 | 500..=599 => true,
         400 | 403 => matches!(request, Request::Login(_)),
         _ => false,
     }

@@ -24,7 +24,7 @@ pub use http::perform;
 
 use crate::{files::StagedFile, intent::Secret};
 
-/// How many messages are asked for at once; the contract's greatest number.
+/// How many messages, or chats, are asked for at once; the contract's greatest number.
 pub const PAGE: usize = 100;
 /// How many missed events are asked for at once. A server may give fewer.
 pub const MISSED: usize = 2000;
@@ -49,6 +49,8 @@ pub enum Request {
     Logout,
     Chats {
         cursor: Option<String>,
+        /// How many at most.
+        limit: usize,
     },
     Chat {
         chat: ChatId,

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tokio::{fs, io::AsyncWriteExt as _, sync::Mutex};
 use uuid::Uuid;
 
-use super::{make_private, sealed};
+use super::{make_private, part_of, sealed};
 use crate::{api::Content, store::FileKey};
 
 /// The quota, as long as nobody has set another one, in bytes.
@@ -221,9 +221,7 @@ impl Received {
 
 /// Writes what is kept to a place of the person's, whole or not at all.
 pub(crate) async fn save(content: &Content, to: &Path) -> io::Result<()> {
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = to.with_file_name(name);
+    let part = part_of(to);
     let saved = async {
         let mut file = fs::File::create(&part).await?;
         file.write_all(&content.bytes).await?;

@@ -11,7 +11,7 @@ use khaya_wire::{
 
 use super::{Chat, Output, calls::Purpose, stored::Then};
 use crate::{
-    api::{ApiError, Request, Response},
+    api::{ApiError, PAGE, Request, Response},
     shell::ShellRequest,
     store::{self, ChatFacts, Op, Position, Read, StoredChat},
 };
@@ -27,13 +27,16 @@ const FETCH_EVERY_WITH_SYNC: Duration = Duration::from_secs(120);
 /// After a fetch that failed, or that was overtaken by events.
 const FETCH_AGAIN: Duration = Duration::from_secs(3);
 
-/// The longest list that is fetched, in pages.
-const MOST_PAGES: u32 = 50;
+/// The longest list that is fetched.
+const MOST_CHATS: usize = 5000;
+
+/// A page that does not get through, for its own size or that of the line, is asked for in smaller ones.
+const SMALLER: usize = 4;
 
 /// No two fetches begin within this time, however often they are asked for.
 const FETCH_AT_MOST_EVERY: Duration = Duration::from_millis(500);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Chats {
     pub(super) rows: HashMap<ChatId, Row>,
     /// Everyone who is or was seen in a chat.
@@ -41,6 +44,8 @@ pub(super) struct Chats {
     /// Of those of whom the server has told since the connection came up.
     pub(super) presence: HashMap<UserId, Presence>,
     fetch: Option<Fetch>,
+    /// How many chats are asked for at once: of chats with very many members, fewer fit into an answer.
+    limit: usize,
     /// When to fetch next.
     fetch_at: Option<Duration>,
     fetched_at: Option<Duration>,
@@ -63,10 +68,26 @@ pub(super) struct Row {
 struct Fetch {
     /// What the pages so far had.
     listed: HashSet<ChatId>,
-    pages: u32,
+    /// How many have been asked for.
+    asked: usize,
     /// In which something was read since it began, so that its counts are not to be believed.
     overtaken: HashSet<ChatId>,
     incarnation: u64,
+}
+
+impl Default for Chats {
+    fn default() -> Self {
+        Self {
+            rows: HashMap::new(),
+            people: HashMap::new(),
+            presence: HashMap::new(),
+            fetch: None,
+            limit: PAGE,
+            fetch_at: None,
+            fetched_at: None,
+            has_synced: false,
+        }
+    }
 }
 
 impl Chats {
@@ -198,14 +219,22 @@ impl Chat {
         self.chats.fetch_at = Some(self.now.monotonic + every);
         self.chats.fetch = Some(Fetch {
             listed: HashSet::new(),
-            pages: 0,
+            asked: 0,
             overtaken: HashSet::new(),
             incarnation: self.connection.incarnation(),
         });
-        self.call(Request::Chats { cursor: None }, Purpose::List);
+        self.ask_for_list(None);
         // The open chat with it: on level Base edits are seen in no other way, and on either an event may be lost.
         self.fetch_newest_of_open_chat();
         self.tell_all_read();
+    }
+
+    fn ask_for_list(&mut self, cursor: Option<String>) {
+        let limit = self.chats.limit;
+        if let Some(fetch) = &mut self.chats.fetch {
+            fetch.asked += limit;
+        }
+        self.call(Request::Chats { cursor, limit }, Purpose::List);
     }
 
     pub(super) fn take_list(&mut self, asked: u64, result: Result<Response, ApiError>) {
@@ -227,12 +256,13 @@ impl Chat {
             return;
         };
         let known = fetch.listed.len();
+        self.chats.limit = (self.chats.limit * 2).min(PAGE);
         fetch.listed.extend(page.items.iter().map(|chat| chat.id.clone()));
-        fetch.pages += 1;
         // A page that adds nothing leads nowhere, and a list without end is not read to its end.
-        let goes_on = fetch.listed.len() > known && fetch.pages < MOST_PAGES;
+        let is_too_long = fetch.asked >= MOST_CHATS;
+        let goes_on = fetch.listed.len() > known && !is_too_long;
         let next = page.next_cursor.filter(|_| goes_on);
-        let all = (next.is_none() && fetch.pages < MOST_PAGES).then(|| fetch.listed.clone());
+        let all = (next.is_none() && !is_too_long).then(|| fetch.listed.clone());
         let chats = page
             .items
             .into_iter()
@@ -250,7 +280,7 @@ impl Chat {
         let was_overtaken = !fetch.overtaken.is_empty();
         self.store(Op::PutChats { chats, all }, then);
         if next.is_some() {
-            self.call(Request::Chats { cursor: next }, Purpose::List);
+            self.ask_for_list(next);
             return;
         }
         self.chats.fetch = None;
@@ -466,6 +496,12 @@ impl Chat {
 
     fn list_failed(&mut self, error: &ApiError) {
         self.chats.fetch = None;
+        match error {
+            ApiError::Timeout | ApiError::Interrupted | ApiError::NotKhaya => {
+                self.chats.limit = (self.chats.limit / SMALLER).max(1);
+            }
+            ApiError::Unreachable | ApiError::Tls | ApiError::LocalFile(_) | ApiError::Refused { .. } => {}
+        }
         self.connection.fetch_failed(error.failure());
         let wait = error.retry_after().unwrap_or(FETCH_EVERY);
         self.chats.fetch_at = Some(self.now.monotonic + wait.min(FETCH_EVERY));

@@ -29,8 +29,8 @@ macro_rules! list {
     };
 }
 
-/// All chats of an account, with all counts.
-pub(super) const LIST: &str = list!("account = ?1");
+/// All chats of an account, with all counts. By their numbers: so they lie in the file, and a disk reads ahead.
+pub(super) const LIST: &str = list!("chats.number IN (SELECT number FROM chats WHERE account = ?1)");
 
 /// One of them, by its number.
 const ONE: &str = list!("number = ?1");

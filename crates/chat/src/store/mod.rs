@@ -401,7 +401,8 @@ mod tests {
                 windows::AFTER,
                 "SEARCH messages USING PRIMARY KEY (chat=? AND (at,id)>(?,?))",
             ),
-            (chats::LIST, "SEARCH chats USING INDEX"),
+            (chats::LIST, "SEARCH chats USING INTEGER PRIMARY KEY"),
+            (chats::LIST, "SEARCH chats USING COVERING INDEX"),
             (chats::LIST, "SEARCH messages USING PRIMARY KEY (chat=?)"),
         ] {
             let plan = plan(sql);

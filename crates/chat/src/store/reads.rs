@@ -186,6 +186,10 @@ pub(super) fn put_all(
                 let at = messages::time_of(db, number, &message_id)?;
                 match at.filter(|_| user_id == account.user) {
                     Some(at) => put_own_marker(db, number, chat, (at, message_id))?,
+                    // A marker never moves back: an event came in while the list was on its way.
+                    None if at.is_some() && known.get(&user_id).is_some_and(|read| read.at > at) => {
+                        reads.extend(known.get(&user_id).cloned());
+                    }
                     // One's own too, until that message is here.
                     None => reads.push(Read {
                         user: user_id,

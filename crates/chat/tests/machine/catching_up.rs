@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use khaya_chat::api::{ApiError, Request, Response};
 use khaya_wire::{
-    ChatKind,
+    ChatKind, Page,
     discovery::{Discovery, Feature},
     rest::{Missed, Synced},
 };
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, chat, chat_id, discovery, message};
+use crate::desk::{Desk, chat, chat_id, discovery, is_list, message};
 
 fn with_sync() -> Discovery {
     let mut discovery = discovery();
@@ -97,4 +97,29 @@ fn a_part_that_does_not_get_through_is_asked_for_in_smaller_ones() {
     }
     desk.answer_where(is_sync, synced(Vec::new(), "2", true));
     assert_eq!(asked(&desk), (Some("2".to_owned()), 62));
+}
+
+#[test]
+fn a_list_of_chats_that_does_not_get_through_is_asked_for_in_smaller_pages() {
+    let mut desk = Desk::connected(true);
+    let asked = |desk: &Desk| {
+        desk.calls.iter().find_map(|(_, call)| match &call.request {
+            Request::Chats { limit, .. } => Some(*limit),
+            _ => None,
+        })
+    };
+    for limit in [100, 25, 6, 1, 1] {
+        desk.wait(Duration::from_secs(120));
+        assert_eq!(asked(&desk), Some(limit));
+        desk.answer_where(is_list, Err(ApiError::NotKhaya));
+    }
+    desk.wait(Duration::from_secs(120));
+    desk.answer_where(
+        is_list,
+        Ok(Response::Chats(Page {
+            items: vec![chat("g", ChatKind::Group)],
+            next_cursor: Some("next".to_owned()),
+        })),
+    );
+    assert_eq!(asked(&desk), Some(2));
 }

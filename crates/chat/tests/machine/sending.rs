@@ -54,6 +54,32 @@ fn a_message_keeps_its_key_from_echo_to_read() {
 }
 
 #[test]
+fn an_answer_with_another_message_is_none() {
+    for is_full in [true, false] {
+        let mut desk = open(is_full);
+        desk.send("g", "hello").unwrap();
+        for wrong in [message("d", 2, "me"), message("g", 2, "ana")] {
+            let answer = Message {
+                content: "hello".into(),
+                client_id: desk.sends()[0].client_id.clone(),
+                ..wrong
+            };
+            desk.answer_where(is_send, Ok(Response::Sent(Box::new(answer))));
+            assert_eq!(desk.sends(), [], "not again at once");
+            desk.wait(Duration::from_secs(70));
+            // On level Base it is looked for.
+            while desk.count(is_page) > 0 {
+                desk.answer_where(is_page, page(vec![message("g", 1, "ana")]));
+            }
+        }
+        let answer = sent(&desk, 3);
+        desk.answer_where(is_send, Ok(Response::Sent(Box::new(answer))));
+        let last = states(&desk).pop();
+        assert_eq!(last, Some(("hello".to_owned(), Some(SendState::Sent))));
+    }
+}
+
+#[test]
 fn what_cannot_be_sent_is_refused_with_a_sentence() {
     let mut desk = open(true);
     let code = |result: Result<(), khaya_chat::view::Failure>| result.unwrap_err().code;

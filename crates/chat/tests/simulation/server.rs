@@ -270,7 +270,7 @@ impl Server {
                 self.families[family].is_revoked = true;
                 Ok(Response::Done)
             }
-            Request::Chats { cursor } => Ok(Response::Chats(self.list(&me(), cursor.as_deref()))),
+            Request::Chats { cursor, .. } => Ok(Response::Chats(self.list(&me(), cursor.as_deref()))),
             Request::Chat { chat } | Request::Join { chat } => {
                 let me = me();
                 self.may_see(chat, &me)?;

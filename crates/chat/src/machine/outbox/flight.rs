@@ -116,7 +116,9 @@ impl Chat {
         result: Result<Response, ApiError>,
     ) {
         match result {
-            Ok(Response::Sent(message)) => self.store_sent(client_id, *message, Some(asked)),
+            Ok(Response::Sent(message)) if self.is_answer_to(&client_id, &message) => {
+                self.store_sent(client_id, *message, Some(asked));
+            }
             Ok(_) => self.sending_is_unknown(&client_id, Some(&ApiError::NotKhaya)),
             Err(error) if error.is_retryable() => {
                 if error.outcome_is_unknown() {
@@ -127,6 +129,16 @@ impl Chat {
             }
             Err(error) => self.park(&client_id, error.failure()),
         }
+    }
+
+    /// Whether a message is the one that was posted. Another one would take nothing off the outbox, and what was posted
+    /// would be posted once more at once, without end.
+    fn is_answer_to(&self, client_id: &ClientId, message: &Message) -> bool {
+        Some(&message.sender_id) == self.my_id().as_ref()
+            && self
+                .outbox
+                .get(client_id.as_str())
+                .is_none_or(|entry| entry.chat == message.chat_id)
     }
 
     pub(in crate::machine) fn sent_is_stored(&mut self, client_id: &ClientId, put: Put) {
