@@ -186,6 +186,7 @@ impl World {
         }
         let fails = self.has_faults && self.random.happens(20);
         let this = &mut self.clients[client];
+        this.keyring_failed |= fails;
         let failed = || SecretsError {
             message: "The keyring is locked.".to_owned(),
         };

@@ -24,6 +24,8 @@ pub(crate) struct Client {
     pub(super) life: u64,
     pub(super) store: Store,
     pub(super) keyring: Option<Secret>,
+    /// Whether the keyring once did not do what it was asked.
+    pub(crate) keyring_failed: bool,
     pub(super) link: Option<Link>,
     /// Until when there is no network.
     pub(crate) cut_until: Duration,
@@ -121,6 +123,7 @@ impl Client {
             life: 0,
             store: store::open_in_memory().unwrap(),
             keyring: None,
+            keyring_failed: false,
             link: None,
             cut_until: Duration::ZERO,
             wake_at: None,
