@@ -59,6 +59,13 @@ impl Client {
         self.control(Command::NetworkChanged);
     }
 
+    /// Polls with this HTTP client from now on, in place of the one that was given to the builder: with one that keeps no
+    /// connections from before the computer slept, or from another network. The client's own forgets them by itself, when
+    /// the network changes and when a session was lost in silence.
+    pub fn use_http_client(&self, client: reqwest::Client) {
+        self.control(Command::UseHttpClient(client));
+    }
+
     /// The figures of this moment.
     #[must_use]
     pub fn metrics(&self) -> Metrics {

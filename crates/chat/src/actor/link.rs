@@ -39,8 +39,11 @@ impl Link {
         Self { http, live: None }
     }
 
-    /// For connections from here on.
+    /// For connections from here on, also of the session that stands.
     pub(super) fn use_http(&mut self, http: reqwest::Client) {
+        if let Some(live) = &self.live {
+            live.client.use_http_client(http.clone());
+        }
         self.http = http;
     }
 

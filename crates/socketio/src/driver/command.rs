@@ -61,6 +61,7 @@ pub(crate) enum Command {
     Close,
     SetReconnection(bool),
     NetworkChanged,
+    UseHttpClient(reqwest::Client),
 }
 
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! The requests of a session: addresses, headers, clients.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::SystemTime,
 };
 
@@ -24,10 +24,19 @@ pub(crate) struct Http {
     url: Url,
     headers: HeaderMap,
     cookies: Option<Mutex<Cookies>>,
-    polling: OnceLock<reqwest::Client>,
+    polling: Mutex<Polling>,
     websocket: OnceLock<Arc<reqwest::Client>>,
     /// For a WebSocket, unless the application has an HTTP client of its own for it.
     proxies: Option<OnceLock<Proxies>>,
+}
+
+/// What polls.
+#[derive(Debug)]
+enum Polling {
+    /// The application's.
+    Given(reqwest::Client),
+    /// Our own, made when it is first needed.
+    Own(Option<reqwest::Client>),
 }
 
 /// What asks for WebSockets, for as long as anyone uses it: the certificates that it holds are most of what an
@@ -47,9 +56,46 @@ impl Http {
             url,
             headers,
             cookies: cookies.then(Mutex::default),
-            polling: polling.map_or_else(OnceLock::new, OnceLock::from),
+            polling: Mutex::new(polling.map_or(Polling::Own(None), Polling::Given)),
             websocket: websocket.map_or_else(OnceLock::new, |client| OnceLock::from(Arc::new(client))),
         }
+    }
+
+    /// Polls with this client from now on.
+    pub(crate) fn use_client(&self, client: reqwest::Client) {
+        *self.lock_polling() = Polling::Given(client);
+    }
+
+    /// Connections that are kept for polling may lead nowhere any more: the next request makes a new one. Those of the
+    /// application's client are its own affair.
+    pub(crate) fn forget_connections(&self) {
+        if let Polling::Own(client) = &mut *self.lock_polling() {
+            *client = None;
+        }
+    }
+
+    /// What polls. Making it reads the system's certificates, which takes its time.
+    fn polling(&self) -> Result<reqwest::Client, Arc<str>> {
+        match &mut *self.lock_polling() {
+            Polling::Given(client) | Polling::Own(Some(client)) => Ok(client.clone()),
+            Polling::Own(own @ None) => {
+                let client = builder().build().map_err(|error| details(&error))?;
+                Ok(own.insert(client).clone())
+            }
+        }
+    }
+
+    /// What asks for WebSockets, made when it is first needed, too.
+    fn websocket(&self) -> Result<&reqwest::Client, Arc<str>> {
+        if let Some(client) = self.websocket.get() {
+            return Ok(client);
+        }
+        let client = websocket_client().map_err(|error| details(&error))?;
+        Ok(self.websocket.get_or_init(|| client))
+    }
+
+    fn lock_polling(&self) -> MutexGuard<'_, Polling> {
+        self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn url(&self, transport: Transport, sid: Option<&str>) -> Url {
@@ -70,7 +116,7 @@ impl Http {
 
     /// A GET of a session, or of a new one.
     pub(crate) async fn get(self: Arc<Self>, sid: Option<Arc<str>>) -> Result<Response, Arc<str>> {
-        let client = made(&self.polling, polling_client)?;
+        let client = self.polling()?;
         let request = client
             .get(self.url(Transport::Polling, sid.as_deref()))
             .headers(self.headers())
@@ -80,7 +126,7 @@ impl Http {
 
     /// A POST of a payload.
     pub(crate) async fn post(self: Arc<Self>, sid: Arc<str>, body: String) -> Result<(), Arc<str>> {
-        let client = made(&self.polling, polling_client)?;
+        let client = self.polling()?;
         let request = client
             .post(self.url(Transport::Polling, Some(&sid)))
             .headers(self.headers())
@@ -129,7 +175,7 @@ impl Http {
         sid: Option<Arc<str>>,
         key: &str,
     ) -> Result<Response, Arc<str>> {
-        let client = made(&self.websocket, websocket_client)?;
+        let client = self.websocket()?;
         let key = HeaderValue::try_from(key).map_err(|_| Arc::from("no header value"))?;
         let request = client
             .get(self.url(Transport::WebSocket, sid.as_deref()))
@@ -181,10 +227,6 @@ fn builder() -> reqwest::ClientBuilder {
     }))
 }
 
-fn polling_client() -> reqwest::Result<reqwest::Client> {
-    builder().build()
-}
-
 fn websocket_client() -> reqwest::Result<Arc<reqwest::Client>> {
     let mut shared = WEBSOCKETS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(client) = shared.upgrade() {
@@ -193,15 +235,6 @@ fn websocket_client() -> reqwest::Result<Arc<reqwest::Client>> {
     let client = Arc::new(builder().http1_only().pool_max_idle_per_host(0).build()?);
     *shared = Arc::downgrade(&client);
     Ok(client)
-}
-
-/// Makes a client when it is first needed: reading the system's certificates takes its time.
-fn made<C>(slot: &OnceLock<C>, make: impl FnOnce() -> reqwest::Result<C>) -> Result<&C, Arc<str>> {
-    if let Some(client) = slot.get() {
-        return Ok(client);
-    }
-    let client = make().map_err(|error| details(&error))?;
-    Ok(slot.get_or_init(|| client))
 }
 
 /// What a server says when it does not do what was asked: `{"code":1,"message":"Session ID unknown"}`.

@@ -172,7 +172,11 @@ impl Task {
             Command::Open => self.tell(now, Input::Open),
             Command::Close => self.tell(now, Input::Close),
             Command::SetReconnection(enabled) => self.tell(now, Input::SetReconnection(enabled)),
-            Command::NetworkChanged => self.tell(now, Input::NetworkChanged),
+            Command::NetworkChanged => {
+                self.http.forget_connections();
+                self.tell(now, Input::NetworkChanged);
+            }
+            Command::UseHttpClient(client) => self.http.use_client(client),
         }
     }
 

@@ -1,11 +1,22 @@
 //! Long-polling gone wrong.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
-use khaya_socketio::{DeliveryStatus, DisconnectReason, Transport};
+use khaya_socketio::{
+    Client, ClientBuilder, ConnectionEvent, DeliveryStatus, DisconnectReason, Reconnection, SocketEvent,
+    Transport,
+};
 use tokio::time::timeout;
 
-use crate::server::{Answer, End, PATIENCE, Polled, Request, Told, Turn, client, http, patient_hello, serve};
+use crate::server::{
+    Answer, End, PATIENCE, Polled, Request, Told, Turn, client, http, patient_hello, serve, serve_each,
+};
 
 /// A connected session over polling whose next GET is answered with these bytes.
 async fn next_get(bytes: Vec<u8>, hang: bool) -> Told {
@@ -134,4 +145,63 @@ async fn a_post_that_is_refused_as_too_large_ends_the_session_and_says_so() {
     );
     let status = timeout(PATIENCE, delivery.left_queue()).await.unwrap();
     assert_eq!(status, DeliveryStatus::Unknown, "the server may have read it");
+}
+
+/// Whether the second session, which begins with another network, is asked for over a connection of the first.
+async fn keeps_connections(client: impl FnOnce(&str) -> ClientBuilder, change: impl FnOnce(&Client)) -> bool {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = asked.clone();
+    let sessions = AtomicUsize::new(0);
+    let polled = Polled::default();
+    let url = serve_each(move |connection, request: &Request| {
+        heard.lock().unwrap().push((connection, request.has_sid()));
+        if !request.is_post() && !request.has_sid() && sessions.fetch_add(1, SeqCst) > 0 {
+            // Long enough for the test.
+            return Answer::Hang(http("200 OK", &patient_hello()));
+        }
+        match polled.turn(request, &patient_hello()) {
+            Turn::Usual(answer) => answer,
+            Turn::Get(_) => Answer::Hang(Vec::new()),
+        }
+    })
+    .await;
+    let reconnection = Reconnection {
+        delay: Duration::from_millis(300),
+        ..Reconnection::default()
+    };
+    let mut told = Told::connect(client(&url).reconnection(reconnection));
+    assert_eq!(told.begun().await, End::Connected);
+    let before: Vec<usize> = asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(connection, _)| *connection)
+        .collect();
+    change(&told.client);
+    loop {
+        if let SocketEvent::Connection(ConnectionEvent::Opened { .. }) = told.next().await {
+            break;
+        }
+    }
+    let asked = asked.lock().unwrap();
+    let begun: Vec<_> = asked.iter().filter(|(_, has_sid)| !has_sid).collect();
+    assert_eq!(begun.len(), 2, "two sessions: {asked:?}");
+    // The first one did keep its connections.
+    assert!(before.len() > 2 && before[0] == before[1], "{before:?}");
+    before.contains(&begun[1].0)
+}
+
+#[tokio::test]
+async fn another_network_is_asked_over_new_connections() {
+    let over_polling = |url: &str| Client::builder(url).transports([Transport::Polling]);
+    let kept = keeps_connections(over_polling, Client::network_changed).await;
+    assert!(!kept, "by the client's own");
+    let given = || reqwest::Client::builder().http1_only().build().unwrap();
+    let with_given = |url: &str| over_polling(url).http_client(given());
+    let kept = keeps_connections(with_given, |client| {
+        client.use_http_client(given());
+        client.network_changed();
+    })
+    .await;
+    assert!(!kept, "by one that was given in its place");
 }

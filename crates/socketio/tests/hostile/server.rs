@@ -76,15 +76,23 @@ impl Request {
 
 /// Serves until the test ends, and gives its address.
 pub(crate) async fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> String {
+    serve_each(move |_, request| answer(request)).await
+}
+
+/// Likewise, with the number of the connection over which a request comes.
+pub(crate) async fn serve_each(answer: impl Fn(usize, &Request) -> Answer + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = Arc::new(answer);
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        for number in 0.. {
+            let Ok((stream, _)) = listener.accept().await else {
+                return;
+            };
             let answer = answer.clone();
             tokio::spawn(async move {
                 // The client may go whenever it likes.
-                let _ = converse(stream, &*answer).await;
+                let _ = converse(stream, &|request| answer(number, request)).await;
             });
         }
     });

@@ -10,7 +10,7 @@ use crate::{
     delivery::DeliveryStatus,
     driver::websocket::WebSocket,
     error::AckError,
-    event::{ConnectionEvent, Event, SocketEvent, Transport},
+    event::{ConnectionEvent, DisconnectReason, Event, SocketEvent, Transport},
     socket::{Auth, Refresh},
 };
 
@@ -149,7 +149,13 @@ impl Task {
                 debug!(?transport, "opened");
             }
             ConnectionEvent::TransportChanged(transport) => debug!(?transport, "upgraded"),
-            ConnectionEvent::Closed { reason } => debug!(?reason, "closed"),
+            ConnectionEvent::Closed { reason } => {
+                debug!(?reason, "closed");
+                // Where nothing came over one connection, nothing may over those that are kept beside it.
+                if *reason == DisconnectReason::PingTimeout {
+                    self.http.forget_connections();
+                }
+            }
             ConnectionEvent::Error { message } => debug!(%message, "cannot connect"),
             ConnectionEvent::ReconnectScheduled { attempt, delay } => {
                 debug!(attempt, ?delay, "reconnects later")
