@@ -114,6 +114,8 @@ async fn save(client: &Client, call: &Call, file: &FileId, to: &Path) -> Result<
         while let Some(piece) = next_piece(&mut response).await? {
             target.write_all(&piece).await.map_err(local)?;
         }
+        // What the last writing failed with is told by nothing else.
+        target.flush().await.map_err(local)?;
         target.sync_all().await.map_err(local)?;
         fs::rename(&part, to).await.map_err(local)
     };

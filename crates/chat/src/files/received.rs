@@ -225,6 +225,8 @@ pub(crate) async fn save(content: &Content, to: &Path) -> io::Result<()> {
     let saved = async {
         let mut file = fs::File::create(&part).await?;
         file.write_all(&content.bytes).await?;
+        // What the writing failed with is told by nothing else.
+        file.flush().await?;
         file.sync_all().await?;
         fs::rename(&part, to).await
     };
@@ -371,5 +373,65 @@ mod tests {
         next.put(&which(2), &content(10)).await;
         assert_eq!(names(&next), 1);
         assert_eq!(next.get(&which(2)).await, Some(content(10)));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    #[ignore = "long: mounts a file system of its own, for which a process needs a name space of its own"]
+    fn a_full_disk_takes_nothing_away() {
+        const DISK: &str = "KHAYA_TEST_DISK";
+        const NAME: &str = "files::received::tests::a_full_disk_takes_nothing_away";
+        if let Some(disk) = std::env::var_os(DISK) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            return runtime.block_on(fill(Path::new(&disk)));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let test = std::env::current_exe().unwrap();
+        let status = std::process::Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c"])
+            .arg("mount -t tmpfs -o size=2m none \"$1\" && exec \"$2\" --exact \"$3\" --ignored --nocapture")
+            .arg("sh")
+            .args([folder.path(), &test, Path::new(NAME)])
+            .env(DISK, folder.path())
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Keeps files on a disk until there is no room, and when there is again.
+    #[cfg(target_os = "linux")]
+    async fn fill(disk: &Path) {
+        let received = open(&disk.join("profile"));
+        let mut kept = 0;
+        while kept < 100 {
+            received.put(&which(kept), &content(100_000)).await;
+            if received.get(&which(kept)).await.is_none() {
+                break;
+            }
+            kept += 1;
+        }
+        assert!((5..25).contains(&kept), "{kept} of 100 kB each on 2 MB");
+        for size in (0..100_000).step_by(7_000) {
+            // Of one that is here already, too.
+            received.put(&which(200), &content(size)).await;
+            received.put(&which(0), &content(100_000)).await;
+        }
+        for file in 0..kept {
+            assert_eq!(received.get(&which(file)).await, Some(content(100_000)), "{file}");
+        }
+        let is_part = |entry: std::fs::DirEntry| entry.path().extension().is_some_and(|end| end == PART);
+        let mut entries = std::fs::read_dir(&received.folder).unwrap();
+        assert!(
+            !entries.any(|entry| is_part(entry.unwrap())),
+            "no half of a file stays"
+        );
+        let to = disk.join("saved");
+        let error = save(&content(300_000), &to).await.unwrap_err();
+        assert_eq!(super::super::failure(&error).code, "disk_full");
+        assert!(!to.exists());
+        received.set_quota(500_000).await;
+        received.put(&which(300), &content(100_000)).await;
+        assert!(received.get(&which(300)).await.is_some(), "there is room");
+        save(&content(300_000), &to).await.unwrap();
     }
 }

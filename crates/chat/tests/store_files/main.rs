@@ -11,6 +11,8 @@ mod damage;
 #[cfg(target_os = "linux")]
 mod full;
 mod profile;
+#[cfg(target_os = "linux")]
+mod refused;
 #[path = "../samples/mod.rs"]
 mod samples;
 mod secrecy;
