@@ -173,8 +173,8 @@ impl Chat {
     }
 
     /// Forgets all calls. Their answers will mean nothing.
-    pub(super) fn drop_calls(&mut self) {
-        for pending in std::mem::take(&mut self.calls).into_values() {
+    pub(super) fn drop_calls(&mut self, waiting: Vec<Pending>) {
+        for pending in std::mem::take(&mut self.calls).into_values().chain(waiting) {
             if let Purpose::File { id } = pending.purpose {
                 let result = Err(ApiError::Unreachable);
                 self.out.push(Output::File { id, result });

@@ -207,6 +207,13 @@ impl Outbox {
         Some(self.entries.remove(at).entry)
     }
 
+    /// Whether the server may have it although no answer said so; `None` where it is not here any more.
+    fn is_unknown(&self, client_id: &ClientId) -> Option<bool> {
+        let mut entries = self.entries.iter();
+        let known = entries.find(|entry| entry.entry.client_id == *client_id);
+        known.map(|entry| entry.is_unknown)
+    }
+
     pub(super) fn lane_of(&mut self, client_id: &ClientId) -> Option<&mut Lane> {
         self.lanes.values_mut().find(|lane| {
             lane.flight
@@ -305,7 +312,11 @@ impl Chat {
 
     pub(super) fn retry(&mut self, intent: u64, client_id: &str) {
         match self.outbox.get(client_id).filter(|entry| entry.parked.is_some()) {
-            Some(entry) => self.unpark(intent, entry.clone()),
+            Some(entry) => {
+                let mut entry = entry.clone();
+                uploads::send_lost_again(&mut entry);
+                self.unpark(intent, entry);
+            }
             None => self.answer(intent, Err(unknown_item())),
         }
     }
@@ -321,13 +332,16 @@ impl Chat {
     }
 
     pub(super) fn unparked(&mut self, intent: u64, entry: OutboxEntry) {
-        if self.outbox.remove(&entry.client_id).is_some() {
+        let known = self.outbox.is_unknown(&entry.client_id);
+        if let Some(is_unknown) = known
+            && self.outbox.remove(&entry.client_id).is_some()
+        {
             self.outbox.entries.push(Entry {
                 entry: OutboxEntry {
                     parked: None,
                     ..entry
                 },
-                is_unknown: false,
+                is_unknown,
             });
             self.outbox.read();
         }

@@ -366,9 +366,10 @@ impl Chat {
     }
 
     fn leave_session(&mut self, failure: Option<Failure>, forget: bool) {
-        let Session::SignedIn(session) = &self.session else {
+        let Session::SignedIn(session) = &mut self.session else {
             return;
         };
+        let waiting = std::mem::take(&mut session.waiting);
         tracing::trace!(
             code = failure.as_ref().map(|failure| failure.code.as_str()),
             "signed out"
@@ -383,7 +384,7 @@ impl Chat {
         }
         self.out.push(Output::Socket(SocketCommand::Disconnect));
         self.out.push(Output::Shell(ShellRequest::WithdrawAll));
-        self.drop_calls();
+        self.drop_calls(waiting);
         self.connection.reset();
         self.chats = super::chats::Chats::default();
         self.timeline = None;

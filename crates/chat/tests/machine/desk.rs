@@ -124,6 +124,12 @@ impl Desk {
         self.answers.remove(at).1
     }
 
+    /// What an intent that was told was answered, if it has been.
+    pub(crate) fn answer_to(&self, id: u64) -> Option<Result<(), Failure>> {
+        let answered = self.answers.iter().find(|(answered, _)| *answered == id);
+        answered.map(|(_, result)| result.clone())
+    }
+
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
         self.feed(Input::Wake);

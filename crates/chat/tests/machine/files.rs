@@ -119,3 +119,16 @@ fn a_file_that_is_gone_or_not_taken_waits_for_the_person() {
         assert!(desk.forgotten.is_empty(), "it may be tried again");
     }
 }
+
+#[test]
+fn a_file_that_the_server_has_let_go_is_sent_once_more() {
+    let mut desk = open();
+    send(&mut desk, "text", &["a"]);
+    desk.answer_where(is_upload, Ok(uploaded("a")));
+    desk.answer_where(is_send, Err(refused(Code::InvalidRequest)));
+    let key = desk.view().timeline[1].key.clone();
+    desk.want(Intent::Retry { key }).unwrap();
+    assert_eq!((desk.count(is_upload), desk.count(is_send)), (1, 0));
+    desk.answer_where(is_upload, Ok(uploaded("b")));
+    assert_eq!(desk.sends()[0].attachment_ids, Some(vec![id("server-b")]));
+}

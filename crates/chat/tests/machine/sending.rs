@@ -320,3 +320,38 @@ fn who_follows_the_newest_has_no_more_than_is_asked_for() {
         "what the page asks for is made sense of"
     );
 }
+
+#[test]
+fn what_may_have_arrived_is_looked_for_also_when_the_person_tries_again() {
+    let mut desk = open(false);
+    desk.send("g", "hello").unwrap();
+    desk.answer_where(is_send, Err(ApiError::Timeout));
+    desk.wait(Duration::from_secs(3));
+    let is_look = |request: &Request| {
+        matches!(
+            request,
+            Request::Messages {
+                part: Part::After(_),
+                ..
+            }
+        )
+    };
+    desk.answer_where(is_look, Err(refused(Code::Forbidden)));
+    let failed = desk.view().timeline[1].clone();
+    assert!(
+        matches!(failed.state, Some(SendState::Failed { .. })),
+        "{failed:?}"
+    );
+    desk.want(Intent::Retry {
+        key: failed.key.clone(),
+    })
+    .unwrap();
+    assert_eq!((desk.sends().len(), desk.count(is_look)), (0, 1));
+    let arrived = Message {
+        content: "hello".into(),
+        ..message("g", 2, "me")
+    };
+    desk.answer_where(is_look, page(vec![arrived]));
+    assert_eq!(states(&desk)[1], ("hello".to_owned(), Some(SendState::Sent)));
+    assert_eq!((desk.sends().len(), states(&desk).len()), (0, 2));
+}

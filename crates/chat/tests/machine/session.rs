@@ -429,3 +429,20 @@ fn another_name_and_picture_are_there_when_the_server_has_them() {
         ("Another Name", Some(picture))
     );
 }
+
+#[test]
+fn who_waits_for_a_token_learns_that_the_session_is_over() {
+    let mut desk = Desk::connected(true);
+    let intent = Intent::StartChat {
+        kind: khaya_wire::ChatKind::Group,
+        name: Some("New".to_owned()),
+        member_ids: Vec::new(),
+    };
+    desk.tell(Input::Intent { id: 99, intent });
+    let is_creation = |request: &Request| matches!(request, Request::CreateChat(_));
+    desk.answer_where(is_creation, Err(refused(Code::TokenExpired)));
+    assert_eq!(desk.answer_to(99), None, "it waits for a fresh token");
+    desk.answer_where(is_refresh, Err(refused(Code::Unauthorized)));
+    assert_eq!(failure(&desk).unwrap(), "signed_out");
+    assert_eq!(desk.answer_to(99).unwrap().unwrap_err().code, "not_signed_in");
+}

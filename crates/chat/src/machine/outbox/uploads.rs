@@ -145,6 +145,20 @@ impl super::Outbox {
     }
 }
 
+/// A server lets files go that no message names for long; then it refuses the message. They are sent once more from the
+/// copies.
+pub(super) fn send_lost_again(entry: &mut OutboxEntry) {
+    let may_be_lost = entry
+        .parked
+        .as_ref()
+        .is_some_and(|failure| matches!(failure.code.as_str(), "invalid_request" | "not_found"));
+    if let (true, Work::Message(message)) = (may_be_lost, &mut entry.work) {
+        for file in &mut message.files {
+            file.uploaded = None;
+        }
+    }
+}
+
 /// The copies of a message's files.
 pub(super) fn copies(entry: &OutboxEntry) -> impl Iterator<Item = FileId> {
     let files = entry.message().map(|message| message.files.as_slice());

@@ -24,7 +24,7 @@ impl Chat {
         if matches!(self.session, Session::SignedIn(_)) {
             self.leave(None);
         }
-        self.drop_calls();
+        self.drop_calls(Vec::new());
         // An attempt before this one may be on its way to the disk; it is not this one.
         self.stores.retain(|_, then| !matches!(then, Then::SignIn(_)));
         let typed = server.trim().to_owned();
