@@ -137,10 +137,10 @@ fn inlines(node: Node<'_>, depth: usize) -> Vec<Inline> {
             text.push_str(piece);
             continue;
         }
-        mentions::push(&std::mem::take(&mut text), &mut all);
+        links::push(&std::mem::take(&mut text), &mut all);
         inline(child, depth + 1, &mut all);
     }
-    mentions::push(&text, &mut all);
+    links::push(&text, &mut all);
     all
 }
 

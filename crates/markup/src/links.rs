@@ -2,7 +2,10 @@
 
 use url::Url;
 
-use crate::tree::Inline;
+use crate::{mentions, tree::Inline};
+
+/// What the address of a chat or a message begins with.
+const CHAT: &str = "khaya://chat/";
 
 /// The link, or nothing where the address is none that a message may lead to.
 pub(crate) fn link(address: &str, inlines: Vec<Inline>) -> Option<Inline> {
@@ -27,6 +30,35 @@ pub(crate) fn link(address: &str, inlines: Vec<Inline>) -> Option<Inline> {
         titled,
         inlines,
     })
+}
+
+/// Pushes running text onto `into`, the addresses of chats and messages in it as links, and the mentions apart. Those of
+/// the web the Markdown parser has found.
+pub(crate) fn push(text: &str, into: &mut Vec<Inline>) {
+    let mut shown = 0;
+    let mut from = 0;
+    while let Some(at) = text[from..].find(CHAT).map(|found| from + found) {
+        let end = at + CHAT.len() + path_length(&text[at + CHAT.len()..]);
+        let begins = !text[..at].chars().next_back().is_some_and(char::is_alphanumeric);
+        if begins
+            && end > at + CHAT.len()
+            && let Some(link) = link(&text[at..end], Vec::new())
+        {
+            mentions::push(&text[shown..at], into);
+            into.push(link);
+            shown = end;
+        }
+        from = end;
+    }
+    mentions::push(&text[shown..], into);
+}
+
+/// How many bytes of `text` name a chat, or a message in it.
+fn path_length(text: &str) -> usize {
+    let path = text
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/')))
+        .map_or(text, |end| &text[..end]);
+    path.trim_end_matches('/').len()
 }
 
 /// Whether words say where they lead: the address itself, perhaps without its scheme.
@@ -59,6 +91,42 @@ mod tests {
             panic!("{link:?} is no link")
         };
         Some((target, host, titled))
+    }
+
+    #[test]
+    fn the_address_of_a_message_is_a_link_to_it() {
+        let cases: [(&str, &[&str]); 6] = [
+            ("khaya://chat/c-1/m_2", &["khaya://chat/c-1/m_2"]),
+            (
+                "See (khaya://chat/c/m), @bob, and khaya://chat/d.",
+                &["khaya://chat/c/m", "khaya://chat/d"],
+            ),
+            ("khaya://chat/", &[]),
+            ("khaya://chat/é", &[]),
+            ("xkhaya://chat/c", &[]),
+            ("khaya://invite/x", &[]),
+        ];
+        for (text, addresses) in cases {
+            let mut inlines = Vec::new();
+            push(text, &mut inlines);
+            let found: Vec<&str> = inlines
+                .iter()
+                .filter_map(|inline| {
+                    if let Inline::Link {
+                        target,
+                        titled: false,
+                        ..
+                    } = inline
+                    {
+                        Some(target.as_str())
+                    } else {
+                        None
+                    }
+                })
+                .collect();
+            assert_eq!(found, addresses, "{text}");
+            assert_eq!(crate::plain::inlines(&inlines), text);
+        }
     }
 
     #[test]
