@@ -98,7 +98,8 @@ export class Completion {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    if (this.#suggestions.length === 0 || event.isComposing) return;
+    // The key that ends a composition comes after it in WebKit, with the code 229.
+    if (this.#suggestions.length === 0 || event.isComposing || event.keyCode === 229) return;
     const count = this.#suggestions.length;
     if (event.key === "ArrowDown") this.#active = (this.#active + 1) % count;
     else if (event.key === "ArrowUp") this.#active = (this.#active - 1 + count) % count;

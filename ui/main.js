@@ -55,6 +55,7 @@ import { Painting } from "./painting.js";
 import { installShortcuts, keyName } from "./shortcuts.js";
 import { State } from "./state.js";
 import { fillWords, part, setText } from "./template.js";
+import { installUndo } from "./typing.js";
 import { loadWords, t } from "./words.js";
 
 /** The app is told that the page lives this often, in milliseconds; and in updates, of which it sends only so many. */
@@ -221,6 +222,8 @@ installShortcuts({
   "Alt+ArrowUp": () => chatList.step(-1),
   Escape: leaveChat,
 });
+
+installUndo();
 
 // What is typed with the focus on a message, say, is meant for the composer.
 window.addEventListener("keydown", (event) => {

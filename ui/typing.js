@@ -3,6 +3,22 @@
  * undone as what is typed can.
  */
 
+/** The keys by which what was typed is undone and done again, without Ctrl or Command. */
+const STEPS = new Map([
+  ["z", "undo"],
+  ["Z", "redo"],
+  ["y", "redo"],
+]);
+
+/** Has the keyboard undo what was typed, which WebKitGTK leaves to those who use it. */
+export function installUndo() {
+  window.addEventListener("keydown", (event) => {
+    const step = (event.ctrlKey || event.metaKey) && !event.altKey ? STEPS.get(event.key) : undefined;
+    if (!step || event.defaultPrevented || event.isComposing) return;
+    if (document.activeElement?.matches("input, textarea") && document.execCommand(step)) event.preventDefault();
+  });
+}
+
 /**
  * Puts `text` in the place of what is from `start` to `end`, with the caret after it. Tells `input` as typing does.
  *
