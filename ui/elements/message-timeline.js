@@ -11,6 +11,7 @@
 
 import { AwayMark } from "../away-mark.js";
 import { showFailure } from "../failure.js";
+import { Following } from "../following.js";
 import { saveFile, wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
 import { MessageActions } from "../message-actions.js";
@@ -24,11 +25,6 @@ import { t } from "../words.js";
 
 /** How near to an end of the window, in heights of the view, more messages are asked for. */
 const AHEAD = 1.5;
-/** Who follows the newest messages has so many heights of the view of them, of rows this low in pixels. */
-const FOLLOWED = 3;
-const LOWEST_ROW = 36;
-/** Told in steps, so that a window that is being resized does not tell of every pixel. */
-const FOLLOWED_STEP = 20;
 /** Where the first unread message stands at first, in heights of the view. */
 const UNREAD_AT = 0.25;
 /** Where a message stands that was jumped to. */
@@ -79,8 +75,7 @@ export class MessageTimeline extends HTMLElement {
   #isAnswered = false;
   /** The number of the last jump that was made. */
   #jumped = 0;
-  /** What the app was told of who follows the newest messages: how many are enough, or `null`. @type {number | null} */
-  #followed = null;
+  #following = new Following(() => this.#look());
   /** The ends of the window at which more was asked for: once each, and again after a while of scrolling. */
   #asked = { before: "", after: "", at: 0 };
 
@@ -125,6 +120,7 @@ export class MessageTimeline extends HTMLElement {
     this.#people = { usernames: new Set(open?.members.map(({ username }) => username.toLowerCase())), me };
     if (isOther) this.#begin();
     if (!isOther) this.#noticeScroll();
+    this.#following.notice(before, timeline);
     this.#away.update(timeline);
     this.#keepSelection();
     if (this.#isPlacing) this.#unreadFrom = this.#findUnread();
@@ -231,7 +227,7 @@ export class MessageTimeline extends HTMLElement {
     this.#anchor.following = true;
     this.#lastSeenKey = "";
     this.#asked = { before: "", after: "", at: 0 };
-    this.#followed = null;
+    this.#following.begin();
     this.#isAnswered = false;
     this.#unreadAtOpen = this.#unread;
     this.#unreadFrom = null;
@@ -373,18 +369,9 @@ export class MessageTimeline extends HTMLElement {
     const newest = this.#items.findLast((item) => item.id !== null);
     if (atEnd) this.#lastSeenKey = this.#items.at(-1)?.key ?? "";
     this.#read.update(atEnd && newest && !this.#isPlacing ? { chatId: open.id, key: newest.key } : null);
-    this.#tellFollowed(open.id, atEnd && !this.#isPlacing);
+    this.#following.tell(open.id, atEnd && !this.#isPlacing ? this.#scroller.clientHeight : null);
     this.#showJump(atEnd);
     this.#askForMore(open);
-  }
-
-  /** Tells the app, once, whether the newest messages are followed. @param {string} chatId @param {boolean} follows */
-  #tellFollowed(chatId, follows) {
-    const wanted = (this.#scroller.clientHeight * FOLLOWED) / LOWEST_ROW;
-    const rows = follows ? Math.ceil(wanted / FOLLOWED_STEP) * FOLLOWED_STEP : null;
-    if (rows === this.#followed) return;
-    this.#followed = rows;
-    void wish({ type: "follow", chatId, rows });
   }
 
   /** @param {boolean} atEnd */
@@ -419,7 +406,8 @@ export class MessageTimeline extends HTMLElement {
     if (isLoading || this.#isPlacing) return;
     const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
     const last = this.#items.at(-1)?.key ?? "";
-    if (hasOlder && scrollTop < clientHeight * AHEAD) {
+    const isEnough = this.#following.isFlood && this.#anchor.following;
+    if (hasOlder && scrollTop < clientHeight * AHEAD && !isEnough) {
       this.#askForOlder();
     } else if (
       hasNewer &&

@@ -23,6 +23,9 @@ use crate::{
 /// How many messages are shown at first, and fetched from disk at once.
 const STEP: usize = 50;
 
+/// The shortest window of who follows the newest messages.
+const FEWEST: usize = 20;
+
 /// The longest window. Beyond it, messages leave at the other end.
 const LONGEST: usize = 400;
 
@@ -386,7 +389,7 @@ impl Chat {
     /// The person follows the newest, and so many messages are enough; or they read further up.
     pub(super) fn follow(&mut self, chat: &ChatId, rows: Option<u16>) {
         if let Some(timeline) = self.timeline.as_mut().filter(|timeline| timeline.chat == *chat) {
-            timeline.followed = rows.map(|rows| usize::from(rows).clamp(STEP, LONGEST));
+            timeline.followed = rows.map(|rows| usize::from(rows).clamp(FEWEST, LONGEST));
         }
     }
 
