@@ -85,13 +85,56 @@ async fn find_update(page: &Page) -> Result<()> {
     page.click(&named(Role::Button, "Check for a new version")).await
 }
 
+/// The version is announced, fetched, and refused with this sentence; the app goes on as it was.
+async fn refuses(
+    page: &Page,
+    releases: &Releases,
+    installed: &Installed,
+    announced: Announced<'_>,
+    sentence: &str,
+) -> Result<()> {
+    releases.announce(announced)?;
+    find_update(page).await?;
+    page.shows(&format!("Version {NEW} is there.")).await?;
+    page.close_dialog().await?;
+    page.click(&named(Role::Button, "Update")).await?;
+    page.click(&named(Role::Button, "Settings")).await?;
+    page.shows(sentence).await?;
+    page.close_dialog().await?;
+    let before = fs::read(built_program("khaya")?)?;
+    ensure!(installed.holds(&before)?, "it was replaced");
+    ensure!(
+        !installed.folder.join("khaya.update").exists(),
+        "what was refused is kept"
+    );
+    ensure!(!installed.has_run_newer(), "what was refused has run");
+    Ok(())
+}
+
+/// One that is older is no new one, whoever signed it.
+async fn passes_over_older(
+    page: &Page,
+    releases: &Releases,
+    installed: &Installed,
+    announced: Announced<'_>,
+) -> Result<()> {
+    releases.announce(Announced {
+        version: "0.0.1",
+        signed_as: "0.0.1",
+        ..announced
+    })?;
+    find_update(page).await?;
+    page.shows("This is the newest version.").await?;
+    ensure!(!installed.has_run_newer());
+    page.close_dialog().await
+}
+
 #[tokio::test]
 async fn what_is_not_what_its_makers_signed_is_refused_and_the_app_goes_on() {
     on_desktop("update_refused", async |desktop| {
         let releases = Releases::start().await?;
         let team = Team::start(desktop.artifacts(), &[]).await?;
         let installed = Installed::new(desktop)?;
-        let before = fs::read(&installed.program)?;
         let app = started(desktop, &releases, &installed, &team).await?;
         let page = app.page();
 
@@ -139,33 +182,10 @@ async fn what_is_not_what_its_makers_signed_is_refused_and_the_app_goes_on() {
                 "does not run on this computer",
             ),
         ];
-        let mut sentences = Vec::new();
         for (announced, sentence) in cases {
-            releases.announce(announced)?;
-            find_update(page).await?;
-            page.shows(&format!("Version {NEW} is there.")).await?;
-            page.close_dialog().await?;
-            page.click(&named(Role::Button, "Update")).await?;
-            page.click(&named(Role::Button, "Settings")).await?;
-            page.shows(sentence).await?;
-            page.close_dialog().await?;
-            ensure!(installed.holds(&before)?, "it was replaced");
-            ensure!(
-                !installed.folder.join("khaya.update").exists(),
-                "what was refused is kept"
-            );
-            sentences.push(sentence);
+            refuses(page, &releases, &installed, announced, sentence).await?;
         }
-        // One that is older is no new one, whoever signed it.
-        releases.announce(Announced {
-            version: "0.0.1",
-            signed_as: "0.0.1",
-            ..well
-        })?;
-        find_update(page).await?;
-        page.shows("This is the newest version.").await?;
-        ensure!(!installed.has_run_newer());
-        page.close_dialog().await?;
+        passes_over_older(page, &releases, &installed, well).await?;
         page.open_chat("Bob").await?;
         page.send("Still here").await
     })
@@ -219,6 +239,66 @@ async fn updates_itself_and_keeps_what_was_typed() {
         desktop.picture("updated").await?;
         end_all_with(app.data())?;
         draft
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_teams_own_server_hands_the_new_version_out() {
+    on_desktop("update_server", async |desktop| {
+        let folder = desktop.home().join("releases");
+        fs::create_dir_all(&folder)?;
+        let options = ["--updates", folder.to_str().context("text")?];
+        let team = Team::start(desktop.artifacts(), &options).await?;
+        let releases = Releases::handed_out_by(team.address(), folder.clone())?;
+        let installed = Installed::new(desktop)?;
+        let app = started(desktop, &releases, &installed, &team).await?;
+        let page = app.page();
+
+        let program = installed.newer(NEW, "")?;
+        let well = Announced {
+            version: NEW,
+            signed_as: NEW,
+            program: &program,
+            forged: false,
+            truncated: false,
+        };
+        let not_theirs = "is not signed by those who make Khaya";
+        for (announced, sentence) in [
+            (Announced { forged: true, ..well }, not_theirs),
+            // What the server has is shorter than what was signed.
+            (
+                Announced {
+                    truncated: true,
+                    ..well
+                },
+                not_theirs,
+            ),
+            (
+                Announced {
+                    signed_as: "98.0.0",
+                    ..well
+                },
+                "is signed as another one",
+            ),
+        ] {
+            refuses(page, &releases, &installed, announced, sentence).await?;
+        }
+        passes_over_older(page, &releases, &installed, well).await?;
+
+        releases.announce(well)?;
+        find_update(page).await?;
+        page.shows("Everything is better.").await?;
+        page.close_dialog().await?;
+        page.click(&named(Role::Button, "Update")).await?;
+        let taken = eventually("the new version to run", async || {
+            Ok(installed.has_run_newer().then_some(()))
+        })
+        .await;
+        end_all_with(app.data())?;
+        taken?;
+        ensure!(installed.holds(&program)?);
+        Ok(())
     })
     .await;
 }

@@ -1,8 +1,10 @@
-//! Where releases of the app are announced, on this machine: signed by a key of the test's own.
+//! Where releases of the app are announced, on this machine: signed by a key of the test's own, and handed out by a
+//! server of the test's own, which can lie, or by the team's.
 
 use std::{
     collections::HashMap,
-    fmt,
+    fmt, fs,
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -19,12 +21,19 @@ use tokio::{
 /// What is answered for a path: the bytes, and how many it says there are.
 type Answers = Arc<Mutex<HashMap<String, (Vec<u8>, usize)>>>;
 
-/// A running server of releases; it ends when the value is dropped.
+/// Where releases are announced; a server of its own ends when the value is dropped.
 pub struct Releases {
     keys: KeyPair,
     address: String,
-    answers: Answers,
-    _tasks: JoinSet<()>,
+    place: Place,
+}
+
+/// Where what is announced is put.
+enum Place {
+    /// Into the memory of a server of its own.
+    Memory { answers: Answers, _tasks: JoinSet<()> },
+    /// Into the folder that `khaya-server serve --updates` hands out.
+    Folder(PathBuf),
 }
 
 impl fmt::Debug for Releases {
@@ -70,8 +79,22 @@ impl Releases {
         Ok(Self {
             keys: KeyPair::generate_unencrypted_keypair()?,
             address,
-            answers,
-            _tasks: tasks,
+            place: Place::Memory {
+                answers,
+                _tasks: tasks,
+            },
+        })
+    }
+
+    /// Handed out by the server at `address`, from the folder that its `--updates` names.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn handed_out_by(address: &str, folder: PathBuf) -> Result<Self> {
+        Ok(Self {
+            keys: KeyPair::generate_unencrypted_keypair()?,
+            address: format!("{address}/.well-known/khaya/updates"),
+            place: Place::Folder(folder),
         })
     }
 
@@ -111,10 +134,18 @@ impl Releases {
         });
         let manifest = manifest.to_string().into_bytes();
         let whole = announced.program.len();
-        let sent = if announced.truncated { whole / 2 } else { whole };
-        let mut answers = self.answers.lock().ok().context("a whole map")?;
-        answers.insert("/stable.json".to_owned(), (manifest.clone(), manifest.len()));
-        answers.insert("/program".to_owned(), (announced.program[..sent].to_vec(), whole));
+        let sent = &announced.program[..if announced.truncated { whole / 2 } else { whole }];
+        match &self.place {
+            Place::Memory { answers, .. } => {
+                let mut answers = answers.lock().ok().context("a whole map")?;
+                answers.insert("/stable.json".to_owned(), (manifest.clone(), manifest.len()));
+                answers.insert("/program".to_owned(), (sent.to_vec(), whole));
+            }
+            Place::Folder(folder) => {
+                fs::write(folder.join("program"), sent)?;
+                fs::write(folder.join("stable.json"), manifest)?;
+            }
+        }
         Ok(())
     }
 }
