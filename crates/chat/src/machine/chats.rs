@@ -70,7 +70,7 @@ struct Fetch {
     listed: HashSet<ChatId>,
     /// How many have been asked for.
     asked: usize,
-    /// In which something was read since it began, so that its counts are not to be believed.
+    /// In which something was read or deleted since it began, so that its counts are not to be believed.
     overtaken: HashSet<ChatId>,
     incarnation: u64,
 }
@@ -130,7 +130,7 @@ impl Chats {
         self.rows.get(chat).is_some_and(|row| row.is_live)
     }
 
-    /// Something was read in a chat: what a fetch on its way says of its counts may be older.
+    /// Something was read or deleted in a chat: what a fetch on its way says of its counts may be older.
     pub(super) fn overtake(&mut self, chat: &ChatId) {
         if let Some(fetch) = &mut self.fetch {
             fetch.overtaken.insert(chat.clone());
@@ -350,6 +350,10 @@ impl Chat {
         for stored in chats {
             self.outbox.confirm(&stored.told);
             let id = stored.chat.id.clone();
+            let had_unread = self.chats.get(&id).is_some_and(|before| before.unread > 0);
+            if had_unread && stored.unread == 0 {
+                self.withdraw(&id);
+            }
             self.chats.put(stored);
             if open {
                 self.open_chat(&id);
@@ -436,6 +440,16 @@ impl Chat {
         row.stored.marker = marker;
         if had_unread && unread == 0 {
             self.withdraw(chat);
+        }
+    }
+
+    /// The server has told of one's own marker. Where it was set elsewhere, and something is unread after it, only the
+    /// server knows how much: not all of it may be stored.
+    pub(super) fn read_elsewhere(&mut self, chat: &ChatId, unread: u64, marker: Option<Position>) {
+        let is_known = self.chats.get(chat).is_none_or(|known| known.marker == marker);
+        self.read_up_to(chat, unread, marker);
+        if unread > 0 && !is_known {
+            self.fetch_soon();
         }
     }
 

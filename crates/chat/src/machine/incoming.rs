@@ -60,8 +60,17 @@ impl Chat {
     pub(super) fn tell(&mut self, told: &Told) {
         let newest = self.next_token;
         match told {
-            Told::New(event) | Told::Updated(event) => self.overtaken.message(&event.message.id, newest),
-            Told::Deleted(event) => self.overtaken.message(&event.message_id, newest),
+            Told::New(event) | Told::Updated(event) => {
+                self.overtaken.message(&event.message.id, newest);
+                if event.message.deleted_at.is_some() {
+                    self.chats.overtake(&event.chat_id);
+                }
+            }
+            Told::Deleted(event) => {
+                self.overtaken.message(&event.message_id, newest);
+                // It may be among what a fetch on its way says is unread.
+                self.chats.overtake(&event.chat_id);
+            }
             Told::Chat(event) => self.overtaken.chat(&event.chat.id, newest),
             Told::Removed(event) => self.overtaken.chat(&event.chat_id, newest),
         }

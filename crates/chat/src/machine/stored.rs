@@ -208,8 +208,12 @@ impl Chat {
                 self.read_up_to(&chat, unread, marker);
                 self.tell_read(chat, position);
             }
-            (Then::Reads, Answer::Unread { chat, unread, marker }) => self.read_up_to(&chat, unread, marker),
+            (Then::Reads, Answer::Unread { chat, unread, marker }) => {
+                self.read_elsewhere(&chat, unread, marker)
+            }
             (Then::Reads, Answer::Reads { chat, reads }) => self.others_read(&chat, reads),
+            // The server knows how much is unread after a message that is not stored here.
+            (Then::Reads, Answer::Done) => self.fetch_soon(),
             (Then::Search { number }, Answer::Found(found)) => self.take_found(number, found),
             (_, _) => {}
         }

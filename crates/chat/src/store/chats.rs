@@ -154,7 +154,7 @@ pub(super) fn put_one(
         recount(db, account, number, chat.unread_count, last_position)?;
     }
     if let Some(told) = told_reads {
-        reads::put_all(db, account, number, &chat.id, told)?;
+        reads::put_all(db, account, number, &chat.id, told, counted || is_new)?;
     }
     let mut stored = read(db, number)?;
     stored.newest_is_new = newest_is_new;

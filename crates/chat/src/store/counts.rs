@@ -86,10 +86,8 @@ pub(super) fn recount(
     last: Option<Position>,
 ) -> Result<(), StoreError> {
     let before = counts(db, number)?;
-    let later = match &last {
-        Some(last) => messages::count_of_others_after(db, account, number, last)?,
-        None => 0,
-    };
+    // Where the server has no message yet, all that are here came since.
+    let later = messages::count_of_others_after(db, account, number, last.as_ref())?;
     let has_read_all = match (&before.marker, &last) {
         (Some(marker), Some(last)) => marker >= last,
         (_, None) => true,
@@ -104,7 +102,7 @@ pub(super) fn recount(
     };
     // Where the marker is behind the last message that was told, it says what is unread of those after it.
     let unread_later = match &before.marker {
-        Some(marker) if has_read_all => messages::count_of_others_after(db, account, number, marker)?,
+        Some(marker) if has_read_all => messages::count_of_others_after(db, account, number, Some(marker))?,
         Some(_) | None => later,
     };
     let (server_unread, unread) = (told + later, left + unread_later);

@@ -229,12 +229,12 @@ fn is_empty(db: &Connection, number: i64) -> Result<bool, StoreError> {
     Ok(!has_any)
 }
 
-/// How many stored messages of others there are behind `place`.
+/// How many stored messages of others there are behind `place`; all of them, where there is none.
 pub(super) fn count_of_others_after(
     db: &Connection,
     account: &Account,
     number: i64,
-    place: &Position,
+    place: Option<&Position>,
 ) -> Result<u64, StoreError> {
     Ok(db
         .prepare_cached(
@@ -244,8 +244,8 @@ pub(super) fn count_of_others_after(
         .query_row(
             params![
                 number,
-                place.0.as_millis(),
-                place.1.as_str(),
+                place.map_or(i64::MIN, |(at, _)| at.as_millis()),
+                place.map_or("", |(_, id)| id.as_str()),
                 account.user.as_str()
             ],
             |row| row.get(0),

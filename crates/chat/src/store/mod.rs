@@ -171,7 +171,8 @@ pub enum Op {
     MarkRead { chat: ChatId, position: Position },
     /// The server knows that they have. → [`Answer::Done`]
     ConfirmRead { chat: ChatId, position: Position },
-    /// Somebody has read up to here. → [`Answer::Reads`]
+    /// Somebody has read up to here. → [`Answer::Reads`]; of the person themself [`Answer::Unread`], or [`Answer::Done`]
+    /// where that message is not stored, so that it is not known what is unread after it.
     PutRead {
         chat: ChatId,
         user: UserId,

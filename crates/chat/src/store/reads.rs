@@ -27,7 +27,7 @@ pub(super) fn mark_read(
     if before.marker.as_ref().is_none_or(|marker| marker < position) {
         // Of the messages behind the new marker only those that are stored can be counted; what was not counted
         // before cannot have become unread by reading.
-        let unread = messages::count_of_others_after(db, account, number, position)?.min(before.unread);
+        let unread = messages::count_of_others_after(db, account, number, Some(position))?.min(before.unread);
         set_counts(
             db,
             number,
@@ -113,10 +113,11 @@ pub(super) fn put(
     };
     let at = messages::time_of(db, number, &message)?;
     if user == account.user {
-        if let Some(at) = at {
-            mark_read(db, account, chat, &(at, message.clone()))?;
-            confirm_read(db, account, chat, &(at, message))?;
-        }
+        let Some(at) = at else {
+            return Ok(Answer::Done);
+        };
+        mark_read(db, account, chat, &(at, message.clone()))?;
+        confirm_read(db, account, chat, &(at, message))?;
         return unread(db, number, chat);
     }
     let mut reads = reads(db, number)?;
@@ -167,12 +168,14 @@ pub(super) fn place(
     }))
 }
 
+/// Takes over how far everybody has read; `is_counted` where the count that came with it has been taken over, too.
 pub(super) fn put_all(
     db: &Connection,
     account: &Account,
     number: i64,
     chat: &ChatId,
     told: Vec<ReadMarker>,
+    is_counted: bool,
 ) -> Result<(), StoreError> {
     let known: HashMap<_, _> = reads(db, number)?
         .into_iter()
@@ -185,7 +188,12 @@ pub(super) fn put_all(
             _ => {
                 let at = messages::time_of(db, number, &message_id)?;
                 match at.filter(|_| user_id == account.user) {
-                    Some(at) => put_own_marker(db, number, chat, (at, message_id))?,
+                    Some(at) if is_counted => put_own_marker(db, number, chat, (at, message_id))?,
+                    Some(at) => {
+                        let position = (at, message_id);
+                        mark_read(db, account, chat, &position)?;
+                        confirm_read(db, account, chat, &position)?;
+                    }
                     // A marker never moves back: an event came in while the list was on its way.
                     None if at.is_some() && known.get(&user_id).is_some_and(|read| read.at > at) => {
                         reads.extend(known.get(&user_id).cloned());

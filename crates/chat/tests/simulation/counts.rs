@@ -81,10 +81,16 @@ pub(crate) fn play(seed: u64) -> Counted {
 /// The network is there, everybody is signed in, and what was missed has come.
 fn come_to_rest(world: &mut World) {
     let had_faults = std::mem::take(&mut world.has_faults);
+    world.look_at_all();
     for client in 0..world.clients.len() {
         world.clients[client].cut_until = world.now;
-        world.intent(client, Intent::RetryKeyring);
-        world.intent(client, Intent::Network { online: true });
+        if had_faults {
+            world.intent(client, Intent::RetryKeyring);
+        }
+        // Who is connected is left alone: this fetches the list, whose counts would hide what was counted wrongly.
+        if world.clients[client].view.connection.state != ConnectionState::Connected {
+            world.intent(client, Intent::Network { online: true });
+        }
     }
     world.run_for(2 * SECOND);
     if had_faults {
@@ -215,6 +221,10 @@ fn come_or_go(world: &mut World) {
     let is_in = world.server.chats[&chat].members.contains(&user);
     let sent = world.server.set_member(&chat, &user, !is_in);
     world.deliver(sent);
+    // Who is let in again has all of it anew, and may be told of it again.
+    for client in world.clients.iter_mut().filter(|client| client.user == user) {
+        client.notified.clear();
+    }
 }
 
 fn compare(world: &mut World, client: usize, at: &str) -> Counted {
