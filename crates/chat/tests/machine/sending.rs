@@ -316,7 +316,7 @@ fn who_follows_the_newest_has_no_more_than_is_asked_for() {
     desk.comes_in(&message("g", 602, "ana"));
     assert_eq!(
         desk.view().timeline.len(),
-        50,
+        20,
         "what the page asks for is made sense of"
     );
 }
