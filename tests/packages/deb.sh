@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tries a deb on a fresh Debian: it installs, starts, has the link and its notices' name registered, and leaves
-# nothing but what people have stored. Run as root: deb.sh KHAYA.deb [ROOT]; needs debootstrap, xvfb, xdotool; the packages
-# come from debootstrap's usual mirror, or from MIRROR.
+# nothing but what people have stored. Run as root: deb.sh KHAYA.deb [ROOT]; needs debootstrap, xvfb, xdotool, lintian,
+# appstream; the packages come from debootstrap's usual mirror, or from MIRROR.
 set -euo pipefail
 
 deb=$(realpath "$1")
@@ -29,6 +29,14 @@ cleanup() {
     for mount in tmp/.X11-unix dev/shm dev/pts dev proc; do umount -l "$root/$mount" 2>/dev/null || true; done
 }
 trap cleanup EXIT
+
+say "Keeps to the rules"
+# It closes no bug of Debian's: it is not for Debian's own archive.
+lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs "$deb" || fail "lintian"
+unpacked=$(mktemp -d)
+dpkg-deb --extract "$deb" "$unpacked"
+appstreamcli validate --no-net "$unpacked"/usr/share/metainfo/*.metainfo.xml || fail "its metadata"
+rm -r "$unpacked"
 
 if [ ! -x "$root/usr/bin/apt-get" ]; then
     say "A fresh Debian in $root"
