@@ -351,6 +351,8 @@ impl Worker {
                 is_new
             });
         }
+        // What the last writing failed with is told by nothing else.
+        file.flush().await.map_err(UpdateError::Disk)?;
         file.sync_all().await.map_err(UpdateError::Disk)?;
         match expected {
             Some(expected) if got < expected => Err(UpdateError::Truncated),
