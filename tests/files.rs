@@ -2,10 +2,7 @@
 //! who may not see them.
 #![cfg(target_os = "linux")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
@@ -92,7 +89,7 @@ async fn a_picture_and_a_file_are_sent_seen_opened_and_saved() {
         bob.click(&named(Role::Button, "Save notes & <plans>.txt"))
             .await?;
         let target = desktop.home().join("kept.txt");
-        answer_save_dialog(desktop, &target).await?;
+        desktop.choose_file("Save", &target).await?;
         eventually("the file to be saved", async || {
             Ok(fs::read(&target)
                 .is_ok_and(|kept| kept == b"Friday, at ours")
@@ -246,23 +243,6 @@ fn written(desktop: &Desktop, name: &str, bytes: &[u8]) -> Result<PathBuf> {
     let path = desktop.home().join(name);
     fs::write(&path, bytes)?;
     Ok(path)
-}
-
-/// Types a path into the system's dialog.
-async fn answer_save_dialog(desktop: &Desktop, target: &Path) -> Result<()> {
-    let target = target.to_str().context("a path that is text")?;
-    let dialog = desktop
-        .run(
-            "xdotool",
-            &["search", "--sync", "--onlyvisible", "--name", "Save"],
-        )
-        .await?;
-    let dialog = dialog.lines().next().context("a dialog")?.to_owned();
-    desktop.activate(&dialog).await?;
-    desktop.run("xdotool", &["key", "ctrl+a"]).await?;
-    desktop.run("xdotool", &["type", "--delay", "20", target]).await?;
-    desktop.run("xdotool", &["key", "Return"]).await?;
-    Ok(())
 }
 
 /// The files that go with the next message.

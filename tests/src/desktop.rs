@@ -244,6 +244,21 @@ impl Desktop {
         self.run("import", &["-window", window, path]).await.map(drop)
     }
 
+    /// Types a path into the system's dialog of this title.
+    ///
+    /// # Errors
+    /// When it does not open.
+    pub async fn choose_file(&self, title: &str, target: &Path) -> Result<()> {
+        let target = target.to_str().context("a path that is text")?;
+        let search = ["search", "--sync", "--onlyvisible", "--name", title];
+        let dialog = self.run("xdotool", &search).await?;
+        let dialog = dialog.lines().next().context("a dialog")?.to_owned();
+        self.activate(&dialog).await?;
+        self.run("xdotool", &["key", "ctrl+a"]).await?;
+        self.run("xdotool", &["type", "--delay", "20", target]).await?;
+        self.run("xdotool", &["key", "Return"]).await.map(drop)
+    }
+
     /// Keeps an app until the desktop ends.
     pub(crate) fn keep(&self, app: App) {
         self.apps.borrow_mut().push(app);
