@@ -112,6 +112,10 @@ impl Chat {
             }
             Told::Removed(event) => {
                 self.observe(&event.chat_id, event.number);
+                if self.is_catching_up() {
+                    // What is on its way may be from before, and would bring the chat back.
+                    self.sync_soon();
+                }
                 let chat = event.chat_id;
                 self.store(Op::RemoveChat { chat: chat.clone() }, Then::Removed { chat });
             }

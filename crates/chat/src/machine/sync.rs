@@ -102,6 +102,10 @@ impl Chat {
         self.can_sync() && self.sync.cursor.is_none()
     }
 
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.sync.run.is_some()
+    }
+
     pub(super) fn sync_soon(&mut self) {
         self.sync.again = self.sync.run.is_some();
         self.sync.due = Some(self.now.monotonic);

@@ -58,6 +58,10 @@ pub(super) fn put(
     let drafts = drafts(db, account)?;
     let mut stored = Vec::with_capacity(chats.len());
     for facts in chats {
+        if facts.is_overtaken && number_of(db, account, &facts.chat.id)?.is_none() {
+            // It was removed after the list was read.
+            continue;
+        }
         let mut chat = put_one(db, account, facts)?;
         chat.draft = drafts.get(&chat.chat.id).cloned().unwrap_or_default();
         stored.push(chat);

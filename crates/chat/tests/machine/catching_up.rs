@@ -123,3 +123,34 @@ fn a_list_of_chats_that_does_not_get_through_is_asked_for_in_smaller_pages() {
     );
     assert_eq!(asked(&desk), Some(2));
 }
+
+#[test]
+fn a_chat_that_was_left_does_not_come_back_by_an_answer_from_before() {
+    let removed = json!({"chatId": "g", "scope": "private", "seq": 1});
+    let mut desk = desk();
+    assert_eq!(asked(&desk).0.as_deref(), Some("1"));
+    desk.event("chat_removed", removed.clone());
+    let told = |event: &str, data| {
+        Ok(Response::Synced(Synced {
+            events: vec![Missed {
+                event: event.to_owned(),
+                data,
+            }],
+            next: "2".to_owned(),
+            has_more: false,
+        }))
+    };
+    let before = json!({"chat": chat("g", ChatKind::Group), "scope": "chat", "seq": 1});
+    desk.answer_where(is_sync, told("chat_updated", before));
+    desk.wait(Duration::from_millis(1));
+    assert_eq!(asked(&desk).0.as_deref(), Some("2"), "it is asked again at once");
+    desk.answer_where(is_sync, told("chat_removed", removed.clone()));
+    assert!(desk.view().chats.is_empty());
+
+    let mut desk = self::desk();
+    desk.answer_where(is_sync, synced(Vec::new(), "2", false));
+    desk.wait(Duration::from_secs(120));
+    desk.event("chat_removed", removed);
+    desk.answer_list(vec![chat("g", ChatKind::Group)]);
+    assert!(desk.view().chats.is_empty());
+}
