@@ -59,7 +59,11 @@ async fn chats_are_exported_and_what_was_not_sent_comes_back() {
             page.value(&composer()).await? == "Never sent: the recipe",
             "the draft is there"
         );
-        page.fill(&composer(), "").await?;
+        page.type_text(&composer(), THROW_AWAY).await?;
+        ensure!(
+            page.value(&composer()).await?.is_empty(),
+            "the draft is thrown away"
+        );
         page.open_chat("Garden").await?;
         open_settings(page).await?;
         page.click(&settings().with(named(Role::Button, "Import…")))
@@ -168,6 +172,9 @@ fn bar(name: &str) -> Locator {
 fn item(parts: &[&str]) -> Locator {
     messages().with(containing(Role::Item, parts))
 }
+
+/// Control and A, then Backspace (WebDriver, section 17.4.2).
+const THROW_AWAY: &str = "\u{E009}a\u{E000}\u{E003}";
 
 /// As a person does with the mouse or the keys.
 const CHOOSE: &str = "
