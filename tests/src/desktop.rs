@@ -254,7 +254,8 @@ impl Desktop {
         let dialog = self.run("xdotool", &search).await?;
         let dialog = dialog.lines().next().context("a dialog")?.to_owned();
         self.activate(&dialog).await?;
-        self.run("xdotool", &["key", "ctrl+a"]).await?;
+        // Where a file is to be opened, the field for its path has to be asked for.
+        self.run("xdotool", &["key", "ctrl+l", "ctrl+a"]).await?;
         self.run("xdotool", &["type", "--delay", "20", target]).await?;
         self.run("xdotool", &["key", "Return"]).await.map(drop)
     }
