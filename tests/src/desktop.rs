@@ -257,7 +257,21 @@ impl Desktop {
         // Where a file is to be opened, the field for its path has to be asked for.
         self.run("xdotool", &["key", "ctrl+l", "ctrl+a"]).await?;
         self.run("xdotool", &["type", "--delay", "20", target]).await?;
-        self.run("xdotool", &["key", "Return"]).await.map(drop)
+        self.run("xdotool", &["key", "Return"]).await?;
+        // What completes the path may have taken that. Sent to the dialog alone: there may be none any more.
+        let closed = async || {
+            let is_open = self
+                .run("xdotool", &["search", "--onlyvisible", "--name", title])
+                .await;
+            if is_open.is_err() {
+                return Ok(Some(()));
+            }
+            self.run("xdotool", &["key", "--window", &dialog, "Return"])
+                .await
+                .ok();
+            Ok(None)
+        };
+        eventually("the dialog to close", closed).await
     }
 
     /// Keeps an app until the desktop ends.
