@@ -258,7 +258,8 @@ impl Desktop {
         self.run("xdotool", &["key", "ctrl+l", "ctrl+a"]).await?;
         self.run("xdotool", &["type", "--delay", "20", target]).await?;
         self.run("xdotool", &["key", "Return"]).await?;
-        // What completes the path may have taken that. Sent to the dialog alone: there may be none any more.
+        // What completes the path may have taken that, which shows when the dialog stays.
+        let mut looks = 0_u32;
         let closed = async || {
             let is_open = self
                 .run("xdotool", &["search", "--onlyvisible", "--name", title])
@@ -266,9 +267,11 @@ impl Desktop {
             if is_open.is_err() {
                 return Ok(Some(()));
             }
-            self.run("xdotool", &["key", "--window", &dialog, "Return"])
-                .await
-                .ok();
+            looks += 1;
+            if looks.is_multiple_of(50) {
+                self.activate(&dialog).await?;
+                self.run("xdotool", &["key", "Return"]).await?;
+            }
             Ok(None)
         };
         eventually("the dialog to close", closed).await
