@@ -99,7 +99,7 @@ impl Chat {
                     seq: event.number.map(|number| number.seq),
                     at: self.now.wall,
                 };
-                self.store(op, Then::Page { why: Why::Edited });
+                self.store(op, Then::Buried);
             }
             Told::Chat(event) => {
                 self.observe(&event.chat.id, event.number);

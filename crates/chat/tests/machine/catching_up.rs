@@ -154,3 +154,19 @@ fn a_chat_that_was_left_does_not_come_back_by_an_answer_from_before() {
     desk.answer_list(vec![chat("g", ChatKind::Group)]);
     assert!(desk.view().chats.is_empty());
 }
+
+#[test]
+fn what_is_deleted_and_not_stored_has_the_counts_fetched() {
+    let mut desk = Desk::connected(true);
+    let mut of_many = chat("g", ChatKind::Group);
+    of_many.unread_count = 3;
+    of_many.last_message = Some(message("g", 10, "ana"));
+    desk.wait(Duration::from_secs(120));
+    desk.answer_list(vec![of_many]);
+    let is_asked = |desk: &Desk| desk.calls.iter().any(|(_, call)| is_list(&call.request));
+    desk.wait(Duration::from_secs(1));
+    assert!(!is_asked(&desk));
+    desk.event("message_deleted", json!({"chatId": "g", "messageId": "m9"}));
+    desk.wait(Duration::from_secs(1));
+    assert!(is_asked(&desk));
+}
