@@ -6,7 +6,8 @@ use std::{
 };
 
 use khaya_wire::{
-    Chat as WireChat, ChatId, ChatKind, Code, User, UserId, discovery::Feature, model::Presence, rest,
+    Chat as WireChat, ChatId, ChatKind, Code, Message, User, UserId, discovery::Feature, model::Presence,
+    rest,
 };
 
 use super::{Chat, Output, calls::Purpose, stored::Then};
@@ -45,6 +46,9 @@ pub(super) struct Chats {
     pub(super) people: HashMap<UserId, User>,
     /// Of those of whom the server has told since the connection came up.
     pub(super) presence: HashMap<UserId, Presence>,
+    /// The newest message of each chat whose messages the store has forgotten: what is as old as that is not new,
+    /// should it come again.
+    forgotten: HashMap<ChatId, store::Position>,
     fetch: Option<Fetch>,
     /// How many chats are asked for at once: of chats with very many members, fewer fit into an answer.
     limit: usize,
@@ -83,6 +87,7 @@ impl Default for Chats {
             rows: HashMap::new(),
             people: HashMap::new(),
             presence: HashMap::new(),
+            forgotten: HashMap::new(),
             fetch: None,
             limit: PAGE,
             fetch_at: None,
@@ -130,6 +135,28 @@ impl Chats {
 
     pub(super) fn is_live(&self, chat: &ChatId) -> bool {
         self.rows.get(chat).is_some_and(|row| row.is_live)
+    }
+
+    /// The store forgets the messages of a chat.
+    fn forget_messages(&mut self, chat: &ChatId) {
+        if let Some(newest) = self.get(chat).and_then(|chat| chat.newest.clone()) {
+            self.forgotten
+                .insert(chat.clone(), (newest.created_at, newest.id.clone()));
+        }
+    }
+
+    /// The store forgets the messages of all chats.
+    pub(super) fn forget_all_messages(&mut self) {
+        for chat in self.rows.keys().cloned().collect::<Vec<_>>() {
+            self.forget_messages(&chat);
+        }
+    }
+
+    /// Whether a message may have been there before the store forgot those of its chat.
+    pub(super) fn is_forgotten(&self, message: &Message) -> bool {
+        self.forgotten
+            .get(&message.chat_id)
+            .is_some_and(|(at, id)| message.position() <= (*at, id))
     }
 
     /// Something was read or deleted in a chat: what a fetch on its way says of its counts may be older.
@@ -364,6 +391,7 @@ impl Chat {
     }
 
     pub(super) fn chat_is_gone(&mut self, chat: &ChatId) {
+        self.chats.forget_messages(chat);
         self.chats.rows.remove(chat);
         self.withdraw(chat);
         if self.is_open(chat) {

@@ -1,7 +1,7 @@
 //! Whether a person is told of a message by a native notification. The shell only shows what is decided here.
 //!
 //! The store takes each message in once, whichever way it comes; so what is decided at that moment is decided
-//! once.
+//! once. What it has forgotten since is remembered here only by how new it was.
 
 use khaya_wire::{ChatKind, Message};
 
@@ -66,8 +66,9 @@ impl Chat {
             .chat_as_changed(&chat.chat)
             .is_none_or(|chat| chat.muted.unwrap_or(false));
         let is_told = message.system.is_some() || message.deleted_at.is_some();
+        let is_late = self.chats.is_forgotten(message);
         let is_quiet = self.is_quiet() && !(self.quiet.but_mentions && self.names_me(&message.content));
-        if self.is_focused || is_own || is_read || is_muted || is_told || is_quiet {
+        if self.is_focused || is_own || is_read || is_muted || is_told || is_late || is_quiet {
             return None;
         }
         let sender = self.name_of(chat, &message.sender_id);

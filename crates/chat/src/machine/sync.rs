@@ -162,6 +162,7 @@ impl Chat {
     pub(super) fn started_afresh(&mut self, cursor: String) {
         self.sync = Sync::new(Some(cursor));
         self.chats.nothing_is_live();
+        self.chats.forget_all_messages();
         self.fetch_soon();
         self.refill();
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use khaya_chat::api::{ApiError, Request, Response};
 use khaya_wire::{
-    ChatKind, Page,
+    ChatKind, Code, Page,
     discovery::{Discovery, Feature},
     rest::{Missed, Synced},
 };
@@ -169,4 +169,26 @@ fn what_is_deleted_and_not_stored_has_the_counts_fetched() {
     desk.event("message_deleted", json!({"chatId": "g", "messageId": "m9"}));
     desk.wait(Duration::from_secs(1));
     assert!(is_asked(&desk));
+}
+
+#[test]
+fn what_was_told_is_not_told_again_when_the_store_has_forgotten_it() {
+    let mut desk = desk();
+    desk.comes_in(&message("g", 1, "ana"));
+    desk.comes_in(&message("g", 2, "ana"));
+    assert_eq!(desk.notices.len(), 2);
+    // The server does not go back so far any more: all begins anew.
+    let gone = Err(ApiError::Refused {
+        code: Code::NotFound,
+        detail: String::new(),
+        retry_after: None,
+    });
+    desk.answer_where(is_sync, gone);
+    desk.wait(Duration::from_millis(1));
+    assert_eq!(asked(&desk).0, None);
+    desk.answer_where(is_sync, synced(Vec::new(), "9", false));
+    desk.comes_in(&message("g", 1, "ana"));
+    assert_eq!(desk.notices.len(), 2, "it was late");
+    desk.comes_in(&message("g", 3, "ana"));
+    assert_eq!(desk.notices.len(), 3);
 }
