@@ -4,7 +4,7 @@ use khaya_wire::{ChatId, discovery::Feature};
 
 use super::{
     Chat, FileRequest, Output,
-    outbox::{Written, unknown_item},
+    outbox::{unknown_item, written::Written},
     session::Entrance,
     stored::Then,
     timeline::Direction,

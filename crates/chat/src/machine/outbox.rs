@@ -8,29 +8,18 @@
 
 mod flight;
 mod uploads;
+pub(super) mod written;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, UserId, discovery::Feature};
+use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId};
 
 use super::{Chat, stored::Then, words::Words};
 use crate::{
     diagnosis,
-    files::StagedFile,
-    store::{Change, Op, OutboxEntry, Outgoing, OutgoingFile, Target, Work},
+    store::{Change, Op, OutboxEntry, Outgoing, Target, Work},
     view::{FailedEdit, Failure},
 };
-
-/// A message as the person has written it.
-#[derive(Debug)]
-pub(super) struct Written {
-    pub(super) text: String,
-    /// The key of the item that it replies to.
-    pub(super) reply_to: Option<String>,
-    pub(super) visible_to: Vec<UserId>,
-    pub(super) visible_to_roles: Vec<String>,
-    pub(super) attachments: Vec<StagedFile>,
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -48,6 +37,27 @@ struct Entry {
     entry: OutboxEntry,
     /// Whether the server may have it although no answer said so.
     is_unknown: bool,
+    /// Whether the disk has been asked to forget it.
+    is_leaving: bool,
+}
+
+impl Entry {
+    /// One that the server cannot have.
+    fn new(entry: OutboxEntry) -> Self {
+        Self {
+            entry,
+            is_unknown: false,
+            is_leaving: false,
+        }
+    }
+
+    /// One of an earlier run: what became of it is not known.
+    fn found(entry: OutboxEntry) -> Self {
+        Self {
+            is_unknown: true,
+            ..Self::new(entry)
+        }
+    }
 }
 
 /// The sending of one chat's messages.
@@ -70,16 +80,10 @@ pub(super) struct Flight {
 }
 
 impl Outbox {
-    /// Takes over what an earlier run left. What became of it is not known.
+    /// Takes over what an earlier run left.
     pub(super) fn load(&mut self, entries: Vec<OutboxEntry>) {
         self.lanes.clear();
-        self.entries = entries
-            .into_iter()
-            .map(|entry| Entry {
-                entry,
-                is_unknown: true,
-            })
-            .collect();
+        self.entries = entries.into_iter().map(Entry::found).collect();
         self.read();
     }
 
@@ -214,6 +218,13 @@ impl Outbox {
         known.map(|entry| entry.is_unknown)
     }
 
+    fn is_leaving(&mut self, client_id: &ClientId, is_leaving: bool) {
+        let mut entries = self.entries.iter_mut();
+        if let Some(entry) = entries.find(|entry| entry.entry.client_id == *client_id) {
+            entry.is_leaving = is_leaving;
+        }
+    }
+
     pub(super) fn lane_of(&mut self, client_id: &ClientId) -> Option<&mut Lane> {
         self.lanes.values_mut().find(|lane| {
             lane.flight
@@ -232,41 +243,6 @@ impl Lane {
 }
 
 impl Chat {
-    /// Takes a message to be sent. It is shown when it is on disk.
-    pub(super) fn send(&mut self, intent: u64, chat: ChatId, message: Written) {
-        let refusal = match self.chats.get(&chat) {
-            None => Some(super::intents::no_such_chat()),
-            Some(_) if !message.attachments.is_empty() && message.text.trim().is_empty() => None,
-            Some(_) => self.refusal_of_text(message.text.trim()),
-        };
-        if let Some(failure) = refusal {
-            return self.answer(intent, Err(failure));
-        }
-        let message = match self.outgoing(&chat, message) {
-            Ok(message) => message,
-            Err(failure) => return self.answer(intent, Err(failure)),
-        };
-        self.stop_typing();
-        let entry = OutboxEntry {
-            client_id: self.random.client_id(),
-            after: self
-                .chats
-                .get(&chat)
-                .and_then(|chat| chat.newest.as_ref().map(|newest| newest.id.clone())),
-            chat,
-            at: self.now.wall,
-            parked: None,
-            work: Work::Message(message),
-        };
-        self.store(
-            Op::Enqueue(entry.clone()),
-            Then::Enqueue {
-                intent,
-                entry: Box::new(entry),
-            },
-        );
-    }
-
     pub(super) fn enqueued(&mut self, intent: u64, entry: OutboxEntry) {
         tracing::trace!(chat = %entry.chat, client_id = %entry.client_id, "queued");
         match &entry.work {
@@ -280,10 +256,7 @@ impl Chat {
             }
             Work::Change(change) => self.change_is_queued(&entry.chat, change),
         }
-        self.outbox.entries.push(Entry {
-            entry,
-            is_unknown: false,
-        });
+        self.outbox.entries.push(Entry::new(entry));
         self.outbox.read();
         self.answer(intent, Ok(()));
     }
@@ -302,10 +275,7 @@ impl Chat {
                 row.stored.draft = text;
             }
         }
-        self.outbox.entries.extend(entries.into_iter().map(|entry| Entry {
-            entry,
-            is_unknown: true,
-        }));
+        self.outbox.entries.extend(entries.into_iter().map(Entry::found));
         self.outbox.read();
         self.answer(id, Ok(()));
     }
@@ -342,6 +312,7 @@ impl Chat {
                     ..entry
                 },
                 is_unknown,
+                is_leaving: false,
             });
             self.outbox.read();
         }
@@ -356,6 +327,7 @@ impl Chat {
             Some(entry) => {
                 let client_id = entry.client_id;
                 self.cancel_upload(&client_id);
+                self.outbox.is_leaving(&client_id, true);
                 self.store(
                     Op::Discard {
                         client_id: client_id.clone(),
@@ -365,6 +337,12 @@ impl Chat {
             }
             None => self.answer(intent, Err(unknown_item())),
         }
+    }
+
+    /// The disk could not forget it: it is sent.
+    pub(super) fn not_discarded(&mut self, client_id: &ClientId) {
+        self.outbox.is_leaving(client_id, false);
+        self.sending_waits(client_id, None);
     }
 
     pub(super) fn discarded(&mut self, intent: u64, client_id: &ClientId) {
@@ -386,106 +364,6 @@ impl Chat {
             }
         });
         self.answer(intent, Ok(()));
-    }
-
-    /// Why a text cannot be sent.
-    pub(super) fn refusal_of_text(&self, text: &str) -> Option<Failure> {
-        let limit = self
-            .signed_in()
-            .map_or(0, super::session::SignedIn::message_bytes);
-        if text.is_empty() {
-            return Some(Failure::new("message_empty", "There is nothing to send."));
-        }
-        (text.len() as u64 > limit).then(|| {
-            Failure::new(
-                "message_too_long",
-                format!(
-                    "The message is too long: it has {} bytes, and the server takes {limit}. Shorten it or send it \
-                     in parts.",
-                    text.len()
-                ),
-            )
-        })
-    }
-
-    fn outgoing(&self, chat: &ChatId, written: Written) -> Result<Outgoing, Failure> {
-        let mut message = Outgoing {
-            visible_to: written.visible_to,
-            visible_to_roles: written.visible_to_roles,
-            files: written
-                .attachments
-                .into_iter()
-                .map(|staged| OutgoingFile {
-                    staged,
-                    uploaded: None,
-                })
-                .collect(),
-            ..Outgoing::of_text(written.text.trim())
-        };
-        self.may_attach(&message.files)?;
-        let Some(key) = written.reply_to else {
-            return Ok(message);
-        };
-        if !self.server_has(Feature::Replies) {
-            return Err(super::changes::not_supported());
-        }
-        let (place, target) = self.find_item(&key).ok_or_else(unknown_item)?;
-        if place != *chat {
-            return Err(unknown_item());
-        }
-        if message.visible_to.is_empty() && message.visible_to_roles.is_empty() {
-            // A reply reaches no further than what it replies to.
-            (message.visible_to, message.visible_to_roles) = self.audience_of_target(&target);
-        }
-        message.reply_to = Some(target);
-        Ok(message)
-    }
-
-    fn may_attach(&self, files: &[OutgoingFile]) -> Result<(), Failure> {
-        if !files.is_empty() && !self.server_has(Feature::Files) {
-            return Err(super::changes::not_supported());
-        }
-        let limit = self.signed_in().and_then(super::session::SignedIn::file_bytes);
-        let too_large = files
-            .iter()
-            .find(|file| limit.is_some_and(|limit| file.staged.size > limit));
-        match too_large {
-            Some(file) => Err(Failure::new(
-                "file_too_large",
-                format!(
-                    "{} is too large: the server takes files of at most {} bytes.",
-                    file.staged.name,
-                    limit.unwrap_or_default()
-                ),
-            )),
-            None => Ok(()),
-        }
-    }
-
-    fn audience_of_target(&self, target: &Target) -> (Vec<UserId>, Vec<String>) {
-        match target {
-            Target::Sent(id) => {
-                let known = self
-                    .timeline
-                    .as_ref()
-                    .and_then(|timeline| timeline.messages.iter().find(|message| message.id == *id))
-                    .filter(|message| message.is_restricted());
-                let Some(original) = known else {
-                    return (Vec::new(), Vec::new());
-                };
-                let mut users = original.visible_to.clone().unwrap_or_default();
-                if !users.contains(&original.sender_id) {
-                    users.push(original.sender_id.clone());
-                }
-                (users, original.visible_to_roles.clone().unwrap_or_default())
-            }
-            Target::Unsent(client_id) => self
-                .outbox
-                .get(client_id.as_str())
-                .and_then(OutboxEntry::message)
-                .map(|original| (original.visible_to.clone(), original.visible_to_roles.clone()))
-                .unwrap_or_default(),
-        }
     }
 }
 

@@ -249,7 +249,7 @@ impl Chat {
             | Then::Draft { intent, .. }
             | Then::Seen { intent, .. } => self.answer(intent, Err(failure)),
             Then::Discard { intent, client_id } => {
-                self.sending_waits(&client_id, None);
+                self.not_discarded(&client_id);
                 self.answer(intent, Err(failure));
             }
             Then::Uploaded { entry } => {

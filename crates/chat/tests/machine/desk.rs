@@ -41,6 +41,9 @@ pub(crate) struct Desk {
     pub(crate) keyring: Option<Secret>,
     pub(crate) keyring_is_locked: bool,
     pub(crate) disk_is_full: bool,
+    /// Whether the disk is waited for, until [`Desk::disk_goes_on`].
+    pub(crate) disk_is_slow: bool,
+    asked_of_disk: Vec<Output>,
     answers: Vec<(u64, Result<(), Failure>)>,
 }
 
@@ -64,6 +67,8 @@ impl Desk {
             keyring: None,
             keyring_is_locked: false,
             disk_is_full: false,
+            disk_is_slow: false,
+            asked_of_disk: Vec::new(),
             answers: Vec::new(),
         };
         desk.feed(Input::Start);
@@ -225,6 +230,16 @@ impl Desk {
         self.machine.view()
     }
 
+    /// The disk does what it was asked since it is slow.
+    pub(crate) fn disk_goes_on(&mut self) {
+        self.disk_is_slow = false;
+        let mut inputs = VecDeque::new();
+        for output in std::mem::take(&mut self.asked_of_disk) {
+            self.execute(output, &mut inputs);
+        }
+        inputs.into_iter().for_each(|input| self.feed(input));
+    }
+
     pub(crate) fn tell(&mut self, input: Input) {
         self.feed(input);
     }
@@ -245,6 +260,7 @@ impl Desk {
 
     fn execute(&mut self, output: Output, inputs: &mut VecDeque<Input>) {
         match output {
+            Output::Store { .. } if self.disk_is_slow => self.asked_of_disk.push(output),
             Output::Store { token, op } => {
                 let result = if self.disk_is_full {
                     Err(StoreError::DiskFull)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use khaya_chat::{
     Intent,
     api::{ApiError, Part, Request, Response},
+    machine::Input,
     view::SendState,
 };
 use khaya_wire::{Code, Message};
@@ -139,6 +140,27 @@ fn what_the_server_will_not_have_waits_for_the_person() {
     let good = key_of(&desk, "good");
     let code = desk.want(Intent::DeleteUnsent { key: good }).unwrap_err().code;
     assert_eq!(code, "unknown_item", "what is on its way cannot be taken back");
+}
+
+#[test]
+fn what_is_being_deleted_is_not_sent_meanwhile() {
+    for disk_is_full in [false, true] {
+        let mut desk = open(true);
+        desk.send("g", "hello").unwrap();
+        desk.answer_where(is_send, Err(ApiError::Unreachable));
+        let key = desk.view().timeline[1].key.clone();
+        desk.disk_is_slow = true;
+        let intent = Intent::DeleteUnsent { key };
+        desk.tell(Input::Intent { id: 99, intent });
+        desk.wait(Duration::from_secs(3));
+        assert!(desk.sends().is_empty());
+        desk.disk_is_full = disk_is_full;
+        desk.disk_goes_on();
+        desk.wait(Duration::from_secs(60));
+        let deleted = desk.answer_to(99).unwrap();
+        assert_eq!(deleted.is_err(), disk_is_full);
+        assert_eq!(desk.sends().len(), usize::from(disk_is_full));
+    }
 }
 
 #[test]

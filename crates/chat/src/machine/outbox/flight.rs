@@ -16,9 +16,15 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl super::Outbox {
-    /// Whether an entry waits for the person, or for what it is about.
-    fn must_wait(&self, entry: &OutboxEntry) -> bool {
-        entry.parked.is_some()
+    /// Whether an entry waits for the person, for the disk, or for what it is about.
+    fn must_wait(
+        &self,
+        Entry {
+            entry, is_leaving, ..
+        }: &Entry,
+    ) -> bool {
+        *is_leaving
+            || entry.parked.is_some()
             || entry
                 .waits_for()
                 .is_some_and(|client_id| self.get(client_id.as_str()).is_some())
@@ -34,7 +40,7 @@ impl Chat {
         self.outbox
             .entries
             .iter()
-            .filter(|entry| !self.outbox.must_wait(&entry.entry))
+            .filter(|entry| !self.outbox.must_wait(entry))
             .filter_map(|entry| match self.outbox.lanes.get(&entry.entry.chat) {
                 Some(lane) if lane.flight.is_some() => None,
                 Some(lane) => Some(lane.wait_until.unwrap_or(now)),
@@ -51,8 +57,11 @@ impl Chat {
         let now = self.now.monotonic;
         let mut seen = HashSet::new();
         let mut ready = Vec::new();
-        for Entry { entry, is_unknown } in &self.outbox.entries {
-            if self.outbox.must_wait(entry) || !seen.insert(&entry.chat) {
+        for waiting in &self.outbox.entries {
+            let Entry {
+                entry, is_unknown, ..
+            } = waiting;
+            if self.outbox.must_wait(waiting) || !seen.insert(&entry.chat) {
                 continue;
             }
             let is_free =
@@ -341,10 +350,7 @@ impl Chat {
                     ..flight.entry
                 };
                 self.store(Op::Enqueue(entry.clone()), Then::Nothing);
-                self.outbox.entries.push(Entry {
-                    entry,
-                    is_unknown: false,
-                });
+                self.outbox.entries.push(Entry::new(entry));
             }
         }
     }
