@@ -16,7 +16,7 @@ use khaya_wire::{
 use super::{Chat, calls::Purpose, incoming::understand, stored::Then};
 use crate::{
     api::{ApiError, MISSED, Request, Response},
-    store::{Missed, Op, Put, StoredChat, Told},
+    store::{Missed, Op, Put, StoredChat},
 };
 
 /// An event that a socket did not get comes to light within 30 s (contract, "Socket.IO").
@@ -190,7 +190,7 @@ impl Chat {
                 let (count, message) = newest
                     .entry(put.chat.clone())
                     .or_insert_with(|| (0, last.clone()));
-                *count += 1;
+                *count += put.new.len() as u64;
                 *message = last.clone();
             }
             if put.new.is_empty() {
@@ -301,14 +301,8 @@ impl Chat {
             run.events += events.len() as u64;
         }
         for told in &events {
-            let (chat, number) = match told {
-                Told::New(event) | Told::Updated(event) => (&event.chat_id, event.number),
-                Told::Deleted(event) => (&event.chat_id, event.number),
-                Told::Chat(event) => (&event.chat.id, event.number),
-                Told::Removed(event) => (&event.chat_id, event.number),
-            };
-            if let Some(Number { scope, seq }) = number {
-                self.remember(chat, scope, seq);
+            if let Some(Number { scope, seq }) = told.number() {
+                self.remember(told.chat(), scope, seq);
             }
         }
         self.store(

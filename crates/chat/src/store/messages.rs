@@ -20,10 +20,17 @@ pub(super) fn put(
     seq: Option<u64>,
     overtaken: &HashSet<MessageId>,
 ) -> Result<Answer, StoreError> {
-    match chats::number_of(db, account, chat)? {
-        Some(number) => put_in(db, account, (number, chat), messages, place, seq, overtaken),
-        None => Ok(nothing(chat)),
-    }
+    let Some(number) = chats::number_of(db, account, chat)? else {
+        return Ok(nothing(chat));
+    };
+    let messages = messages.into_iter().map(|message| {
+        let told = Telling {
+            seq,
+            is_overtaken: overtaken.contains(&message.id),
+        };
+        (message, told)
+    });
+    put_in(db, account, (number, chat), messages.collect(), place).map(Answer::Put)
 }
 
 /// The same, for a chat whose number is known.
@@ -31,13 +38,11 @@ pub(super) fn put_in(
     db: &Connection,
     account: &Account,
     (number, chat): (i64, &ChatId),
-    mut messages: Vec<Message>,
+    mut messages: Vec<(Message, Telling)>,
     place: &Place,
-    seq: Option<u64>,
-    overtaken: &HashSet<MessageId>,
-) -> Result<Answer, StoreError> {
-    messages.sort_by(|a, b| a.position().cmp(&b.position()));
-    messages.dedup_by(|a, b| a.id == b.id);
+) -> Result<Put, StoreError> {
+    messages.sort_by(|(a, _), (b, _)| a.position().cmp(&b.position()));
+    messages.dedup_by(|(a, _), (b, _)| a.id == b.id);
     let is_first = *place == Place::Live && is_empty(db, number)?;
     let follows_stored = match place {
         Place::PageAfter { message } => row(db, number, message)?.is_some(),
@@ -50,7 +55,7 @@ pub(super) fn put_in(
     let mut new = Vec::new();
     let (mut from_others, mut mention) = (Vec::new(), None);
     let mut is_after_gap = false;
-    for (index, message) in messages.into_iter().enumerate() {
+    for (index, (message, told)) in messages.into_iter().enumerate() {
         let gap = match place {
             Place::Live => is_first && index == 0,
             Place::Alone => true,
@@ -59,10 +64,6 @@ pub(super) fn put_in(
             Place::Follows => false,
         };
         let is_own = message.sender_id == account.user;
-        let told = Telling {
-            seq,
-            is_overtaken: overtaken.contains(&message.id),
-        };
         let (message, is_new, has_gap) = put_one(db, account, number, message, gap, told)?;
         is_after_gap |= index == 0 && has_gap;
         if is_new {
@@ -82,7 +83,7 @@ pub(super) fn put_in(
         is_after_gap &= stored.first().is_none_or(|first| first.id != *message);
     }
     let counts = counts::add(db, number, &from_others, mention)?;
-    Ok(Answer::Put(Put {
+    Ok(Put {
         chat: chat.clone(),
         quoted: quoted(db, number, &stored)?,
         reads: if counts.has_unplaced_reads && !new.is_empty() {
@@ -97,7 +98,7 @@ pub(super) fn put_in(
         unread: counts.unread,
         mentioned: counts.mentioned,
         is_after_gap,
-    }))
+    })
 }
 
 /// What became of a message, if it is stored.
@@ -283,10 +284,10 @@ pub(super) fn count_of_others_between(
 fn clear(
     db: &Connection,
     number: i64,
-    page: &[Message],
+    page: &[(Message, Telling)],
     place: &Place,
 ) -> Result<Vec<MessageId>, StoreError> {
-    let (Some(first), Some(last)) = (page.first(), page.last()) else {
+    let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) else {
         return Ok(Vec::new());
     };
     let from = match place {
@@ -304,7 +305,7 @@ fn clear(
         .collect::<Result<_, _>>()?;
     let mut gone = Vec::new();
     for text in stored {
-        if !page.iter().any(|message| message.id.as_str() == text) {
+        if !page.iter().any(|(message, _)| message.id.as_str() == text) {
             db.prepare_cached("DELETE FROM messages WHERE chat = ?1 AND id = ?2")?
                 .execute(params![number, text])?;
             gone.push(id(&text)?);
@@ -322,12 +323,12 @@ struct Row {
 }
 
 /// How a message was told.
-#[derive(Clone, Copy)]
-struct Telling {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Telling {
     /// The number of the event.
-    seq: Option<u64>,
+    pub(super) seq: Option<u64>,
     /// Whether something newer has been told since it was asked for.
-    is_overtaken: bool,
+    pub(super) is_overtaken: bool,
 }
 
 /// Stores a message; tells whether it is new, and whether there is a gap before it.

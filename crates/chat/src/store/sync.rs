@@ -3,12 +3,18 @@
 //! What is told follows what is stored only for chats that were stored when it was asked for; of a chat that came
 //! later, what is between its newest message and the place of asking is not known.
 
-use std::collections::HashSet;
+use std::{collections::HashMap, iter::Peekable, vec::IntoIter};
 
-use khaya_wire::{ChatId, Timestamp, event};
+use khaya_wire::{ChatId, Message, Timestamp, event};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Account, Answer, ChatFacts, Place, Put, StoreError, StoredChat, chats, messages};
+use super::{
+    Account, Answer, ChatFacts, Place, Put, StoreError, StoredChat, chats,
+    messages::{self, Telling},
+};
+
+/// So many messages of a chat are stored together at most: who asks for something else waits for them.
+const TOGETHER: usize = 64;
 
 /// An event that tells of something that is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +24,34 @@ pub enum Told {
     Deleted(event::MessageDeleted),
     Chat(event::ChatUpdated),
     Removed(event::ChatRemoved),
+}
+
+impl Told {
+    /// The chat that it is about.
+    #[must_use]
+    pub fn chat(&self) -> &ChatId {
+        match self {
+            Self::New(event) | Self::Updated(event) => &event.chat_id,
+            Self::Deleted(event) => &event.chat_id,
+            Self::Chat(event) => &event.chat.id,
+            Self::Removed(event) => &event.chat_id,
+        }
+    }
+
+    /// The number of the event.
+    #[must_use]
+    pub fn number(&self) -> Option<event::Number> {
+        match self {
+            Self::New(event) | Self::Updated(event) => event.number,
+            Self::Deleted(event) => event.number,
+            Self::Chat(event) => event.number,
+            Self::Removed(event) => event.number,
+        }
+    }
+
+    fn is_new_in(&self, chat: &ChatId) -> bool {
+        matches!(self, Self::New(event) if event.chat_id == *chat)
+    }
 }
 
 /// What was missed, in the order in which it is told.
@@ -55,10 +89,10 @@ pub(super) fn put(
         at,
     } = missed;
     let count = events.len();
-    let mut events = events.into_iter();
+    let mut events = by_chat(events).into_iter().peekable();
     let mut so_far = Stored::default();
     while let Some(told) = events.next() {
-        put_told(db, account, told, at, &mut so_far)?;
+        put_next(db, account, told, &mut events, at, &mut so_far)?;
         if pause(count - events.len()) {
             break;
         }
@@ -90,39 +124,45 @@ pub(super) fn put(
     })
 }
 
-fn put_told(
+/// Those of one chat together, in their order. One chat's have nothing to do with another's, and much is to be written
+/// only once for all of a chat.
+fn by_chat(mut events: Vec<Told>) -> Vec<Told> {
+    let mut places = HashMap::new();
+    events.sort_by_cached_key(|told| {
+        let next = places.len();
+        *places.entry(told.chat().clone()).or_insert(next)
+    });
+    events
+}
+
+/// Stores what is told next; new messages with those of the chat that come after them.
+fn put_next(
     db: &Connection,
     account: &Account,
     told: Told,
+    behind: &mut Peekable<IntoIter<Told>>,
     at: Timestamp,
     so_far: &mut Stored,
 ) -> Result<(), StoreError> {
-    let seq = |number: &Option<event::Number>| number.map(|number| number.seq);
+    let seq = told.number().map(|number| number.seq);
     let answer = match told {
         Told::New(event) => {
-            let Some((number, follows)) = find(db, account, &event.chat_id)? else {
+            let chat = event.chat_id.clone();
+            let mut messages = vec![new(event)];
+            while messages.len() < TOGETHER
+                && let Some(Told::New(event)) = behind.next_if(|told| told.is_new_in(&chat))
+            {
+                messages.push(new(event));
+            }
+            let Some((number, follows)) = find(db, account, &chat)? else {
                 so_far.has_unknown = true;
                 return Ok(());
             };
             let place = if follows { Place::Follows } else { Place::Alone };
-            messages::put_in(
-                db,
-                account,
-                (number, &event.chat_id),
-                vec![event.message],
-                &place,
-                seq(&event.number),
-                &HashSet::new(),
-            )?
+            Answer::Put(messages::put_in(db, account, (number, &chat), messages, &place)?)
         }
-        Told::Updated(event) => {
-            let number = seq(&event.number);
-            messages::edit(db, account, &event.chat_id, event.message, number)?
-        }
-        Told::Deleted(event) => {
-            let number = seq(&event.number);
-            messages::bury(db, account, &event.chat_id, &event.message_id, number, at)?
-        }
+        Told::Updated(event) => messages::edit(db, account, &event.chat_id, event.message, seq)?,
+        Told::Deleted(event) => messages::bury(db, account, &event.chat_id, &event.message_id, seq, at)?,
         Told::Chat(event) => {
             let facts = ChatFacts {
                 chat: event.chat,
@@ -150,6 +190,14 @@ fn put_told(
         so_far.puts.push(put);
     }
     Ok(())
+}
+
+fn new(event: event::MessageEvent) -> (Message, Telling) {
+    let told = Telling {
+        seq: event.number.map(|number| number.seq),
+        is_overtaken: false,
+    };
+    (event.message, told)
 }
 
 /// What is told of these chats from the new place on follows what is stored.
