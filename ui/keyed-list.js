@@ -34,22 +34,27 @@ export class KeyedList {
    * @param {(before: T, after: T) => boolean} [isSame] whether an item needs no filling
    */
   show(items, fill, isSame) {
-    /** @type {Set<string>} */
     const wanted = new Set(items.map(this.#keyOf));
-    for (const [key, { element }] of this.#rows) {
-      if (wanted.has(key)) continue;
-      element.remove();
-      this.#rows.delete(key);
-      this.#release?.(element);
+    // In a map of its own each time: JavaScriptCore's collector of what is young keeps every table that a map has
+    // outgrown, with all that was in it, once the first of them has grown old.
+    const rows = /** @type {Map<string, { element: E, item: T }>} */ (new Map());
+    for (const [key, row] of this.#rows) {
+      if (wanted.has(key)) {
+        rows.set(key, row);
+        continue;
+      }
+      row.element.remove();
+      this.#release?.(row.element);
     }
+    this.#rows = rows;
     const focused = this.#container.contains(document.activeElement) ? document.activeElement : null;
     let next = this.#container.firstElementChild;
     items.forEach((item, index) => {
       const key = this.#keyOf(item);
-      const row = this.#rows.get(key);
+      const row = rows.get(key);
       const element = row?.element ?? this.#create(item);
       if (!row || !isSame?.(row.item, item)) fill(element, item, index);
-      this.#rows.set(key, { element, item });
+      rows.set(key, { element, item });
       if (element === next) next = next.nextElementSibling;
       else this.#container.insertBefore(element, next);
     });
