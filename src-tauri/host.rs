@@ -13,12 +13,12 @@ mod child {
     use std::{
         env,
         ffi::OsString,
-        io,
+        fs, io,
         os::{
             fd::{AsFd, OwnedFd},
             unix::net::UnixStream as StdStream,
         },
-        path::PathBuf,
+        path::{Path, PathBuf},
         process::{ExitStatus, Stdio},
         time::Duration,
     };
@@ -44,6 +44,9 @@ mod child {
 
     /// This very program, also when another version stands in its place on the disk by now.
     const PROGRAM: &str = "/proc/self/exe";
+
+    /// Where Linux has the graphics cards that programs paint with (its documentation, "DRM userland interfaces").
+    const CARDS: &str = "/dev/dri";
 
     /// How long a window may take to end after the line has.
     const END_TIME: Duration = Duration::from_secs(3);
@@ -100,6 +103,7 @@ mod child {
                 .arg0(&self.name)
                 .args(&self.arguments)
                 .env(VARIABLE, format!("{:o}", self.umask.bits()))
+                .envs(painting(Path::new(CARDS)))
                 .stdin(Stdio::from(OwnedFd::from(theirs)))
                 // A terminal's Ctrl-C is for the app, which then lets the window save what is typed.
                 .process_group(0)
@@ -119,6 +123,14 @@ mod child {
             });
             Ok(line)
         }
+    }
+
+    /// How WebKitGTK is to paint. Where there is no graphics card it would paint as if there were one, by a program that
+    /// stands for it: that takes twice the time, and twice the memory.
+    fn painting(cards: &Path) -> Option<(&'static str, &'static str)> {
+        let is_for_painting = |card: fs::DirEntry| card.file_name().as_encoded_bytes().starts_with(b"render");
+        let has_card = fs::read_dir(cards).is_ok_and(|all| all.flatten().any(is_for_painting));
+        (!has_card).then_some(("WEBKIT_DISABLE_COMPOSITING_MODE", "1"))
     }
 
     /// Sees to it that a window ends to which nothing more is said, also one that hangs.
@@ -156,6 +168,24 @@ mod child {
         let (reader, writer) = UnixStream::from_std(stream)?.into_split();
         let (line, _) = link::over(reader, writer);
         Ok(line)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn paints_by_a_card_where_there_is_one() {
+            let cards = tempfile::tempdir().unwrap();
+            assert!(painting(&cards.path().join("none")).is_some());
+            fs::write(cards.path().join("card0"), "").unwrap();
+            assert!(
+                painting(cards.path()).is_some(),
+                "one that only shows does not paint"
+            );
+            fs::write(cards.path().join("renderD128"), "").unwrap();
+            assert_eq!(painting(cards.path()), None);
+        }
     }
 }
 
