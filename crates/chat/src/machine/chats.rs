@@ -361,6 +361,7 @@ impl Chat {
     /// Stores what the server said about one chat.
     pub(super) fn put_chat(&mut self, chat: WireChat, open: bool) {
         self.chats.learn_presence(&chat);
+        self.overtake_by_reads(&chat);
         let facts = ChatFacts {
             chat,
             counts: false,

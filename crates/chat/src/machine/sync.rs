@@ -16,7 +16,7 @@ use khaya_wire::{
 use super::{Chat, calls::Purpose, incoming::understand, stored::Then};
 use crate::{
     api::{ApiError, MISSED, Request, Response},
-    store::{Missed, Op, Put, StoredChat},
+    store::{Missed, Op, Put, StoredChat, Told},
 };
 
 /// An event that a socket did not get comes to light within 30 s (contract, "Socket.IO").
@@ -301,6 +301,9 @@ impl Chat {
             run.events += events.len() as u64;
         }
         for told in &events {
+            if let Told::Chat(event) = told {
+                self.overtake_by_reads(&event.chat);
+            }
             if let Some(Number { scope, seq }) = told.number() {
                 self.remember(told.chat(), scope, seq);
             }

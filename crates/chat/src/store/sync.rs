@@ -213,7 +213,7 @@ fn link(db: &Connection, account: &Account, chats: &[ChatId]) -> Result<(), Stor
 }
 
 /// Forgets all messages but the newest of each chat, which tells what has been seen, and that anything follows
-/// what is stored.
+/// what is stored. What was counted up to there stays counted, though its messages will come again.
 pub(super) fn start_afresh(db: &Connection, account: &Account, cursor: &str) -> Result<(), StoreError> {
     db.execute(
         "DELETE FROM messages
@@ -228,7 +228,9 @@ pub(super) fn start_afresh(db: &Connection, account: &Account, cursor: &str) -> 
         [account.number],
     )?;
     db.execute(
-        "UPDATE counts SET is_linked = 0 WHERE chat IN (SELECT number FROM chats WHERE account = ?1)",
+        "UPDATE counts SET is_linked = 0,
+             (covered_at, covered_id) = (SELECT at, id FROM messages WHERE messages.chat = counts.chat)
+         WHERE chat IN (SELECT number FROM chats WHERE account = ?1)",
         [account.number],
     )?;
     put_cursor(db, account, cursor)

@@ -12,6 +12,7 @@ mod desk;
 mod diagnosis;
 mod files;
 mod notices;
+mod reading;
 mod search;
 mod sending;
 mod session;

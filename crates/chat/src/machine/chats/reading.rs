@@ -1,7 +1,7 @@
 //! How far each chat has been read: by this person, here and elsewhere, and by the others. Never decides that something
 //! has been read: the timeline does, with what is seen.
 
-use khaya_wire::{ChatId, discovery::Feature};
+use khaya_wire::{Chat as WireChat, ChatId, discovery::Feature};
 
 use crate::{
     api::{ApiError, Request, Response},
@@ -37,6 +37,29 @@ impl Chat {
         self.read_up_to(chat, unread, marker);
         if unread > 0 && !is_known {
             self.fetch_soon();
+        }
+    }
+
+    /// A chat that is told by itself says how far this person has read. Where that is news, what a fetch on its way
+    /// counts may be from before it.
+    pub(in crate::machine) fn overtake_by_reads(&mut self, told: &WireChat) {
+        let me = self.my_id();
+        let own = told
+            .reads
+            .iter()
+            .flatten()
+            .find(|read| Some(&read.user_id) == me.as_ref());
+        let Some((own, row)) = own.zip(self.chats.rows.get(&told.id)) else {
+            return;
+        };
+        let is_known = row.stored.marker_is_confirmed
+            && row
+                .stored
+                .marker
+                .as_ref()
+                .is_some_and(|(_, message)| *message == own.message_id);
+        if !is_known {
+            self.chats.overtake(&told.id);
         }
     }
 
