@@ -7,12 +7,12 @@ use khaya_chat::{
     intent::Secret,
     shell::{Notice, ShellRequest},
 };
-use khaya_wire::ChatId;
+use khaya_wire::{ChatId, MessageId};
 use semver::Version;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::{app_lock::AppLock, ask::Asks, host::Surface, settings::Settings};
+use crate::{app_lock::AppLock, ask::Asks, deep_link::DeepLink, host::Surface, settings::Settings};
 
 #[cfg(target_os = "linux")]
 #[path = "notifications/bus.rs"]
@@ -68,9 +68,9 @@ impl Remark {
 
 /// A notice as the person wants it, ready for the system.
 #[derive(Debug, Clone)]
-struct Shown<'a> {
+struct Shown {
     /// What a click opens. None: the window.
-    chat_id: Option<&'a ChatId>,
+    opens: Option<Opens>,
     title: String,
     body: String,
     sound: bool,
@@ -82,6 +82,29 @@ struct Shown<'a> {
     actions: Actions,
 }
 
+/// A chat, and where a notice tells of one message, that message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Opens {
+    chat_id: ChatId,
+    message_id: Option<MessageId>,
+}
+
+impl Opens {
+    fn of(notice: &Notice) -> Self {
+        Self {
+            chat_id: notice.chat_id.clone(),
+            message_id: notice.message_id.clone(),
+        }
+    }
+
+    fn link(self) -> DeepLink {
+        DeepLink::Chat {
+            chat_id: self.chat_id,
+            message_id: self.message_id,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Actions {
     None,
@@ -89,12 +112,12 @@ enum Actions {
     ReplyAndMarkRead,
 }
 
-impl<'a> Shown<'a> {
+impl Shown {
     /// Of a locked app neither text nor chat is shown, and there is nothing to be done but to open it.
-    fn notice(settings: &Settings, locked: bool, notice: &'a Notice) -> Self {
+    fn notice(settings: &Settings, locked: bool, notice: &Notice) -> Self {
         if locked {
             return Self {
-                chat_id: Some(&notice.chat_id),
+                opens: Some(Opens::of(notice)),
                 title: WITHOUT_CHAT.to_owned(),
                 body: WITHOUT_TEXT.to_owned(),
                 sound: settings.notice_sound(),
@@ -102,7 +125,7 @@ impl<'a> Shown<'a> {
             };
         }
         Self {
-            chat_id: Some(&notice.chat_id),
+            opens: Some(Opens::of(notice)),
             title: notice.title.clone(),
             body: if settings.notice_text() {
                 notice.body.clone()
@@ -120,7 +143,7 @@ impl<'a> Shown<'a> {
 
     fn remark(settings: &Settings, remark: &Remark) -> Self {
         Self {
-            chat_id: None,
+            opens: None,
             title: remark.title(),
             body: remark.body(),
             sound: settings.notice_sound() && *remark == Remark::Test,
@@ -165,7 +188,7 @@ pub(crate) async fn serve(
 #[cfg(target_os = "linux")]
 pub(crate) async fn say_why_it_ended(sentence: &str) {
     platform::show_once(Shown {
-        chat_id: None,
+        opens: None,
         title: "Khaya cannot go on".to_owned(),
         body: sentence.to_owned(),
         sound: false,
@@ -189,6 +212,7 @@ mod tests {
         let notice = Notice {
             key: "m1".to_owned(),
             chat_id: ChatId::new("c").unwrap(),
+            message_id: Some(MessageId::new("m1").unwrap()),
             title: "Ada · Garden".to_owned(),
             body: "Secret words".to_owned(),
             count: 1,

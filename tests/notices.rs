@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use khaya_tests::{
     app::App,
     desktop::Desktop,
-    flow::{Level, Pair, composer, shown_once, signed_in},
+    flow::{Level, Pair, composer, focus_is, minimise, shown_once, signed_in},
     locator::{Role, containing, named},
     notices::Notices,
     page::chats,
@@ -13,6 +13,9 @@ use khaya_tests::{
     team::Team,
     wait::eventually,
 };
+
+/// More messages than fit on the screen.
+const LATER: usize = 30;
 
 #[tokio::test]
 async fn each_message_is_told_once_while_nobody_looks_and_never_otherwise() {
@@ -86,6 +89,63 @@ async fn a_click_on_a_notice_raises_the_window_on_its_chat() {
 }
 
 #[tokio::test]
+async fn a_notice_from_the_history_opens_its_message() {
+    on_desktop("notices_history", async |desktop| {
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let daemon = desktop.remembering().await?;
+        let mut notices = desktop.notices().await?;
+        let ada = signed_in(desktop, "ada", team.address()).await?;
+        let window = ada.window(desktop).await?;
+        minimise(desktop, &ada, &window).await?;
+
+        // Each chat has one notice on the screen, which tells of its newest message.
+        for (from, chat, text) in [
+            (&team.cem, &team.garden, "The gate is open"),
+            (&team.bob, &team.direct, "A word aside"),
+            (&team.cem, &team.garden, "Mind the step"),
+        ] {
+            from.send(chat, text).await?;
+            told(&mut notices, &ada, &from.name, text).await?;
+        }
+        daemon.until_shown(2).await?;
+        daemon.dismiss_all().await?;
+        for number in 1..=LATER {
+            let text = format!("Later, {number}");
+            team.cem.send(&team.garden, &text).await?;
+            told(&mut notices, &ada, "Cem", &text).await?;
+        }
+        daemon.until_shown(1).await?;
+        // What is read on another computer is told here no more.
+        team.ada.read_all(&team.garden).await?;
+        daemon.until_shown(0).await?;
+
+        // The history has all three still, and a click leads to the message, wherever it is by now.
+        for count in 1..=3 {
+            daemon.bring_back().await?;
+            daemon.until_shown(count).await?;
+        }
+        let newest = format!("Later, {LATER}");
+        for (text, chat) in [
+            ("Mind the step", "Garden"),
+            ("A word aside", "Bob"),
+            (&newest, "Garden"),
+        ] {
+            daemon.click(text).await?;
+            ada.page().find(&named(Role::Region, chat)).await?;
+            let is_there = async || Ok(ada.page().focused().await?.contains(text).then_some(()));
+            ada.page()
+                .until(&format!("“{text}” to have the focus"), is_there)
+                .await?;
+        }
+        eventually("the window to come to the front", async || {
+            Ok((desktop.active_window().await? == window).then_some(()))
+        })
+        .await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_restricted_message_is_told_to_those_it_is_for() {
     on_desktop("notices_restricted", async |desktop| {
         let team = Team::start(desktop.artifacts(), &[]).await?;
@@ -96,7 +156,7 @@ async fn a_restricted_message_is_told_to_those_it_is_for() {
         let secret = serde_json::json!({ "content": "For Bob alone", "visibleTo": [team.bob.id] });
 
         desktop.activate(&bob.window(desktop).await?).await?;
-        unfocused(&cem).await?;
+        focus_is(&cem, false).await?;
         team.ada.rest.ok("POST", &path, secret.clone()).await?;
         bob.page().open_chat("Garden").await?;
         shown_once(bob.page(), "For Bob alone", &["Ada"]).await?;
@@ -120,22 +180,6 @@ async fn look_at(desktop: &Desktop, pair: &Pair, window: &str) -> Result<()> {
         focus_is(app, has_it).await?;
     }
     Ok(())
-}
-
-async fn unfocused(app: &App) -> Result<()> {
-    focus_is(app, false).await
-}
-
-async fn focus_is(app: &App, wanted: bool) -> Result<()> {
-    let page = app.page();
-    page.until(&format!("the window's focus to be {wanted}"), async || {
-        let has_focus = page
-            .session()
-            .execute("return document.hasFocus()", serde_json::Value::Null)
-            .await?;
-        Ok((has_focus == wanted).then_some(()))
-    })
-    .await
 }
 
 /// Waits for the next notice, which must be this one and of this app.

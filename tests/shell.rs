@@ -3,9 +3,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
-    app::App,
     desktop::Desktop,
-    flow::{composer, shown_once, signed_in},
+    flow::{composer, minimise, shown_once, signed_in},
     locator::{Role, containing, named, starting},
     page::{Page, chats},
     panel::Panel,
@@ -234,15 +233,12 @@ async fn counts_agree(name: &str, steps: u64) {
                     "a message in the group"
                 }
                 5 => {
-                    read_elsewhere(
-                        &team,
-                        if random.below(2) == 0 {
-                            &team.direct
-                        } else {
-                            &team.garden
-                        },
-                    )
-                    .await?;
+                    let chat = if random.below(2) == 0 {
+                        &team.direct
+                    } else {
+                        &team.garden
+                    };
+                    team.ada.read_all(chat).await?;
                     "reading elsewhere"
                 }
                 6 => {
@@ -274,35 +270,6 @@ async fn counts_agree(name: &str, steps: u64) {
         Ok(())
     })
     .await;
-}
-
-/// Takes the window off the screen, and waits until the page knows.
-async fn minimise(desktop: &Desktop, app: &App, window: &str) -> Result<()> {
-    desktop
-        .run("xdotool", &["windowminimize", "--sync", window])
-        .await?;
-    app.page()
-        .until("the window to have no focus", async || {
-            let focus = app
-                .page()
-                .session()
-                .execute("return document.hasFocus()", Value::Null)
-                .await?;
-            Ok((focus == false).then_some(()))
-        })
-        .await
-}
-
-async fn read_elsewhere(team: &Team, chat: &str) -> Result<()> {
-    let messages = team.ada.rest.get(&format!("/chat/{chat}/messages")).await?;
-    if let Some(newest) = messages["items"].as_array().and_then(|items| items.last()) {
-        let body = json!({ "messageId": newest["id"] });
-        team.ada
-            .rest
-            .ok("PUT", &format!("/chat/{chat}/read"), body)
-            .await?;
-    }
-    Ok(())
 }
 
 async fn of_tray(panel: &Panel) -> Result<i64> {

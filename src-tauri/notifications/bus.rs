@@ -3,11 +3,9 @@
 //!
 //! <https://specifications.freedesktop.org/notification-spec/latest/>
 
-use std::{
-    collections::{HashMap, VecDeque},
-    future,
-    time::Duration,
-};
+mod remembered;
+
+use std::{collections::HashMap, future, time::Duration};
 
 use futures_util::{StreamExt, stream::BoxStream};
 use khaya_chat::{intent::Secret, shell::ShellRequest};
@@ -15,7 +13,9 @@ use khaya_wire::ChatId;
 use tokio::{sync::mpsc, time};
 use zbus::{Connection, zvariant::Value};
 
-use super::{Actions, Context, Remark, Shown, Standing};
+use remembered::Notices;
+
+use super::{Actions, Context, Opens, Remark, Shown, Standing};
 use crate::{ask::Ask, host::Surface};
 
 /// The action that servers invoke for a click on the notice itself.
@@ -30,9 +30,6 @@ const DESKTOP_ENTRY: &str = "khaya";
 
 /// How long a server may take to answer.
 const CALL_TIME: Duration = Duration::from_secs(5);
-
-/// How many notices are remembered, shown or gone: a click may come from the server's history.
-const REMEMBERED: usize = 256;
 
 #[zbus::proxy(
     interface = "org.freedesktop.Notifications",
@@ -120,7 +117,11 @@ pub(super) async fn serve(
                 Some(ShellRequest::Withdraw { chat_id }) => {
                     desktop.carry_out(Order::Withdraw(Some(&chat_id))).await;
                 }
-                Some(ShellRequest::WithdrawAll) => desktop.carry_out(Order::Withdraw(None)).await,
+                Some(ShellRequest::WithdrawAll) => {
+                    desktop.carry_out(Order::Withdraw(None)).await;
+                    // They told of what the next one who signs in here may have nothing to do with.
+                    desktop.notices = Notices::default();
+                }
                 None => return,
             },
             Some(remark) = remarks.recv() => {
@@ -128,13 +129,13 @@ pub(super) async fn serve(
             },
             told = desktop.told() => match told {
                 Told::Chosen(id, action) => match (desktop.notices.find(id), action) {
-                    (Some(Some(chat_id)), Action::Open) => asks.send(Ask::OpenChat(chat_id)),
-                    (Some(Some(chat_id)), Action::MarkRead) => asks.send(Ask::MarkRead(chat_id)),
+                    (Some(Some(opens)), Action::Open) => asks.send(Ask::Follow(opens.link())),
+                    (Some(Some(opens)), Action::MarkRead) => asks.send(Ask::MarkRead(opens.chat_id)),
                     (Some(None), Action::Open | Action::MarkRead) => asks.send(Ask::Open),
                     (None, Action::Open | Action::MarkRead) => {}
                 },
-                Told::Replied(id, text) => if let Some(Some(chat_id)) = desktop.notices.find(id) {
-                    asks.send(Ask::Reply(chat_id, text));
+                Told::Replied(id, text) => if let Some(Some(opens)) = desktop.notices.find(id) {
+                    asks.send(Ask::Reply(opens.chat_id, text));
                 },
                 Told::Closed(id) => desktop.notices.closed(id),
                 Told::Changed => desktop.notices = Notices::default(),
@@ -163,7 +164,7 @@ pub(super) async fn standing(_: &Surface) -> Standing {
 }
 
 /// Shows one notice, and listens for no answer.
-pub(super) async fn show_once(shown: Shown<'_>) {
+pub(super) async fn show_once(shown: Shown) {
     Desktop::default().carry_out(Order::Show(shown)).await;
 }
 
@@ -187,7 +188,7 @@ struct Link {
 
 /// What to do on the desktop.
 enum Order<'a> {
-    Show(Shown<'a>),
+    Show(Shown),
     /// Take away the notices of this chat, or all.
     Withdraw(Option<&'a ChatId>),
 }
@@ -210,7 +211,7 @@ impl Desktop {
         }
     }
 
-    async fn show(&mut self, shown: &Shown<'_>) -> zbus::Result<()> {
+    async fn show(&mut self, shown: &Shown) -> zbus::Result<()> {
         let link = match &mut self.link {
             Some(link) => link,
             none => none.insert(Link::open().await?),
@@ -241,8 +242,9 @@ impl Desktop {
             .notify(
                 "Khaya",
                 shown
-                    .chat_id
-                    .and_then(|chat_id| self.notices.on_screen(chat_id))
+                    .opens
+                    .as_ref()
+                    .and_then(|opens| self.notices.on_screen(&opens.chat_id))
                     .unwrap_or(0),
                 "khaya",
                 &shown.title,
@@ -252,13 +254,13 @@ impl Desktop {
                 -1,
             )
             .await?;
-        self.notices.shown(id, shown.chat_id.cloned());
+        self.notices.shown(id, shown.opens.clone());
         Ok(())
     }
 
     async fn withdraw(&mut self, chat_id: Option<&ChatId>) -> zbus::Result<()> {
         let Some(link) = &mut self.link else { return Ok(()) };
-        for id in self.notices.take(chat_id) {
+        for id in self.notices.withdraw(chat_id) {
             // Servers answer an error for a notice that is gone already.
             if let Err(error) = link.server.close_notification(id).await {
                 tracing::debug!(%error, id, "a notice could not be withdrawn");
@@ -318,74 +320,6 @@ impl Link {
     }
 }
 
-/// Which notice tells of which chat. At most one of a chat is on the screen: a later one replaces it.
-#[derive(Debug, Default)]
-struct Notices {
-    /// Oldest first.
-    remembered: VecDeque<Remembered>,
-}
-
-#[derive(Debug)]
-struct Remembered {
-    id: u32,
-    /// None: it tells of no chat.
-    chat_id: Option<ChatId>,
-    on_screen: bool,
-}
-
-impl Notices {
-    fn on_screen(&self, chat_id: &ChatId) -> Option<u32> {
-        let mut latest = self.remembered.iter().rev();
-        latest
-            .find(|notice| notice.on_screen && notice.chat_id.as_ref() == Some(chat_id))
-            .map(|notice| notice.id)
-    }
-
-    /// The chat of a notice that is remembered, if it tells of one.
-    fn find(&self, id: u32) -> Option<Option<ChatId>> {
-        self.remembered
-            .iter()
-            .rev()
-            .find(|notice| notice.id == id)
-            .map(|notice| notice.chat_id.clone())
-    }
-
-    fn shown(&mut self, id: u32, chat_id: Option<ChatId>) {
-        self.remembered.retain(|notice| notice.id != id);
-        if self.remembered.len() == REMEMBERED {
-            self.remembered.pop_front();
-        }
-        self.remembered.push_back(Remembered {
-            id,
-            chat_id,
-            on_screen: true,
-        });
-    }
-
-    fn closed(&mut self, id: u32) {
-        for notice in self.remembered.iter_mut().filter(|notice| notice.id == id) {
-            notice.on_screen = false;
-        }
-    }
-
-    /// The ids of the notices of this chat, or of all chats. They are remembered no longer.
-    fn take(&mut self, chat_id: Option<&ChatId>) -> Vec<u32> {
-        let matches = |notice: &Remembered| match (&notice.chat_id, chat_id) {
-            (Some(of), Some(wanted)) => of == wanted,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        let ids = self
-            .remembered
-            .iter()
-            .filter(|notice| matches(notice))
-            .map(|notice| notice.id)
-            .collect();
-        self.remembered.retain(|notice| !matches(notice));
-        ids
-    }
-}
-
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -395,40 +329,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn chat(id: &str) -> ChatId {
-        ChatId::new(id).unwrap()
-    }
-
-    #[test]
-    fn one_notice_a_chat_is_on_the_screen_and_all_are_known() {
-        let mut notices = Notices::default();
-        notices.shown(1, Some(chat("a")));
-        notices.shown(2, Some(chat("b")));
-        assert_eq!(notices.on_screen(&chat("a")), Some(1));
-        notices.shown(1, Some(chat("a")));
-        assert_eq!(notices.remembered.len(), 2);
-
-        notices.closed(1);
-        assert_eq!(notices.on_screen(&chat("a")), None);
-        assert_eq!(
-            notices.find(1),
-            Some(Some(chat("a"))),
-            "a click may come from the history"
-        );
-        notices.shown(3, Some(chat("a")));
-        assert_eq!(notices.take(Some(&chat("a"))), [1, 3]);
-        assert_eq!((notices.find(1), notices.find(2)), (None, Some(Some(chat("b")))));
-    }
-
-    #[test]
-    fn forgets_the_oldest() {
-        let mut notices = Notices::default();
-        for id in 0..=REMEMBERED as u32 {
-            notices.shown(id, Some(chat("a")));
-        }
-        assert_eq!((notices.find(0), notices.find(1)), (None, Some(Some(chat("a")))));
-    }
 
     #[test]
     fn what_a_person_wrote_is_no_markup() {

@@ -3,15 +3,14 @@
 //! It cannot take a notice away there, nor group them, and Windows tells of clicks only while a notice is on screen.
 
 use khaya_chat::shell::ShellRequest;
-use khaya_wire::ChatId;
 use tauri_plugin_notification::NotificationExt;
 use tokio::sync::mpsc;
 
 use super::{Context, Remark, Shown, Standing};
 use crate::{ask::Ask, host::Surface};
 
-/// The key under which a notice carries its chat.
-const CHAT: &str = "chatId";
+/// The key under which a notice carries the link to what it tells of.
+const LINK: &str = "link";
 
 /// The action that the plugin tells for a click on the notice itself.
 const TAP: &str = "tap";
@@ -29,14 +28,11 @@ pub(super) async fn serve(
     } = context;
     // Before the first notice: the plugin tells clicks only of those shown after.
     let heard = surface.notification().on_action(move |performed| {
-        let chat = performed
+        let link = performed
             .notification()
-            .and_then(|notice| notice.extra().get(CHAT)?.as_str().map(str::to_owned));
+            .and_then(|notice| notice.extra().get(LINK)?.as_str()?.parse().ok());
         if performed.action_id() == TAP {
-            match chat.map(ChatId::new) {
-                Some(Ok(chat_id)) => asks.send(Ask::OpenChat(chat_id)),
-                Some(Err(_)) | None => asks.send(Ask::Open),
-            }
+            asks.send(link.map_or(Ask::Open, Ask::Follow));
         }
     });
     if let Err(error) = heard {
@@ -46,14 +42,14 @@ pub(super) async fn serve(
         tokio::select! {
             request = requests.recv() => match request {
                 Some(ShellRequest::Notify(notice)) => {
-                    show(&surface, &Shown::notice(&settings, lock.is_locked(), &notice));
+                    show(&surface, Shown::notice(&settings, lock.is_locked(), &notice));
                 }
                 Some(ShellRequest::Withdraw { .. } | ShellRequest::WithdrawAll) => {
                     tracing::trace!("this system keeps notices until the person takes them away");
                 }
                 None => return,
             },
-            Some(remark) = remarks.recv() => show(&surface, &Shown::remark(&settings, &remark)),
+            Some(remark) = remarks.recv() => show(&surface, Shown::remark(&settings, &remark)),
         }
     }
 }
@@ -67,14 +63,14 @@ pub(super) async fn standing(_: &Surface) -> Standing {
     }
 }
 
-fn show(surface: &Surface, shown: &Shown<'_>) {
+fn show(surface: &Surface, shown: Shown) {
     let mut builder = surface
         .notification()
         .builder()
-        .title(&shown.title)
-        .body(&shown.body);
-    if let Some(chat_id) = shown.chat_id {
-        builder = builder.extra(CHAT, chat_id.as_str());
+        .title(shown.title)
+        .body(shown.body);
+    if let Some(opens) = shown.opens {
+        builder = builder.extra(LINK, opens.link().to_string());
     }
     if shown.sound {
         builder = builder.sound("Default");

@@ -28,7 +28,6 @@ mod bench {
         team::Team,
         wait::eventually,
     };
-    use serde_json::json;
 
     /// How often the window is closed and opened.
     const CYCLES: usize = 20;
@@ -58,7 +57,7 @@ mod bench {
                 )
                 .await?;
         }
-        read_all(&team).await?;
+        team.ada.read_all(&team.direct).await?;
         team.bob.send(&team.direct, "The one that is new").await?;
         let mut app = Measured::start(desktop, &team)?;
         let first = app.until_painted().await?;
@@ -92,24 +91,6 @@ mod bench {
             times[CYCLES / 2],
             times[CYCLES - 1]
         );
-        Ok(())
-    }
-
-    async fn read_all(team: &Team) -> Result<()> {
-        let messages = team
-            .ada
-            .rest
-            .get(&format!("/chat/{}/messages", team.direct))
-            .await?;
-        let newest = messages["items"]
-            .as_array()
-            .and_then(|items| items.last())
-            .context("messages")?;
-        let path = format!("/chat/{}/read", team.direct);
-        team.ada
-            .rest
-            .ok("PUT", &path, json!({ "messageId": newest["id"] }))
-            .await?;
         Ok(())
     }
 

@@ -23,6 +23,7 @@ use crate::{
     notices::Notices,
     panel::Panel,
     process::{Process, command, output},
+    remembering::Remembering,
     wait::eventually,
 };
 
@@ -172,6 +173,15 @@ impl Desktop {
             Answering::start(&self.bus_address()?).await.map(Some)
         })
         .await
+    }
+
+    /// Puts a notification server that has a history in place of the desktop's own.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn remembering(&self) -> Result<Remembering> {
+        self.end("dunst")?;
+        Remembering::start(self, &self.bus_address()?).await
     }
 
     /// Clicks the notice that is shown first (dunst's position 0 is the newest).

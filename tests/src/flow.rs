@@ -2,6 +2,7 @@
 //! sign out.
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use crate::{
     app::{App, Options},
@@ -146,4 +147,31 @@ pub fn sent(text: &str) -> Locator {
 #[must_use]
 pub fn composer() -> Locator {
     named(Role::Textbox, "Message")
+}
+
+/// Takes the window off the screen, and waits until the page knows.
+///
+/// # Errors
+/// When it stays.
+pub async fn minimise(desktop: &Desktop, app: &App, window: &str) -> Result<()> {
+    desktop
+        .run("xdotool", &["windowminimize", "--sync", window])
+        .await?;
+    focus_is(app, false).await
+}
+
+/// Waits until the page knows whether its window has the focus.
+///
+/// # Errors
+/// When it does not come to know.
+pub async fn focus_is(app: &App, wanted: bool) -> Result<()> {
+    let page = app.page();
+    page.until(&format!("the window's focus to be {wanted}"), async || {
+        let has_focus = page
+            .session()
+            .execute("return document.hasFocus()", Value::Null)
+            .await?;
+        Ok((has_focus == wanted).then_some(()))
+    })
+    .await
 }

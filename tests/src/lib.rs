@@ -36,6 +36,8 @@ pub mod process;
 pub mod proxy;
 #[cfg(target_os = "linux")]
 pub mod releases;
+#[cfg(target_os = "linux")]
+pub mod remembering;
 pub mod rest;
 #[cfg(target_os = "linux")]
 pub mod scenario;

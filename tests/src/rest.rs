@@ -162,6 +162,19 @@ impl Account {
         self.rest.ok("POST", &path, json!({ "content": content })).await
     }
 
+    /// Has read all that a chat has.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn read_all(&self, chat: &str) -> Result<()> {
+        let messages = self.rest.get(&format!("/chat/{chat}/messages")).await?;
+        if let Some(newest) = messages["items"].as_array().and_then(|items| items.last()) {
+            let body = json!({ "messageId": newest["id"] });
+            self.rest.ok("PUT", &format!("/chat/{chat}/read"), body).await?;
+        }
+        Ok(())
+    }
+
     /// Sends a message with a file that was uploaded.
     ///
     /// # Errors

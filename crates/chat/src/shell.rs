@@ -5,7 +5,7 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
-use khaya_wire::ChatId;
+use khaya_wire::{ChatId, MessageId};
 
 use crate::intent::Secret;
 
@@ -25,8 +25,10 @@ pub enum ShellRequest {
 pub struct Notice {
     /// Different for each notice; the key of the newest message that it tells of.
     pub key: String,
-    /// What a click opens ([`crate::Intent::OpenChat`]).
     pub chat_id: ChatId,
+    /// The message that a click leads to ([`crate::Intent::JumpTo`]). None where it tells of several: the chat opens at
+    /// the first that is unread ([`crate::Intent::OpenChat`]).
+    pub message_id: Option<MessageId>,
     /// Who wrote, and where if that is a group.
     pub title: String,
     /// The text, shortened, or a sentence in its place.

@@ -87,6 +87,7 @@ impl Chat {
         Some(Output::Shell(ShellRequest::Notify(Notice {
             key: message.id.to_string(),
             chat_id: chat.chat.id.clone(),
+            message_id: (count == 1).then(|| message.id.clone()),
             title,
             body,
             count,
