@@ -185,7 +185,7 @@ fn run(runtime: &Runtime, start: Start) -> anyhow::Result<Option<Staged>> {
         if start.visible {
             host.prepare().context("the window cannot be started")?;
         }
-        serve(start, host, Surface).await
+        serve(start, host, Surface, Asks::channel()).await
     })
 }
 
@@ -212,17 +212,29 @@ fn run(runtime: &Runtime, start: Start) -> anyhow::Result<Option<Staged>> {
     let (line, ends) = link::within();
     tauri::async_runtime::set(runtime.handle().clone());
     let (ended, result) = std::sync::mpsc::channel();
-    window::run(start.profile.clone(), ends, move |handle| {
-        let surface = handle.clone();
-        tauri::async_runtime::spawn(async move {
-            // The line to the window ends with this, and the window with the line.
-            let _ = ended.send(serve(start, Host::new(line), surface).await);
-        });
-    })?;
+    let asks = Asks::channel();
+    window::run(
+        start.profile.clone(),
+        ends,
+        #[cfg(target_os = "macos")]
+        asks.0.clone(),
+        move |handle| {
+            let surface = handle.clone();
+            tauri::async_runtime::spawn(async move {
+                // The line to the window ends with this, and the window with the line.
+                let _ = ended.send(serve(start, Host::new(line), surface, asks).await);
+            });
+        },
+    )?;
     result.recv().context("the app ended before it could say how")?
 }
 
-async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<Option<Staged>> {
+async fn serve(
+    start: Start,
+    host: Host,
+    surface: Surface,
+    (asks, asked): (Asks, mpsc::Receiver<Ask>),
+) -> anyhow::Result<Option<Staged>> {
     let Start {
         profile,
         mut instance,
@@ -242,7 +254,6 @@ async fn serve(start: Start, host: Host, surface: Surface) -> anyhow::Result<Opt
         secrets: keyring,
     })
     .await?;
-    let (asks, asked) = Asks::channel();
     let from_second = asks.clone();
     instance.hear(move |knock| match knock.link.map(|link| link.parse()) {
         Some(Ok(link)) => from_second.send(Ask::Follow(link)),

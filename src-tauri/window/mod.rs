@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use self::{asker::Asker, files::Incoming, settings::SettingsFile};
+#[cfg(target_os = "macos")]
+use crate::ask::{Ask, Asks};
 use crate::{
     link::{End, ToApp, ToWindow},
     profile::Profile,
@@ -38,10 +40,12 @@ const REMEMBERED: StateFlags = StateFlags::SIZE
     .union(StateFlags::FULLSCREEN);
 
 /// Runs the window system until the app says [`ToWindow::End`] and, where the window is a part of the app's process,
-/// the app ends. `begin` is called once it runs. Must be called on the main thread.
+/// the app ends. `begin` is called once it runs; macOS tells what is opened to who runs already. Must be called on the
+/// main thread.
 pub(crate) fn run(
     profile: Profile,
     (to_app, hears): End<ToWindow, ToApp>,
+    #[cfg(target_os = "macos")] asks: Asks,
     begin: impl FnOnce(&AppHandle) + Send + 'static,
 ) -> anyhow::Result<()> {
     let window_state = tauri_plugin_window_state::Builder::default()
@@ -105,13 +109,30 @@ pub(crate) fn run(
         })
         .build(context())
         .context("the window system cannot be used")?;
-    app.run_return(|_, event| {
+    app.run_return(move |_, event| {
+        #[cfg(target_os = "macos")]
+        hear_system(&asks, &event);
         // The app ends when it says so, not with its last window; only then is there a code.
         if let RunEvent::ExitRequested { api, code: None, .. } = event {
             api.prevent_exit();
         }
     });
     Ok(())
+}
+
+/// A link that was opened, which may come before anything else, or a click on the icon in the Dock.
+#[cfg(target_os = "macos")]
+fn hear_system(asks: &Asks, event: &RunEvent) {
+    if let RunEvent::Opened { urls } = event {
+        for url in urls {
+            match url.as_str().parse() {
+                Ok(link) => asks.send(Ask::Follow(link)),
+                Err(error) => tracing::warn!(%error, "the system brought a link that is none"),
+            }
+        }
+    } else if let RunEvent::Reopen { .. } = event {
+        asks.send(Ask::Open);
+    }
 }
 
 /// The page, and what it may do: `tauri.conf.json` and `capabilities/`.
