@@ -2,7 +2,7 @@
 //! database.
 //!
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 refused or failed,
-//! 2 a command line that makes no sense.
+//! 2 a command line that makes no sense, or a configuration to serve with.
 
 mod operate;
 
@@ -36,7 +36,10 @@ Every option is also an environment variable (--token-ttl is KHAYA_TOKEN_TTL) an
 --config names (token-ttl = 900). Flags go before the environment, and that before the file.
 Without --data and --database everything lies in one folder of the user who runs it; name it with --data.
 KHAYA_LOG says how much is logged to standard error: info, debug, or by part.
-Exit codes: 0 done, 1 refused or failed, 2 a command line that makes no sense.";
+Exit codes: 0 done, 1 refused or failed, 2 a command line that makes no sense, or a configuration to serve with.";
+
+/// The exit code of what makes no sense; clap's own.
+const MAKES_NO_SENSE: u8 = 2;
 
 /// The chat server that a team hosts for itself.
 #[derive(Debug, Parser)]
@@ -133,7 +136,14 @@ pub async fn run() -> ExitCode {
         return failed(&error);
     }
     let done = match cli.command {
-        Command::Serve(args) => serve(*args).await,
+        Command::Serve(args) => match serve(*args).await {
+            // To try again would not help.
+            Err(error @ Error::Config(_)) => {
+                tell(&error);
+                return ExitCode::from(MAKES_NO_SENSE);
+            }
+            served => served,
+        },
         Command::User(UserCommand::Add {
             username,
             name,
@@ -173,8 +183,12 @@ fn start_log() -> Result<(), Error> {
 }
 
 fn failed(error: &Error) -> ExitCode {
-    let _closed = writeln!(std::io::stderr(), "khaya-server: {error}");
+    tell(error);
     ExitCode::FAILURE
+}
+
+fn tell(error: &Error) {
+    let _closed = writeln!(std::io::stderr(), "khaya-server: {error}");
 }
 
 async fn serve(options: Options) -> Result<(), Error> {

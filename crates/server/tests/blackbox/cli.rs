@@ -189,7 +189,7 @@ fn a_file_of_options_is_read_and_a_bad_one_refused() {
         &["serve", "--config", file.to_str().unwrap()],
         "",
     );
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(
         String::from_utf8_lossy(&refused.stderr).contains("listne"),
         "{refused:?}"
