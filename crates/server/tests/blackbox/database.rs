@@ -45,6 +45,7 @@ pub(crate) fn of(folder: &Path) -> Option<String> {
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn of(_folder: &Path) -> Option<String> {
+    const { assert!(!ON_POSTGRES, "the tests run Postgres on Linux alone") };
     None
 }
 
