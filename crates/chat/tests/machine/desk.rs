@@ -44,6 +44,8 @@ pub(crate) struct Desk {
     /// Whether the disk is waited for, until [`Desk::disk_goes_on`].
     pub(crate) disk_is_slow: bool,
     asked_of_disk: Vec<Output>,
+    /// When the machine wants to be woken next.
+    pub(crate) wake_at: Option<Duration>,
     answers: Vec<(u64, Result<(), Failure>)>,
 }
 
@@ -67,6 +69,7 @@ impl Desk {
             keyring: None,
             keyring_is_locked: false,
             disk_is_full: false,
+            wake_at: None,
             disk_is_slow: false,
             asked_of_disk: Vec::new(),
             answers: Vec::new(),
@@ -286,7 +289,8 @@ impl Desk {
             }
             Output::Shell(ShellRequest::Notify(notice)) => self.notices.push(notice),
             Output::Shell(ShellRequest::Withdraw { chat_id }) => self.withdrawn.push(chat_id),
-            Output::Shell(ShellRequest::WithdrawAll) | Output::WakeAt(_) => {}
+            Output::WakeAt(at) => self.wake_at = Some(at),
+            Output::Shell(ShellRequest::WithdrawAll) => {}
             Output::Answer { id, result } => self.answers.push((id, result)),
         }
     }

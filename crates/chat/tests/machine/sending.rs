@@ -55,6 +55,21 @@ fn a_message_keeps_its_key_from_echo_to_read() {
 }
 
 #[test]
+fn what_waits_for_the_network_keeps_nothing_awake() {
+    let mut desk = open(true);
+    desk.want(Intent::Network { online: false }).unwrap();
+    desk.send("g", "later").unwrap();
+    assert_eq!(desk.count(is_send), 0);
+    let (now, wake_at) = (desk.now, desk.wake_at);
+    assert!(
+        wake_at > Some(now),
+        "at {now:?} it wants to be woken at {wake_at:?}"
+    );
+    desk.want(Intent::Network { online: true }).unwrap();
+    assert_eq!(desk.count(is_send), 1);
+}
+
+#[test]
 fn an_answer_with_another_message_is_none() {
     for is_full in [true, false] {
         let mut desk = open(is_full);

@@ -32,8 +32,13 @@ impl super::Outbox {
 }
 
 impl Chat {
+    /// Whether anything would get through. What waits for the network is not due: it is sent when there is one.
+    fn can_send(&self) -> bool {
+        self.can_ask() && self.connection.has_network()
+    }
+
     pub(in crate::machine) fn outbox_due(&self) -> Option<Duration> {
-        if !self.can_ask() {
+        if !self.can_send() {
             return None;
         }
         let now = self.now.monotonic;
@@ -51,7 +56,7 @@ impl Chat {
 
     /// Sends the first of each chat whose lane is free.
     pub(in crate::machine) fn send_what_can_be_sent(&mut self) {
-        if !self.can_ask() || !self.connection.has_network() {
+        if !self.can_send() {
             return;
         }
         let now = self.now.monotonic;
