@@ -33,6 +33,12 @@ impl Counts {
         let is_behind = |place: &Option<Position>| place.as_ref().is_none_or(|place| place < message);
         is_behind(&self.covered) && is_behind(&self.marker)
     }
+
+    /// Whether this is the message that is known as the newest to name the person.
+    pub(super) fn names_in(&self, message: &Message) -> bool {
+        let place = self.mentioned.as_ref();
+        place.is_some_and(|(at, id)| *at == message.created_at && *id == message.id)
+    }
 }
 
 /// Counts messages of others that were not stored before, of which `mention` is the newest that names the person.

@@ -82,7 +82,14 @@ pub(super) fn put_in(
             .execute(params![number, message.as_str()])?;
         is_after_gap &= stored.first().is_none_or(|first| first.id != *message);
     }
-    let counts = counts::add(db, number, &from_others, mention)?;
+    let mut counts = counts::add(db, number, &from_others, mention)?;
+    // It may have been changed while it was not stored.
+    if let Some(message) = stored.iter().find(|message| counts.names_in(message))
+        && !counts::names(account, message)
+    {
+        counts::mention_again(db, account, number, message)?;
+        counts = counts::counts(db, number)?;
+    }
     Ok(Put {
         chat: chat.clone(),
         quoted: quoted(db, number, &stored)?,

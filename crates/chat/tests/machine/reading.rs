@@ -7,7 +7,7 @@ use khaya_chat::{
     api::{ApiError, Request, Response},
 };
 use khaya_wire::{
-    Chat as WireChat, ChatKind, Code, MessageId, UserId,
+    Chat as WireChat, ChatKind, Code, Message, MessageId, UserId,
     discovery::Feature,
     model::ReadMarker,
     rest::{Missed, Synced},
@@ -101,6 +101,14 @@ fn a_list_from_before_it_was_read_does_not_count_when_what_was_missed_told_so_fi
     is_fetched_again(&mut desk);
 }
 
+/// The server knows the place no more, and this is the newest page of the open chat.
+fn begin_afresh(desk: &mut Desk, messages: Vec<Message>) {
+    desk.wait(Duration::from_secs(30));
+    desk.answer_where(is_sync, Err(refused(Code::NotFound)));
+    desk.answer_where(is_sync, synced(Vec::new(), "9"));
+    desk.answer_where(is_page, page(messages));
+}
+
 #[test]
 fn what_comes_again_when_the_server_has_forgotten_the_place_is_not_counted_again() {
     let mut desk = with_sync();
@@ -115,10 +123,23 @@ fn what_comes_again_when_the_server_has_forgotten_the_place_is_not_counted_again
     for message in messages() {
         desk.comes_in(&message);
     }
-    desk.wait(Duration::from_secs(30));
-    desk.answer_where(is_sync, Err(refused(Code::NotFound)));
-    desk.answer_where(is_sync, synced(Vec::new(), "9"));
-    desk.answer_where(is_page, page(messages()));
+    begin_afresh(&mut desk, messages());
     assert_eq!(desk.view().timeline.len(), 3);
     assert_eq!(unread(&desk), 3);
+}
+
+#[test]
+fn who_is_not_named_any_more_when_it_comes_again_is_not_told_so() {
+    let mut desk = with_sync();
+    desk.open("g", Vec::new());
+    let with_text = |text: &str| Message {
+        content: text.into(),
+        ..message("g", 1, "ana")
+    };
+    desk.comes_in(&with_text("@me, look"));
+    desk.comes_in(&message("g", 2, "ana"));
+    let is_named = |desk: &Desk| desk.view().chats.iter().any(|row| row.mentioned);
+    assert!(is_named(&desk));
+    begin_afresh(&mut desk, vec![with_text("look"), message("g", 2, "ana")]);
+    assert!(!is_named(&desk));
 }
