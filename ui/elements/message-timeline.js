@@ -335,10 +335,12 @@ export class MessageTimeline extends HTMLElement {
 
   /** @returns {boolean} whether the person has scrolled, and so settled where reading goes on */
   #noticeScroll() {
+    const hasFollowed = this.#anchor.following;
     const hasScrolled = this.#anchor.notice();
     if (hasScrolled) {
       this.#isPlacing = false;
-      this.#endIsNotNewest();
+      // Who was at the end and still is has not scrolled: there is more room, for instance, as the box has less text.
+      if (!hasFollowed) this.#endIsNotNewest();
     }
     return hasScrolled;
   }
