@@ -167,13 +167,13 @@ impl Server {
         if let Some(at) = app.config.bus.clone() {
             bus::start(&app, at, leave.clone()).await?;
         }
-        let router = http::router(app.clone());
+        let service = http::service(app.clone());
         let front = Front {
             tls,
             proxies: app.config.proxies.clone(),
             limits: app.config.limits.clone(),
         };
-        let served = tokio::spawn(listen::serve(listener, router, front, stop.clone()));
+        let served = tokio::spawn(listen::serve(listener, service, front, stop.clone()));
         Ok(Self {
             app,
             address,

@@ -3,6 +3,7 @@
 
 use std::{
     error::Error as StdError,
+    panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -15,21 +16,22 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderValue, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::origin;
 use crate::{App, Error, listen, realtime};
 
 /// How many bytes of a body have a second more to come.
 const BYTES_A_SECOND: u64 = 16 * 1024;
 
-/// Looks at a request before anything else does.
+/// Looks at a request before anything else does. Whatever panics, its client gets an answer.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = match admit(&app, request) {
-        Ok(request) => next.run(request).await,
-        Err(error) => error.into_response(),
-    };
+    let answer = AssertUnwindSafe(answer(app, request, next)).catch_unwind().await;
+    let mut response =
+        answer.unwrap_or_else(|_panic| Error::Internal("a handler panicked".to_owned()).into_response());
     // No answer is a page or a script, whatever somebody stored.
     let headers = response.headers_mut();
     headers.insert(
@@ -37,6 +39,22 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
         HeaderValue::from_static("nosniff"),
     );
     response
+}
+
+async fn answer(app: App, request: Request, next: Next) -> Response {
+    let request = match admit(&app, request) {
+        Ok(request) => request,
+        Err(error) => return error.into_response(),
+    };
+    let origin = match origin::check(&app, &request) {
+        Ok(origin) => origin,
+        Err(error) => return error.into_response(),
+    };
+    match origin {
+        None => realtime::upgrade(app, request, next).await,
+        Some(origin) if origin.is_preflight => origin.allow(().into_response()),
+        Some(origin) => origin.allow(realtime::upgrade(app, request, next).await),
+    }
 }
 
 fn admit(app: &App, mut request: Request) -> Result<Request, Error> {

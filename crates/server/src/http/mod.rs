@@ -18,8 +18,10 @@ mod system;
 mod updates;
 mod upload;
 
-use axum::{Router, middleware::from_fn_with_state};
-use tower_http::catch_panic::CatchPanicLayer;
+use std::convert::Infallible;
+
+use axum::{extract::Request, middleware::from_fn_with_state, response::Response};
+use tower::{Layer as _, Service};
 use utoipa::OpenApi as _;
 use utoipa_axum::routes;
 
@@ -28,19 +30,19 @@ pub(crate) use self::openapi::document;
 use crate::{App, Error, realtime};
 
 /// Everything that the server answers.
-pub(crate) fn router(app: App) -> Router {
+///
+/// Layers go around the router once, where each of its routes would have all of them: it copies what is around a route
+/// with every request.
+pub(crate) fn service(
+    app: App,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync {
     let (router, _document) = routes().split_for_parts();
-    updates::add(router, &app)
+    let router = updates::add(router, &app)
         .fallback(async || Error::NotFound("path"))
         .method_not_allowed_fallback(async || Error::Method)
-        .with_state(app.clone())
-        .layer(realtime::layer(app.clone()))
-        .layer(from_fn_with_state(app.clone(), realtime::upgrade))
-        .layer(from_fn_with_state(app.clone(), origin::check))
-        .layer(from_fn_with_state(app, guard::check))
-        .layer(CatchPanicLayer::custom(|_panic| {
-            axum::response::IntoResponse::into_response(Error::Internal("a handler panicked".to_owned()))
-        }))
+        .with_state(app.clone());
+    let sockets = realtime::layer(app.clone()).layer(router);
+    from_fn_with_state(app, guard::check).layer(sockets)
 }
 
 /// All calls, each with what it says of itself.

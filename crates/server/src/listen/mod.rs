@@ -6,21 +6,17 @@ mod files;
 mod stream;
 mod tls;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::Router;
-use http::Request;
-use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use axum::{body::Body, extract::Request, response::Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::util::MapRequest;
+use tower::{Service, ServiceExt as _};
 
 use self::stream::{Bytes, Place, Wire};
 pub(crate) use self::{stream::Cuttable, tls::Tls};
@@ -61,7 +57,14 @@ pub(crate) struct Front {
 }
 
 /// Serves until `stop`, then lets what runs end.
-pub(crate) async fn serve(listener: TcpListener, router: Router, front: Front, stop: CancellationToken) {
+pub(crate) async fn serve<S>(listener: TcpListener, service: S, front: Front, stop: CancellationToken)
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
     let Front { tls, proxies, limits } = front;
     let header_timeout = seconds(limits.header_timeout);
     let mut http = http1::Builder::new();
@@ -71,7 +74,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, front: Front, s
         .max_buf_size(64 * 1024);
     let server = Arc::new(Serving {
         http,
-        router,
+        service,
         tls,
         proxies,
         header_timeout,
@@ -121,9 +124,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, front: Front, s
     }
 }
 
-struct Serving {
+struct Serving<S> {
     http: http1::Builder,
-    router: Router,
+    service: S,
     tls: Option<Tls>,
     proxies: Proxies,
     header_timeout: Option<Duration>,
@@ -131,7 +134,14 @@ struct Serving {
     stop: CancellationToken,
 }
 
-impl Serving {
+impl<S> Serving<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
     async fn connection(self: Arc<Self>, stream: TcpStream, peer: IpAddr, place: Place) {
         let _unset = stream.set_nodelay(true);
         #[cfg(target_os = "linux")]
@@ -142,16 +152,13 @@ impl Serving {
         let wire = Wire { bytes, _place: place };
         let cut = CancellationToken::new();
         let stream = Cuttable::new(wire, &cut, self.unread_timeout);
-        let proxies = self.proxies.clone();
-        let service = TowerToHyperService::new(MapRequest::new(
-            self.router.clone(),
-            move |mut request: Request<Incoming>| {
-                let address = Address(proxies.client(peer, request.headers()));
-                request.extensions_mut().insert(address);
-                request.extensions_mut().insert(Cut(cut.clone()));
-                request
-            },
-        ));
+        let service = service_fn(|request: http::Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            let address = Address(self.proxies.client(peer, request.headers()));
+            request.extensions_mut().insert(address);
+            request.extensions_mut().insert(Cut(cut.clone()));
+            self.service.clone().oneshot(request)
+        });
         let connection = self
             .http
             .serve_connection(TokioIo::new(stream), service)

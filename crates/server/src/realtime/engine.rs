@@ -11,11 +11,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::{Request, State},
-    middleware,
-    response::Response,
-};
+use axum::{extract::Request, middleware, response::Response};
 use bytes::Bytes;
 use engineioxide::{
     DisconnectReason, Socket, Str, TransportType, config::EngineIoConfig, handler::EngineIoHandler,
@@ -110,7 +106,7 @@ pub(crate) fn is_handshake(uri: &Uri) -> bool {
 
 /// Takes the WebSockets that belong to no session yet, and notes the connection to which a client upgrades from
 /// polling, so that it can be cut.
-pub(crate) async fn upgrade(State(app): State<App>, request: Request, next: middleware::Next) -> Response {
+pub(crate) async fn upgrade(app: App, request: Request, next: middleware::Next) -> Response {
     let wanted = request.headers().get(header::UPGRADE);
     let is_websocket = wanted.is_some_and(|wanted| wanted.as_bytes().eq_ignore_ascii_case(b"websocket"));
     let inside = request.uri().path().strip_prefix(PATH);
