@@ -80,16 +80,17 @@ pub(crate) async fn measure(place: &Place, subject: Subject, time: Duration) -> 
         });
     }
     let folder = Rc::new(server.kill().await?.context("a folder of data")?);
-    let name = if subject == Subject::Node {
-        "node.db"
-    } else {
-        "khaya.db"
+    let (name, sql) = match subject {
+        Subject::Floor => anyhow::bail!("the floor stores nothing"),
+        Subject::Node => ("node.db", "SELECT COUNT(DISTINCT client_id) FROM messages"),
+        // What the server puts in its places at its next start is stored as well.
+        Subject::Khaya => (
+            "khaya.db",
+            "SELECT COUNT(*) FROM (SELECT client_id FROM messages
+             UNION SELECT json_extract(message, '$.message.clientId') FROM inbox)",
+        ),
     };
-    let stored: i64 = Connection::open(folder.path().join(name))?.query_row(
-        "SELECT COUNT(DISTINCT client_id) FROM messages",
-        [],
-        |row| row.get(0),
-    )?;
+    let stored: i64 = Connection::open(folder.path().join(name))?.query_row(sql, [], |row| row.get(0))?;
     ensure!(
         usize::try_from(stored)? >= acknowledged,
         "{acknowledged} messages were acknowledged and {stored} are stored"

@@ -84,12 +84,18 @@ fn note(app: &App, parts: &Parts, user: &UserId) {
 pub(crate) async fn check(app: &App, token: &str) -> Result<(Access, Viewer), Error> {
     if let Some(access) = app.verified.get(token, clock::now()) {
         let (session, user) = (access.session.clone(), access.user.clone());
-        let viewer = app.store.read(move |conn| still(conn, &session, &user)).await?;
+        let viewer = app
+            .store
+            .read_beside_messages(move |conn| still(conn, &session, &user))
+            .await?;
         return Ok((access, viewer));
     }
     let access = app.keys.check(token)?;
     let asked = access.clone();
-    let found = app.store.read(move |conn| sessions::viewer(conn, &asked)).await?;
+    let found = app
+        .store
+        .read_beside_messages(move |conn| sessions::viewer(conn, &asked))
+        .await?;
     let (viewer, first_use) = found.ok_or(Error::Unauthorized)?;
     if first_use {
         let used = access.clone();

@@ -13,7 +13,7 @@ use crate::{
     App, Error,
     identity::{self, Caller, Signed},
     store::{
-        members,
+        Tx, members,
         messages::{self, Window},
         sending::{self, Draft, Sent},
         users,
@@ -87,13 +87,16 @@ pub(super) async fn send(
         Ok(draft) => draft,
         Err(error) => return Err(refusal(&app, access, chat, client_id, error).await?),
     };
-    let sent = app
-        .store
-        .write(move |tx| {
-            let viewer = identity::still(tx.read(), &access.session, &access.user)?;
-            sending::send(tx, &viewer, draft)
-        })
-        .await?;
+    let is_plain = draft.is_plain();
+    let change = move |tx: &mut Tx<'_>| {
+        let viewer = identity::still(tx.read(), &access.session, &access.user)?;
+        sending::send(tx, &viewer, draft)
+    };
+    let sent = if is_plain {
+        app.store.write_message(change).await?
+    } else {
+        app.store.write(change).await?
+    };
     Ok(match sent {
         Sent::Fresh(message) => (StatusCode::CREATED, Answer(message)),
         Sent::Known(message) => (StatusCode::OK, Answer(message)),

@@ -2,7 +2,7 @@
 
 use super::{
     postgres::Postgres,
-    sql::{Query, Row},
+    sql::{Query, Row, query},
     sqlite::Sqlite,
 };
 use crate::Error;
@@ -87,7 +87,10 @@ impl Conn {
     /// Begins a transaction that changes things: there is one at a time, whoever else is at the database.
     pub(super) fn begin_change(&mut self) -> Result<(), Error> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.batch("BEGIN IMMEDIATE"),
+            Self::Sqlite(sqlite) => {
+                sqlite.flush(true)?;
+                sqlite.execute(&query("BEGIN IMMEDIATE")).map(|_rows| ())
+            }
             Self::Postgres(postgres) => match postgres.begin_change() {
                 Err(Error::Postgres(error)) if postgres.has_lost(&error) => postgres.begin_change(),
                 begun => begun,
@@ -95,10 +98,22 @@ impl Conn {
         }
     }
 
-    /// Ends a transaction; what was changed in it is on the disk.
+    /// As [`Conn::begin_change`], for what can be made again from what there is: a database that can does not wait for
+    /// the disk with it.
+    pub(super) fn begin_derived(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(sqlite) => {
+                sqlite.flush(false)?;
+                sqlite.execute(&query("BEGIN IMMEDIATE")).map(|_rows| ())
+            }
+            Self::Postgres(_) => self.begin_change(),
+        }
+    }
+
+    /// Ends a transaction; what was changed in it is on the disk, unless it is derived.
     pub(super) fn commit(&mut self) -> Result<(), Error> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.batch("COMMIT"),
+            Self::Sqlite(sqlite) => sqlite.execute(&query("COMMIT")).map(|_rows| ()),
             Self::Postgres(postgres) => postgres.commit(),
         }
     }

@@ -2,12 +2,21 @@
 //! for whatever not every member may know of.
 
 use khaya_wire::{
-    ChatId, MessageId, UserId,
+    ChatId, MessageId, Timestamp, UserId,
     event::{Number, Scope},
 };
 
-use super::{Tx, query, read_count};
+use super::{Conn, Tx, query, read_count, sql::Query};
 use crate::Error;
+
+macro_rules! insert {
+    ($giving:literal) => {
+        concat!(
+            "INSERT INTO events (chat_id, user_id, seq, kind, message_id, at) VALUES ($1, $2, $3, $4, $5, $6)",
+            $giving
+        )
+    };
+}
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,17 +108,56 @@ fn record(
     kind: Kind,
     message: Option<&MessageId>,
 ) -> Result<(), Error> {
-    let now = tx.now().as_millis();
-    let row = query(
-        "INSERT INTO events (chat_id, user_id, seq, kind, message_id, at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING pos",
-    )
-        .bind(chat.as_str())
-        .bind(user.map(UserId::as_str))
-        .bind(i64::try_from(number.seq).map_err(|_| Error::Internal("a stream is full".to_owned()))?)
-        .bind(kind.text())
-        .bind(message.map(MessageId::as_str))
-        .bind(now)
-        .fetch_one(tx.write())?;
-    tx.note(row.try_get("pos")?);
+    let event = Event {
+        chat,
+        user,
+        number,
+        kind,
+        message,
+        at: tx.now(),
+    };
+    let place = event.record(tx.write())?;
+    tx.note(place);
     Ok(())
+}
+
+/// What is kept of an event.
+#[derive(Debug)]
+pub(super) struct Event<'e> {
+    pub(super) chat: &'e ChatId,
+    /// Whose, of a private stream.
+    pub(super) user: Option<&'e UserId>,
+    pub(super) number: Number,
+    pub(super) kind: Kind,
+    pub(super) message: Option<&'e MessageId>,
+    pub(super) at: Timestamp,
+}
+
+impl Event<'_> {
+    /// Stores it.
+    pub(super) fn store(&self, conn: &mut Conn) -> Result<(), Error> {
+        self.statement(insert!(""))?.execute(conn).map(|_one| ())
+    }
+
+    /// Stores it, and gives its place among all events.
+    fn record(&self, conn: &mut Conn) -> Result<i64, Error> {
+        self.statement(insert!(" RETURNING pos"))?
+            .fetch_one(conn)?
+            .try_get("pos")
+    }
+
+    fn statement<'q>(&'q self, sql: &'q str) -> Result<Query<'q>, Error> {
+        Ok(query(sql)
+            .bind(self.chat.as_str())
+            .bind(self.user.map(UserId::as_str))
+            .bind(number(self.number.seq)?)
+            .bind(self.kind.text())
+            .bind(self.message.map(MessageId::as_str))
+            .bind(self.at.as_millis()))
+    }
+}
+
+/// As a column holds it.
+pub(super) fn number(seq: u64) -> Result<i64, Error> {
+    i64::try_from(seq).map_err(|_| Error::Internal("a stream is full".to_owned()))
 }

@@ -196,6 +196,29 @@ pub(crate) fn by_client_id(
     }
 }
 
+/// Stores a fresh message, without what is kept beside it.
+pub(super) fn insert(conn: &mut Conn, message: &Message, fingerprint: Option<&str>) -> Result<(), Error> {
+    query(
+        "INSERT INTO messages (id, chat_id, sender_id, content, created_at, client_id, fingerprint, reply_to,
+                               restricted, visible_to, visible_to_roles, attached)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(message.id.as_str())
+    .bind(message.chat_id.as_str())
+    .bind(message.sender_id.as_str())
+    .bind(&*message.content)
+    .bind(message.created_at.as_millis())
+    .bind(message.client_id.as_ref().map(ClientId::as_str))
+    .bind(fingerprint)
+    .bind(message.reply_to.as_ref().map(MessageId::as_str))
+    .bind(i64::from(message.is_restricted()))
+    .bind(json(message.visible_to.as_deref())?)
+    .bind(json(message.visible_to_roles.as_deref())?)
+    .bind(i64::try_from(message.attachments.as_ref().map_or(0, Vec::len)).unwrap_or(i64::MAX))
+    .execute(conn)?;
+    Ok(())
+}
+
 /// A message as its sender sees it, for telling of it.
 pub(super) fn as_sent(conn: &mut Conn, id: &MessageId) -> Result<Message, Error> {
     let row = query(concat!("SELECT ", columns!(), " FROM messages m WHERE m.id = $1"))
@@ -435,5 +458,10 @@ fn read(row: &Row, reader: &UserId) -> Result<Message, Error> {
 fn read_list<T: serde::de::DeserializeOwned>(row: &Row, column: &str) -> Result<Option<Vec<T>>, Error> {
     row.try_get::<Option<&str>>(column)?
         .map(|text| serde_json::from_str(text).map_err(|_| bad_column(column)))
+        .transpose()
+}
+
+fn json<T: serde::Serialize>(list: Option<&[T]>) -> Result<Option<String>, Error> {
+    list.map(|list| serde_json::to_string(list).map_err(|error| Error::Internal(error.to_string())))
         .transpose()
 }

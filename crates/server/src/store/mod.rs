@@ -11,11 +11,14 @@ mod catalog;
 pub(crate) mod changes;
 pub(crate) mod chats;
 mod check;
+mod checkpoints;
 mod conn;
 pub(crate) mod events;
 pub(crate) mod files;
 mod history;
+mod inbox;
 pub(crate) mod invites;
+mod later;
 pub(crate) mod members;
 pub(crate) mod membership;
 pub(crate) mod messages;
@@ -42,17 +45,18 @@ use std::{str::FromStr, sync::Arc};
 use khaya_wire::{Timestamp, UserId};
 use rand::RngCore as _;
 
-pub(crate) use self::{
-    conn::Conn,
-    sql::{Row, query},
-    writer::Tx,
-};
 use self::{
+    checkpoints::Checkpoints,
     conn::View,
     postgres::{Postgres, Target},
     readers::Readers,
     sqlite::Sqlite,
-    writer::Writer,
+    writer::{Settles, Writer},
+};
+pub(crate) use self::{
+    conn::Conn,
+    sql::{Row, query},
+    writer::Tx,
 };
 use crate::{Database, Error, realtime::Hub};
 
@@ -80,15 +84,28 @@ impl Store {
     /// told through `hub`.
     pub(crate) async fn open(database: &Database, hub: Hub) -> Result<Self, Error> {
         let database = database.clone();
-        let (write, readers) = on_a_thread(move || connect(&database)).await?;
+        let Connections {
+            write,
+            checkpoints,
+            readers,
+        } = on_a_thread(move || connect(&database)).await?;
         Ok(Self {
             readers: Readers::start(readers)?,
-            writer: Writer::start(write, hub)?,
+            writer: Writer::start(write, checkpoints, hub)?,
         })
     }
 
     /// Answers what one query finds.
     pub(crate) async fn read<T, F>(&self, look: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
+    {
+        self.look(View::Single, look).await
+    }
+
+    /// The same, of what no message changes: who somebody is.
+    pub(crate) async fn read_beside_messages<T, F>(&self, look: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
@@ -102,7 +119,19 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
     {
-        self.readers.ask(View::Snapshot, look).await
+        self.look(View::Snapshot, look).await
+    }
+
+    async fn look<T, F>(&self, view: View, look: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
+    {
+        match self.writer.settled().await {
+            Ok(()) => self.readers.ask(view, look).await,
+            // Also on a full disk what is there can be read.
+            Err(_not_settled) => self.writer.look(look).await,
+        }
     }
 
     /// Makes a change, all of it or nothing, and answers once it is on the disk.
@@ -111,7 +140,16 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     {
-        self.writer.write(None, change).await
+        self.writer.write(None, Settles::First, change).await
+    }
+
+    /// As [`Store::write`], for a change that sees what waits to be put in its places, and may leave more of it.
+    pub(crate) async fn write_message<T, F>(&self, change: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        self.writer.write(None, Settles::Later, change).await
     }
 
     /// As [`Store::write`], as if it were another time: for bringing in what happened elsewhere.
@@ -120,7 +158,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     {
-        self.writer.write(Some(at), change).await
+        self.writer.write(Some(at), Settles::First, change).await
     }
 
     /// Whether the database answers.
@@ -137,16 +175,29 @@ impl Store {
     }
 }
 
-/// A connection for changes, on a schema that is up to date, and those for reading.
-fn connect(database: &Database) -> Result<(Conn, Vec<Conn>), Error> {
+/// What a store works with.
+struct Connections {
+    /// For changes, on a schema that is up to date.
+    write: Conn,
+    /// Of a database that has to be told to move its log.
+    checkpoints: Option<Checkpoints>,
+    readers: Vec<Conn>,
+}
+
+fn connect(database: &Database) -> Result<Connections, Error> {
     match database {
         Database::Sqlite(dir) => {
             let mut write = Conn::Sqlite(Sqlite::open(dir)?);
             schema::migrate(&mut write)?;
+            inbox::empty(&mut write)?;
             let readers = (0..READERS)
                 .map(|_| Sqlite::open_for_reading(dir).map(Conn::Sqlite))
                 .collect::<Result<_, _>>()?;
-            Ok((write, readers))
+            Ok(Connections {
+                write,
+                checkpoints: Some(Checkpoints::start(Sqlite::open_for_moving(dir)?)?),
+                readers,
+            })
         }
         Database::Postgres(address) => {
             let (config, tls) = address.parts()?;
@@ -155,7 +206,11 @@ fn connect(database: &Database) -> Result<(Conn, Vec<Conn>), Error> {
             let mut write = connection();
             schema::migrate(&mut write)?;
             write.forget_nodes()?;
-            Ok((write, (0..READERS).map(|_| connection()).collect()))
+            Ok(Connections {
+                write,
+                checkpoints: None,
+                readers: (0..READERS).map(|_| connection()).collect(),
+            })
         }
     }
 }
@@ -184,16 +239,48 @@ async fn on_a_thread<T: Send + 'static>(
 
 /// 128 random bits as an id: it tells neither how many there are nor when it was made.
 fn random_id() -> String {
-    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let mut bytes = [0_u8; 16];
     rand::rng().fill_bytes(&mut bytes);
-    URL_SAFE_NO_PAD.encode(bytes)
+    in_letters(bytes)
 }
 
 /// A fresh random id of any kind.
 fn fresh<T: FromStr>() -> Result<T, Error> {
-    random_id()
-        .parse()
+    of_letters(&random_id())
+}
+
+/// A fresh id of what is shown with its time anyway: the time, and 80 random bits. Those of one time lie together in an
+/// index, so that many that are stored at once change few of its pages.
+fn fresh_at<T: FromStr>(at: Timestamp) -> Result<T, Error> {
+    let mut bytes = [0_u8; 16];
+    let (time, random) = bytes.split_at_mut(TIME_BYTES);
+    let [_, _, millis @ ..] = at.as_millis().to_be_bytes();
+    time.copy_from_slice(&millis);
+    rand::rng().fill_bytes(random);
+    of_letters(&in_letters(bytes))
+}
+
+/// Enough for the milliseconds of nine thousand years.
+const TIME_BYTES: usize = 6;
+
+/// The letters that ids may have, in the order in which databases have them.
+fn in_letters(bytes: [u8; 16]) -> String {
+    use base64::{
+        Engine as _,
+        alphabet::Alphabet,
+        engine::{GeneralPurpose, general_purpose::NO_PAD},
+    };
+    const LETTERS: Alphabet =
+        match Alphabet::new("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") {
+            Ok(letters) => letters,
+            Err(_) => unreachable!(),
+        };
+    const IN_LETTERS: GeneralPurpose = GeneralPurpose::new(&LETTERS, NO_PAD);
+    IN_LETTERS.encode(bytes)
+}
+
+fn of_letters<T: FromStr>(text: &str) -> Result<T, Error> {
+    text.parse()
         .map_err(|_| Error::Internal("a made id is not one".to_owned()))
 }
 
@@ -232,4 +319,23 @@ fn json_list<'t>(texts: impl Iterator<Item = &'t str>) -> Result<String, Error> 
 
 fn bad_column(column: &str) -> Error {
     Error::Internal(format!("the column {column} holds what it may not"))
+}
+
+#[cfg(test)]
+mod tests {
+    use khaya_wire::MessageId;
+
+    use super::*;
+
+    #[test]
+    fn ids_of_later_times_are_greater_and_none_is_made_twice() {
+        let id = |millis| fresh_at::<MessageId>(Timestamp::from_millis(millis)).unwrap();
+        let times = [0, 1, 63, 64, 4095, 4096, 1_800_000_000_000, 1_800_000_000_001];
+        for pair in times.windows(2) {
+            assert!(id(pair[0]) < id(pair[1]), "{pair:?}");
+        }
+        let (one, other) = (id(7), id(7));
+        assert_ne!(one, other);
+        assert_eq!(one.as_str()[..8], other.as_str()[..8]);
+    }
 }

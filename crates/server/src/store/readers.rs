@@ -16,7 +16,8 @@ use crate::Error;
 /// How many questions may wait.
 const QUEUE: usize = 1024;
 
-type Look = Box<dyn FnOnce(&mut Conn) + Send>;
+/// Looks something up, and answers.
+pub(super) type Look = Box<dyn FnOnce(&mut Conn) + Send>;
 
 enum Work {
     Look(Look),

@@ -24,9 +24,10 @@ const MAX_RESTRICTED: i64 = 10_000;
 const CHATS: usize = 50;
 /// How many messages are read at once.
 const FILL: i64 = 1000;
-/// How many messages are filed at once: enough to share the work on words that they have in common, and few enough
-/// that nobody who sends meanwhile waits for long.
+/// How many messages are filed at once: enough to share the work on words that they have in common.
 pub(super) const TOGETHER: usize = 512;
+/// How many of them at least, as beginning and ending takes its time too.
+const AT_LEAST: usize = 16;
 
 /// The longest word, in characters.
 const MAX_WORD: usize = 400;
@@ -116,8 +117,9 @@ pub(super) fn replace(tx: &mut Tx<'_>, chat: &ChatId, number: i64, content: &str
     index::add(tx.write(), chat, number, &words(content))
 }
 
-/// Takes the words of the next messages into the index, as a change of its own. Whether there may be more of them.
-pub(super) fn catch_up(conn: &mut Conn) -> Result<bool, Error> {
+/// Takes the words of the next messages into the index, as a change of its own, for as long as `may_go_on`. How many it
+/// took, and whether there may be more of them.
+pub(super) fn catch_up(conn: &mut Conn, may_go_on: impl Fn() -> bool) -> Result<(usize, bool), Error> {
     let after = filed_to(conn)?;
     let rows = query(
         "SELECT number, chat_id, content, restricted, deleted_at FROM messages WHERE number > $1 ORDER BY number LIMIT $2",
@@ -125,18 +127,24 @@ pub(super) fn catch_up(conn: &mut Conn) -> Result<bool, Error> {
     .bind(after)
     .bind(i64::try_from(TOGETHER).unwrap_or(i64::MAX))
     .fetch_all(conn)?;
-    let Some(last) = rows.last() else {
-        return Ok(false);
-    };
+    let mut filed = 0;
+    let mut last = None;
     for row in &rows {
         if !read_flag(row, "restricted")? && row.try_get::<Option<i64>>("deleted_at")?.is_none() {
             file(conn, row)?;
         }
+        filed += 1;
+        last = Some(row.try_get::<i64>("number")?);
+        if filed >= AT_LEAST && !may_go_on() {
+            break;
+        }
     }
-    query("UPDATE search_progress SET filed_to = $1")
-        .bind(last.try_get::<i64>("number")?)
-        .execute(conn)?;
-    Ok(rows.len() == TOGETHER)
+    if let Some(last) = last {
+        query("UPDATE search_progress SET filed_to = $1")
+            .bind(last)
+            .execute(conn)?;
+    }
+    Ok((filed, filed < rows.len() || filed == TOGETHER))
 }
 
 /// Notes that the index has all there is, after [`fill`].
@@ -224,6 +232,13 @@ fn contains(content: &str, phrases: &[Vec<String>]) -> bool {
 
 /// Words in lower case and without accents; a sign that is a word by itself is one.
 fn words(text: &str) -> Vec<String> {
+    if text.is_ascii() {
+        return text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(|word| word[..word.len().min(MAX_WORD)].to_ascii_lowercase())
+            .collect();
+    }
     let mut words = Vec::new();
     let mut word = String::new();
     for c in text

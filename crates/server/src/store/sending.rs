@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use khaya_wire::{ChatId, ClientId, File, FileId, Message, MessageId, Timestamp, UserId};
+use khaya_wire::{
+    ChatId, ClientId, File, FileId, Message, MessageId, Timestamp, UserId,
+    event::{Number, Scope},
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Tx, Viewer,
     events::{self, Kind},
-    files, fresh, members, messages, query, read_count, read_time, telling,
+    files, fresh_at,
+    inbox::Fresh,
+    members, messages, query, read_count, read_time, telling,
 };
 use crate::Error;
 
@@ -24,6 +29,22 @@ pub(crate) struct Draft {
     pub(crate) attachments: Vec<FileId>,
 }
 
+impl Draft {
+    /// Whether it is for everyone in the chat and refers to nothing.
+    pub(crate) fn is_plain(&self) -> bool {
+        let Self {
+            chat: _,
+            content: _,
+            client_id: _,
+            reply_to,
+            visible_to,
+            visible_to_roles,
+            attachments,
+        } = self;
+        reply_to.is_none() && visible_to.is_empty() && visible_to_roles.is_empty() && attachments.is_empty()
+    }
+}
+
 /// What sending came to.
 #[derive(Debug)]
 pub(crate) enum Sent {
@@ -35,15 +56,22 @@ pub(crate) enum Sent {
 /// Stores the message and tells everyone who can see it.
 pub(crate) fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sent, Error> {
     members::role_of(tx.read(), &draft.chat, viewer)?;
-    let fingerprint = draft.client_id.as_ref().map(|_| fingerprint(&draft));
+    let fingerprint = draft
+        .client_id
+        .as_ref()
+        .map(|_| fingerprint(&draft))
+        .transpose()?;
     if let (Some(client_id), Some(fingerprint)) = (&draft.client_id, &fingerprint)
-        && let Some((message, first)) = messages::by_client_id(tx.read(), &viewer.user, client_id)?
+        && let Some((message, first)) = by_client_id(tx, &viewer.user, client_id)?
     {
         return if first == *fingerprint {
             Ok(Sent::Known(message))
         } else {
             Err(other_message())
         };
+    }
+    if tx.may_settle_later() && draft.is_plain() {
+        return send_plain(tx, &viewer.user, draft, fingerprint).map(Sent::Fresh);
     }
     check_audience(tx, &draft)?;
     check_reply(tx, viewer, &draft)?;
@@ -59,6 +87,45 @@ pub(crate) fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sen
         None => telling::message(tx, &message, Kind::NewMessage)?,
     }
     Ok(Sent::Fresh(message))
+}
+
+/// What was sent under a `clientId`, as it is now, and the hash of what was first sent.
+fn by_client_id(
+    tx: &mut Tx<'_>,
+    sender: &UserId,
+    client_id: &ClientId,
+) -> Result<Option<(Message, String)>, Error> {
+    match tx.fresh_by_client_id(sender, client_id) {
+        Some(fresh) => Ok(Some((
+            fresh.message.clone(),
+            fresh.fingerprint.clone().unwrap_or_default(),
+        ))),
+        None => messages::by_client_id(tx.read(), sender, client_id),
+    }
+}
+
+/// Stores a plain message, to be put in its places later.
+fn send_plain(
+    tx: &mut Tx<'_>,
+    sender: &UserId,
+    draft: Draft,
+    fingerprint: Option<String>,
+) -> Result<Message, Error> {
+    let place = tx.place_of(&draft.chat)?;
+    let after = Timestamp::from_millis(place.last_at.as_millis() + 1);
+    let message = message(sender, draft, Vec::new(), tx.now().max(after))?;
+    let number = Number {
+        scope: Scope::Chat,
+        seq: place.seq + 1,
+    };
+    tx.settle_later(Fresh {
+        message: message.clone(),
+        fingerprint,
+        number,
+        at: tx.now(),
+    })?;
+    telling::all_members(tx, &message, Kind::NewMessage, number)?;
+    Ok(message)
 }
 
 /// What somebody is told who uses a `clientId` for a second message.
@@ -148,55 +215,18 @@ fn store(
     fingerprint: Option<String>,
     created_at: Timestamp,
 ) -> Result<Message, Error> {
-    let id: MessageId = fresh()?;
-    let visible_to: Option<Vec<UserId>> =
-        (!draft.visible_to.is_empty()).then(|| draft.visible_to.iter().cloned().collect());
-    let visible_to_roles: Option<Vec<String>> =
-        (!draft.visible_to_roles.is_empty()).then(|| draft.visible_to_roles.iter().cloned().collect());
-    let message = Message {
-        id,
-        chat_id: draft.chat,
-        sender_id: sender.clone(),
-        content: draft.content.into(),
-        created_at,
-        client_id: draft.client_id,
-        edited_at: None,
-        deleted_at: None,
-        reply_to: draft.reply_to,
-        visible_to,
-        visible_to_roles,
-        attachments: (!attached.is_empty()).then_some(attached),
-        reactions: None,
-        pinned: None,
-        system: None,
-    };
-    query(
-        "INSERT INTO messages (id, chat_id, sender_id, content, created_at, client_id, fingerprint, reply_to,
-                               restricted, visible_to, visible_to_roles, attached)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-    )
-    .bind(message.id.as_str())
-    .bind(message.chat_id.as_str())
-    .bind(message.sender_id.as_str())
-    .bind(&*message.content)
-    .bind(created_at.as_millis())
-    .bind(message.client_id.as_ref().map(ClientId::as_str))
-    .bind(fingerprint)
-    .bind(message.reply_to.as_ref().map(MessageId::as_str))
-    .bind(i64::from(message.is_restricted()))
-    .bind(json(message.visible_to.as_deref())?)
-    .bind(json(message.visible_to_roles.as_deref())?)
-    .bind(i64::try_from(message.attachments.as_ref().map_or(0, Vec::len)).unwrap_or(i64::MAX))
-    .execute(tx.write())?;
+    let (visible_to, visible_to_roles) = (draft.visible_to.clone(), draft.visible_to_roles.clone());
+    let message = message(sender, draft, attached, created_at)?;
+    messages::insert(tx.write(), &message, fingerprint.as_deref())?;
     if let Some(attached) = &message.attachments {
         files::attach(tx, &message.id, attached)?;
     }
     if !message.is_restricted() {
         return Ok(message);
     }
-    let users: BTreeSet<&UserId> = draft.visible_to.iter().chain([sender]).collect();
+    let users: BTreeSet<&UserId> = visible_to.iter().chain([sender]).collect();
     let users = users.into_iter().map(|user| ("user", user.as_str()));
-    let roles = draft.visible_to_roles.iter().map(|role| ("role", role.as_str()));
+    let roles = visible_to_roles.iter().map(|role| ("role", role.as_str()));
     for (kind, value) in users.chain(roles) {
         query(
             "INSERT INTO audience (chat_id, kind, value, created_at, message_id) VALUES ($1, $2, $3, $4, $5)",
@@ -211,23 +241,72 @@ fn store(
     Ok(message)
 }
 
-/// A hash of all by which two messages under one `clientId` can differ.
-fn fingerprint(draft: &Draft) -> String {
-    let parts = serde_json::json!([
-        draft.chat,
-        draft.content,
-        draft.reply_to,
-        draft.visible_to,
-        draft.visible_to_roles,
-        draft.attachments,
-    ]);
-    Sha256::digest(parts.to_string())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+/// A draft as the message that it becomes.
+fn message(
+    sender: &UserId,
+    draft: Draft,
+    attached: Vec<File>,
+    created_at: Timestamp,
+) -> Result<Message, Error> {
+    Ok(Message {
+        id: fresh_at(created_at)?,
+        chat_id: draft.chat,
+        sender_id: sender.clone(),
+        content: draft.content.into(),
+        created_at,
+        client_id: draft.client_id,
+        edited_at: None,
+        deleted_at: None,
+        reply_to: draft.reply_to,
+        visible_to: (!draft.visible_to.is_empty()).then(|| draft.visible_to.into_iter().collect()),
+        visible_to_roles: (!draft.visible_to_roles.is_empty())
+            .then(|| draft.visible_to_roles.into_iter().collect()),
+        attachments: (!attached.is_empty()).then_some(attached),
+        reactions: None,
+        pinned: None,
+        system: None,
+    })
 }
 
-fn json<T: serde::Serialize>(list: Option<&[T]>) -> Result<Option<String>, Error> {
-    list.map(|list| serde_json::to_string(list).map_err(|error| Error::Internal(error.to_string())))
-        .transpose()
+/// A hash of all by which two messages under one `clientId` can differ.
+fn fingerprint(draft: &Draft) -> Result<String, Error> {
+    let parts = serde_json::to_vec(&(
+        &draft.chat,
+        &draft.content,
+        &draft.reply_to,
+        &draft.visible_to,
+        &draft.visible_to_roles,
+        &draft.attachments,
+    ))
+    .map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(Sha256::digest(parts)
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 0xF])
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is stored with every message, and compared with that of one that comes again, perhaps years later.
+    #[test]
+    fn the_hash_of_a_message_stays_what_it_was() {
+        let draft = Draft {
+            chat: "c".parse().unwrap(),
+            content: "ä \"x\"\n".to_owned(),
+            client_id: None,
+            reply_to: Some("r".parse().unwrap()),
+            visible_to: BTreeSet::from(["b".parse().unwrap(), "a".parse().unwrap()]),
+            visible_to_roles: BTreeSet::from(["guest".to_owned()]),
+            attachments: vec!["f".parse().unwrap()],
+        };
+        let text = "[\"c\",\"ä \\\"x\\\"\\n\",\"r\",[\"a\",\"b\"],[\"guest\"],[\"f\"]]";
+        let expected: String = Sha256::digest(text)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(fingerprint(&draft).unwrap(), expected);
+    }
 }

@@ -19,9 +19,14 @@ use crate::Error;
 
 /// How long a change waits for one of another process, such as `khaya-server user add` beside a server.
 const BUSY: Duration = Duration::from_secs(5);
-/// How many pages of 4 KB the log has before they are moved into the database. A page that was changed often
-/// meanwhile is moved once.
-const LOG_PAGES: i64 = 4000;
+/// How many pages of 4 KB the log has before the writer moves them into the database, which others do before that.
+const LOG_PAGES: i64 = 8000;
+/// How many it has when it is to begin anew.
+const LONG_LOG: i64 = 2000;
+/// How long moving them waits for those who read or write, and holds up who writes meanwhile.
+const BUSY_MOVING: Duration = Duration::from_millis(10);
+/// How much of the database the writer keeps in memory, in KB: what it changes at the ends of its tables and indexes.
+const WRITER_CACHE: i64 = 8 * 1024;
 /// How many statements stay prepared.
 const STATEMENTS: usize = 256;
 /// How many pages of a copy are made between two looks at how far it is.
@@ -30,8 +35,19 @@ const PAGES: i32 = 4096;
 /// A connection.
 pub(crate) struct Sqlite {
     connection: Connection,
-    /// The names of the columns of every statement that gave rows.
-    columns: HashMap<String, Arc<[Box<str>]>>,
+    /// What is known of every statement that was run.
+    shapes: HashMap<String, Shape>,
+    /// Whether a commit waits for the disk.
+    flushes: bool,
+}
+
+/// What a statement takes and gives.
+#[derive(Clone)]
+struct Shape {
+    /// For each of SQLite's parameters the number of the value that it takes: SQLite takes `$2` for a name and numbers
+    /// it by where it first stands.
+    values: Arc<[usize]>,
+    columns: Arc<[Box<str>]>,
 }
 
 impl std::fmt::Debug for Sqlite {
@@ -52,7 +68,45 @@ impl Sqlite {
         sqlite
             .connection
             .pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        sqlite
+            .connection
+            .pragma_update(None, "cache_size", -WRITER_CACHE)?;
         Ok(sqlite)
+    }
+
+    /// Opens a database that there is, for [`Sqlite::move_log`].
+    pub(super) fn open_for_moving(dir: &Path) -> Result<Self, Error> {
+        let sqlite = Self::with(&file_in(dir), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        sqlite.connection.pragma_update(None, "synchronous", "FULL")?;
+        sqlite.connection.busy_timeout(BUSY_MOVING)?;
+        Ok(sqlite)
+    }
+
+    /// Moves what of the log can be moved into the database while others read and write. A long log then begins anew, for
+    /// which the writer has to wait until what came meanwhile is moved too: one that grows for ever takes longer to write,
+    /// as the disk has to note each time how long it is.
+    pub(super) fn move_log(&mut self) -> Result<(), Error> {
+        let pages: i64 = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?;
+        if pages < LONG_LOG {
+            return Ok(());
+        }
+        // Who reads an old state, or changes one thing after the other, is left alone: there is a next time.
+        Ok(self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(RESTART)", [], |_row| Ok(()))?)
+    }
+
+    /// Whether what is committed from now on is on the disk when that is said. Otherwise it comes there later, in its
+    /// order: for what can be made again from what is there.
+    pub(super) fn flush(&mut self, at_once: bool) -> Result<(), Error> {
+        if self.flushes != at_once {
+            let level = if at_once { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.flushes = at_once;
+        }
+        Ok(())
     }
 
     /// Opens a database that there is, for reading.
@@ -68,7 +122,8 @@ impl Sqlite {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self {
             connection,
-            columns: HashMap::new(),
+            shapes: HashMap::new(),
+            flushes: true,
         })
     }
 
@@ -78,37 +133,31 @@ impl Sqlite {
 
     pub(super) fn execute(&mut self, query: &Query<'_>) -> Result<u64, Error> {
         let mut statement = self.connection.prepare_cached(query.sql)?;
-        bind(&mut statement, query)?;
-        if statement.column_count() > 0 {
-            let mut rows = statement.raw_query();
-            let mut changed = 0;
-            while rows.next()?.is_some() {
-                changed += 1;
-            }
-            return Ok(changed);
+        let shape = shape(&mut self.shapes, &statement, query.sql)?;
+        bind(&mut statement, &shape, query)?;
+        if shape.columns.is_empty() {
+            return Ok(u64::try_from(statement.raw_execute()?).unwrap_or(u64::MAX));
         }
-        Ok(u64::try_from(statement.raw_execute()?).unwrap_or(u64::MAX))
+        let mut rows = statement.raw_query();
+        let mut changed = 0;
+        while rows.next()?.is_some() {
+            changed += 1;
+        }
+        Ok(changed)
     }
 
     pub(super) fn fetch(&mut self, query: &Query<'_>) -> Result<Vec<Row>, Error> {
         let mut statement = self.connection.prepare_cached(query.sql)?;
-        bind(&mut statement, query)?;
-        let columns = match self.columns.get(query.sql) {
-            Some(columns) => Arc::clone(columns),
-            None => {
-                let columns: Arc<[Box<str>]> = statement.column_names().into_iter().map(Box::from).collect();
-                self.columns.insert(query.sql.to_owned(), Arc::clone(&columns));
-                columns
-            }
-        };
+        let shape = shape(&mut self.shapes, &statement, query.sql)?;
+        bind(&mut statement, &shape, query)?;
         let mut rows = statement.raw_query();
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let cells = (0..columns.len())
+            let cells = (0..shape.columns.len())
                 .map(|at| read(row.get_ref(at)?))
                 .collect::<Result<_, Error>>()?;
             found.push(Row {
-                columns: Arc::clone(&columns),
+                columns: Arc::clone(&shape.columns),
                 cells,
             });
         }
@@ -169,15 +218,36 @@ pub(super) fn file_in(dir: &Path) -> PathBuf {
     dir.join("khaya.db")
 }
 
-/// SQLite takes `$2` for a name and numbers it by where it first stands, so each is looked up.
-fn bind(statement: &mut CachedStatement<'_>, query: &Query<'_>) -> Result<(), Error> {
-    for at in 1..=statement.parameter_count() {
-        let value = statement
-            .parameter_name(at)
-            .and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok())
-            .and_then(|number| query.values.get(number.checked_sub(1)?))
-            .ok_or_else(|| Error::Internal(format!("a parameter is not bound in: {}", query.sql)))?;
-        match value {
+fn shape(
+    shapes: &mut HashMap<String, Shape>,
+    statement: &CachedStatement<'_>,
+    sql: &str,
+) -> Result<Shape, Error> {
+    if let Some(shape) = shapes.get(sql) {
+        return Ok(shape.clone());
+    }
+    let number = |at| {
+        statement
+            .parameter_name(at)?
+            .strip_prefix('$')?
+            .parse::<usize>()
+            .ok()
+    };
+    let unnamed = || Error::Internal(format!("a parameter has no number in: {sql}"));
+    let shape = Shape {
+        values: (1..=statement.parameter_count())
+            .map(|at| number(at).ok_or_else(unnamed))
+            .collect::<Result<_, _>>()?,
+        columns: statement.column_names().into_iter().map(Box::from).collect(),
+    };
+    shapes.insert(sql.to_owned(), shape.clone());
+    Ok(shape)
+}
+
+fn bind(statement: &mut CachedStatement<'_>, shape: &Shape, query: &Query<'_>) -> Result<(), Error> {
+    for (at, number) in (1..).zip(shape.values.iter()) {
+        let value = number.checked_sub(1).and_then(|number| query.values.get(number));
+        match value.ok_or_else(|| Error::Internal(format!("a parameter is not bound in: {}", query.sql)))? {
             Value::Null => statement.raw_bind_parameter(at, rusqlite::types::Null)?,
             Value::Int(value) => statement.raw_bind_parameter(at, value)?,
             Value::Text(value) => statement.raw_bind_parameter(at, value.as_deref())?,

@@ -156,9 +156,15 @@ pub(crate) fn at(conn: &mut Conn, viewer: &Viewer, place: i64) -> Result<Option<
 /// Forgets what is older than is kept.
 pub(crate) fn forget(tx: &mut super::Tx<'_>) -> Result<(), Error> {
     let before = tx.now().as_millis() - KEPT_MS;
-    let row = query("SELECT MAX(pos) AS pos FROM events WHERE at < $1")
+    let kept = query("SELECT pos FROM events WHERE at >= $1 ORDER BY pos LIMIT 1")
         .bind(before)
-        .fetch_one(tx.read())?;
+        .fetch_optional(tx.read())?;
+    let row = match kept {
+        Some(first) => query("SELECT MAX(pos) AS pos FROM events WHERE pos < $1")
+            .bind(first.try_get::<i64>("pos")?)
+            .fetch_one(tx.read())?,
+        None => query("SELECT MAX(pos) AS pos FROM events").fetch_one(tx.read())?,
+    };
     let Some(pos) = row.try_get::<Option<i64>>("pos")? else {
         return Ok(());
     };

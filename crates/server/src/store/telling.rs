@@ -37,7 +37,7 @@ fn its_audience(tx: &mut Tx<'_>, message: &Message, kind: Kind) -> Result<(), Er
         } else {
             &for_others
         };
-        let frame = frame(kind, seen, number)?;
+        let frame = frame(kind, seen.clone(), number)?;
         tx.tell(Outgoing::Event {
             to: vec![member.user.clone()],
             frame,
@@ -58,10 +58,10 @@ pub(super) fn all_members(
     let sender = sender.map(|at| others.swap_remove(at));
     tx.tell(Outgoing::Event {
         to: others,
-        frame: frame(kind, &for_others(message), number)?,
+        frame: frame(kind, for_others(message), number)?,
     });
     if let Some(sender) = sender {
-        let frame = frame(kind, message, number)?;
+        let frame = frame(kind, message.clone(), number)?;
         tx.tell(Outgoing::Event {
             to: vec![sender],
             frame,
@@ -94,25 +94,25 @@ pub(crate) fn audience<'m>(message: &Message, members: &'m [Member]) -> impl Ite
         .filter(move |member| everyone || users.contains(&member.user) || roles.contains(&member.server_role))
 }
 
-fn frame(kind: Kind, message: &Message, number: Number) -> Result<Frame, Error> {
-    let event = |name| {
+fn frame(kind: Kind, message: Message, number: Number) -> Result<Frame, Error> {
+    let event = |name, message: Message| {
         Frame::event(
             name,
             &MessageEvent {
                 chat_id: message.chat_id.clone(),
-                message: message.clone(),
+                message,
                 number: Some(number),
             },
         )
     };
     match kind {
-        Kind::NewMessage => event(name::NEW_MESSAGE),
-        Kind::MessageUpdated => event(name::MESSAGE_UPDATED),
+        Kind::NewMessage => event(name::NEW_MESSAGE, message),
+        Kind::MessageUpdated => event(name::MESSAGE_UPDATED, message),
         Kind::MessageDeleted => Frame::event(
             name::MESSAGE_DELETED,
             &MessageDeleted {
-                chat_id: message.chat_id.clone(),
-                message_id: message.id.clone(),
+                chat_id: message.chat_id,
+                message_id: message.id,
                 number: Some(number),
             },
         ),

@@ -32,8 +32,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("attachments", &["message_id", "place"]),
     ("audit", &["number"]),
 ];
-/// Tables that a database has for itself.
-const OWN: &[&str] = &["migrations", "search", "batches"];
+/// Tables that a database has for itself. What waits in the inbox was put in its places when the database was opened.
+const OWN: &[&str] = &["migrations", "search", "batches", "inbox"];
 /// The tables whose rows the database numbers.
 const NUMBERED: &[(&str, &str)] = &[("messages", "number"), ("events", "pos"), ("audit", "number")];
 

@@ -33,8 +33,8 @@ async fn fill(
     mut progress: impl FnMut(&str) + Send + 'static,
 ) -> Result<Vec<Moved>, Error> {
     on_a_thread(move || {
-        let (mut source, _) = connect(&from)?;
-        let (mut target, _) = connect(&to)?;
+        let mut source = connect(&from)?.write;
+        let mut target = connect(&to)?.write;
         for (conn, place) in [(&mut source, &from), (&mut target, &to)] {
             if conn.is_shared()? {
                 return Err(Error::Config(format!(
@@ -60,7 +60,7 @@ pub(crate) async fn back_up(
                 to.display()
             )));
         }
-        let (mut source, _) = connect(&from)?;
+        let mut source = connect(&from)?.write;
         let copied = copy(&mut source, &to, &mut progress);
         if copied.is_err() {
             // Half a copy would be taken for one.
@@ -77,7 +77,7 @@ pub(crate) async fn check(
     mut progress: impl FnMut(&str) + Send + 'static,
 ) -> Result<Vec<String>, Error> {
     on_a_thread(move || {
-        let (mut conn, _) = connect(&database)?;
+        let mut conn = connect(&database)?.write;
         conn.begin_snapshot()?;
         let broken = rules::check(&mut conn, &mut |what| progress(&format!("looking for {what}")));
         conn.roll_back()?;
@@ -92,7 +92,7 @@ fn copy(source: &mut Conn, to: &Path, progress: &mut dyn FnMut(&str)) -> Result<
             progress(&format!("copied {done} of {of} pages"));
         }),
         Conn::Postgres(_) => {
-            let (mut target, _) = connect(&Database::Sqlite(to.to_owned()))?;
+            let mut target = connect(&Database::Sqlite(to.to_owned()))?.write;
             move_all(source, &mut target, Purpose::Move, progress).map(|_moved| ())
         }
     }

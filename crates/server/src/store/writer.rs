@@ -1,19 +1,28 @@
 //! The one writer: takes changes from everywhere, stores all that wait in one transaction, answers when it is
-//! on the disk, and tells what happened after that, in the order in which it was stored. Files the words of fresh
-//! messages when nobody waits for anything else.
+//! on the disk, and tells what happened after that, in the order in which it was stored.
 
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use khaya_wire::Timestamp;
+use khaya_wire::{ChatId, ClientId, Timestamp, UserId};
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{conn::Conn, queue::Queue, search};
+use super::{
+    checkpoints::Checkpoints,
+    conn::Conn,
+    inbox::{self, Fresh, Inbox, Place},
+    later::{Later, MOST_UNFILED},
+    queue::Queue,
+    readers::Look,
+};
 use crate::{
     Error, clock,
     realtime::{Hub, Outgoing},
@@ -29,15 +38,12 @@ const PART: u32 = 4;
 /// are in doubt.
 const PAUSE: Duration = Duration::from_millis(250);
 const PATIENT_TRIES: u32 = 12;
-/// How long nobody changes anything before the words of fresh messages are filed, and how long it is left when that
-/// could not be stored.
-const REST: Duration = Duration::from_millis(100);
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
-
 /// Where changes are handed in.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     jobs: Arc<Queue<Work>>,
+    /// Whether messages wait to be put in their places.
+    unsettled: Arc<AtomicBool>,
     thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
 }
 
@@ -51,6 +57,8 @@ pub(crate) struct Tx<'c> {
     outgoing: &'c mut Vec<Outgoing>,
     positions: &'c mut Vec<i64>,
     unfiled: &'c mut usize,
+    inbox: &'c mut Inbox,
+    settles: Settles,
     now: Timestamp,
     wrote: bool,
 }
@@ -72,6 +80,27 @@ impl Tx<'_> {
         self.now
     }
 
+    /// Whether [`Tx::settle_later`] may be called.
+    pub(super) fn may_settle_later(&self) -> bool {
+        self.settles == Settles::Later
+    }
+
+    /// What somebody has sent under an id of their own, of what waits to be put in its places.
+    pub(super) fn fresh_by_client_id(&self, sender: &UserId, id: &ClientId) -> Option<&Fresh> {
+        self.inbox.by_client_id(sender, id)
+    }
+
+    /// How far a chat has come, with what waits.
+    pub(super) fn place_of(&mut self, chat: &ChatId) -> Result<Place, Error> {
+        self.inbox.place(self.conn, chat)
+    }
+
+    /// Stores a message, to be put in its places later.
+    pub(super) fn settle_later(&mut self, fresh: Fresh) -> Result<(), Error> {
+        self.wrote = true;
+        self.inbox.add(self.conn, fresh)
+    }
+
     /// Has the words of a fresh message filed, when there is time for it.
     pub(super) fn file_words(&mut self) {
         *self.unfiled += 1;
@@ -89,35 +118,79 @@ impl Tx<'_> {
 }
 
 impl Writer {
-    pub(super) fn start(mut conn: Conn, hub: Hub) -> Result<Self, Error> {
+    pub(super) fn start(mut conn: Conn, checkpoints: Option<Checkpoints>, hub: Hub) -> Result<Self, Error> {
         let jobs = Arc::new(Queue::default());
         let queue = CloseOnDrop(Arc::clone(&jobs));
+        let unsettled = Arc::new(AtomicBool::new(false));
+        let later = Later::new(Arc::clone(&unsettled));
         let runtime = Handle::current();
         let thread = thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || {
                 // Sockets that are closed here say so to the runtime.
                 let _entered = runtime.enter();
-                run(&mut conn, &queue.0, &hub);
+                run(&mut conn, checkpoints, &queue.0, &hub, later);
             })
             .map_err(|source| Error::io("cannot start a thread", source))?;
         Ok(Self {
             jobs,
+            unsettled,
             thread: Arc::new(Mutex::new(Some(thread))),
         })
     }
 
     /// Does `change` within the next transaction, as if it were `at` when that is given, and answers what it gave
     /// once that is committed.
-    pub(super) async fn write<T, F>(&self, at: Option<Timestamp>, change: F) -> Result<T, Error>
+    pub(super) async fn write<T, F>(
+        &self,
+        at: Option<Timestamp>,
+        settles: Settles,
+        change: F,
+    ) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Change { at, change, answer });
+        let job = Box::new(Change {
+            at,
+            settles,
+            change,
+            answer,
+        });
         self.jobs
             .put(Work::Change(job))
+            .await
+            .map_err(|_closed| Error::Unavailable)?;
+        answered.await.map_err(|_| Error::Unavailable)?
+    }
+
+    /// Waits until all that was answered is in its places.
+    pub(super) async fn settled(&self) -> Result<(), Error> {
+        if !self.unsettled.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let (done, settled) = oneshot::channel();
+        self.jobs
+            .put(Work::Settle(done))
+            .await
+            .map_err(|_closed| Error::Unavailable)?;
+        settled.await.map_err(|_| Error::Unavailable)
+    }
+
+    /// Answers what `look` finds when nothing can be put in its places.
+    pub(super) async fn look<T, F>(&self, look: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let look: Look = Box::new(move |conn| {
+            // Who asked may have gone.
+            let _gone = answer.send(look(conn));
+        });
+        self.jobs
+            .put(Work::Look(look))
             .await
             .map_err(|_closed| Error::Unavailable)?;
         answered.await.map_err(|_| Error::Unavailable)?
@@ -135,7 +208,19 @@ impl Writer {
 
 enum Work {
     Change(Box<dyn Job>),
+    /// Puts what waits in its places, and says so. Drops it when that fails.
+    Settle(oneshot::Sender<()>),
+    Look(Look),
     End,
+}
+
+/// When a change has messages put in their places that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settles {
+    /// Before it looks at anything.
+    First,
+    /// It looks at what waits by itself.
+    Later,
 }
 
 impl fmt::Debug for Work {
@@ -157,6 +242,7 @@ trait Job: Send {
     /// Does the work, as part of a transaction.
     fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Done;
     fn at(&self) -> Option<Timestamp>;
+    fn settles(&self) -> Settles;
 }
 
 struct Done {
@@ -179,6 +265,7 @@ enum Outcome {
 
 struct Change<T, F> {
     at: Option<Timestamp>,
+    settles: Settles,
     change: F,
     answer: oneshot::Sender<Result<T, Error>>,
 }
@@ -214,6 +301,10 @@ where
     fn at(&self) -> Option<Timestamp> {
         self.at
     }
+
+    fn settles(&self) -> Settles {
+        self.settles
+    }
 }
 
 /// A transaction that is ready to be stored.
@@ -240,89 +331,58 @@ impl Batch {
     }
 }
 
-fn run(conn: &mut Conn, queue: &Queue<Work>, hub: &Hub) {
+fn run(
+    conn: &mut Conn,
+    mut checkpoints: Option<Checkpoints>,
+    queue: &Queue<Work>,
+    hub: &Hub,
+    mut later: Later,
+) {
     let (mut wanted, mut patience) = (1, Duration::ZERO);
-    let mut filing = Filing::default();
     loop {
-        let mut jobs = Vec::new();
+        let (mut jobs, mut waiting, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         let mut ends = false;
-        for work in queue.take(filing.rest(), wanted, patience, BATCH) {
+        for work in queue.take(later.rest(), wanted, patience, BATCH) {
             match work {
                 Work::Change(job) => jobs.push(job),
+                Work::Settle(done) => waiting.push(done),
+                Work::Look(look) => looks.push(look),
                 Work::End => ends = true,
             }
         }
         let (count, begin) = (jobs.len(), Instant::now());
-        match store(conn, jobs, hub, &mut filing.unfiled) {
+        match store(conn, jobs, hub, &mut later) {
             Ok(Stored::Known) => {}
             Ok(Stored::InDoubt(batch)) => ends |= settle(conn, batch, queue, hub),
             Err(error) => tracing::error!(%error, "a batch of changes was not stored"),
         }
         if ends {
-            filing.finish(conn);
+            later.settle(conn);
+            later.filing.finish(conn);
             return;
         }
-        if count == 0 || filing.unfiled >= search::TOGETHER {
-            filing.go_on(conn);
+        let nobody = count == 0 && waiting.is_empty();
+        if nobody && later.is_settled() {
+            later.filing.go_on(conn, || queue.len() == 0);
+        } else if (count == 0 || !waiting.is_empty() || later.inbox.len() >= inbox::TOGETHER)
+            && later.settle(conn)
+        {
+            for done in waiting {
+                let _gone = done.send(());
+            }
+        }
+        if !looks.is_empty() {
+            later.look(conn, looks);
+        }
+        if later.filing.unfiled >= MOST_UNFILED {
+            later.filing.go_on(conn, || true);
+        }
+        if let Some(checkpoints) = &mut checkpoints {
+            checkpoints.changed();
         }
         // Those who were answered come again, beside those who came meanwhile. Nobody waits who is alone.
         wanted = count + queue.len();
         patience = (begin.elapsed() / PART).min(GATHER);
-    }
-}
-
-/// The words of fresh messages, which are filed many at once, and when nobody waits.
-struct Filing {
-    /// About how many messages wait for it.
-    unfiled: usize,
-    /// When it was last tried and failed.
-    failed: Option<Instant>,
-}
-
-impl Default for Filing {
-    fn default() -> Self {
-        Self {
-            // Whoever wrote last may have left some.
-            unfiled: 1,
-            failed: None,
-        }
-    }
-}
-
-impl Filing {
-    /// How long to wait for changes before it is time for this. None when there is nothing to do.
-    fn rest(&self) -> Option<Duration> {
-        let left = self.failed.map_or(REST, |failed| {
-            AFTER_FAILURE.saturating_sub(failed.elapsed()).max(REST)
-        });
-        (self.unfiled > 0).then_some(left)
-    }
-
-    /// Leaves nothing, unless it fails.
-    fn finish(&mut self, conn: &mut Conn) {
-        while self.unfiled > 0 && self.failed.is_none() {
-            self.go_on(conn);
-        }
-    }
-
-    /// Files the next messages in a transaction of their own.
-    fn go_on(&mut self, conn: &mut Conn) {
-        if self.failed.is_some_and(|failed| failed.elapsed() < AFTER_FAILURE) {
-            return;
-        }
-        let filed = conn.begin_change().and_then(|()| {
-            let more = search::catch_up(conn)?;
-            conn.commit().map(|()| more)
-        });
-        match filed {
-            Ok(more) => (self.unfiled, self.failed) = (usize::from(more), None),
-            Err(error) => {
-                tracing::warn!(%error, "the words of fresh messages were not filed; they will be");
-                self.failed = Some(Instant::now());
-                // Whether or not it was stored, it is asked again how far it came.
-                let _none_is_open = conn.roll_back();
-            }
-        }
     }
 }
 
@@ -334,38 +394,30 @@ enum Stored {
 
 /// One transaction. Whatever fails, every job of the batch gets an answer: those that were not run find their
 /// channel closed, which reads as "unavailable".
-fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub, unfiled: &mut usize) -> Result<Stored, Error> {
+fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub, later: &mut Later) -> Result<Stored, Error> {
     if jobs.is_empty() {
         return Ok(Stored::Known);
     }
     conn.begin_change()?;
     let mut batch = Batch::default();
-    for job in jobs {
-        let told = batch.outgoing.len();
-        let mut tx = Tx {
-            now: job.at().unwrap_or_else(clock::now),
-            conn: &mut *conn,
-            outgoing: &mut batch.outgoing,
-            positions: &mut batch.positions,
-            unfiled: &mut *unfiled,
-            wrote: false,
-        };
-        let done = job.run(&mut tx);
-        batch.answers.push(done.answer);
-        match done.outcome {
-            Outcome::Done => {}
-            Outcome::Refused => batch.outgoing.truncate(told),
-            Outcome::Broken => {
-                batch.end(false, hub);
-                conn.roll_back()?;
-                return Ok(Stored::Known);
-            }
-        }
+    let outcome = later
+        .inbox
+        .begin(conn)
+        .and_then(|()| run_all(conn, jobs, hub, later, &mut batch));
+    if !matches!(outcome, Ok(Outcome::Done | Outcome::Refused)) {
+        batch.end(false, hub);
+        later.undone(conn);
+        conn.roll_back()?;
+        return outcome.map(|_broken| Stored::Known);
     }
     match conn.commit() {
-        Ok(()) => batch.end(true, hub),
+        Ok(()) => {
+            later.committed();
+            batch.end(true, hub);
+        }
         Err(error) if conn.is_undone() => {
             batch.end(false, hub);
+            later.undone(conn);
             return Err(error);
         }
         Err(error) => {
@@ -374,6 +426,42 @@ fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub, unfiled: &mut usiz
         }
     }
     Ok(Stored::Known)
+}
+
+fn run_all(
+    conn: &mut Conn,
+    jobs: Vec<Box<dyn Job>>,
+    hub: &Hub,
+    later: &mut Later,
+    batch: &mut Batch,
+) -> Result<Outcome, Error> {
+    // Other nodes look at the tables alone.
+    let may_wait = Inbox::is_used(conn) && hub.bus().is_none();
+    for job in jobs {
+        let settles = if may_wait { job.settles() } else { Settles::First };
+        if settles == Settles::First {
+            later.filing.unfiled += later.inbox.settle(conn)?;
+        }
+        let told = batch.outgoing.len();
+        let mut tx = Tx {
+            now: job.at().unwrap_or_else(clock::now),
+            conn: &mut *conn,
+            outgoing: &mut batch.outgoing,
+            positions: &mut batch.positions,
+            unfiled: &mut later.filing.unfiled,
+            inbox: &mut later.inbox,
+            settles,
+            wrote: false,
+        };
+        let done = job.run(&mut tx);
+        batch.answers.push(done.answer);
+        match done.outcome {
+            Outcome::Done => {}
+            Outcome::Refused => batch.outgoing.truncate(told),
+            Outcome::Broken => return Ok(Outcome::Broken),
+        }
+    }
+    Ok(Outcome::Done)
 }
 
 /// Asks the database what became of a batch until it knows, refusing what is handed in meanwhile: events of a
@@ -406,6 +494,8 @@ fn settle(conn: &mut Conn, batch: Batch, queue: &Queue<Work>, hub: &Hub) -> bool
         for work in queue.take_all() {
             match work {
                 Work::Change(refused) => drop(refused),
+                Work::Settle(refused) => drop(refused),
+                Work::Look(refused) => drop(refused),
                 Work::End => return true,
             }
         }

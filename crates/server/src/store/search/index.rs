@@ -67,11 +67,16 @@ fn key(chat: &ChatId) -> String {
 }
 
 fn keyed(key: &str, words: &[String]) -> String {
-    words
-        .iter()
-        .map(|word| format!("{key}{word}"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let length = words.iter().map(|word| key.len() + word.len() + 1).sum();
+    let mut text = String::with_capacity(length);
+    for word in words {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(key);
+        text.push_str(word);
+    }
+    text
 }
 
 fn fts5(key: &str, phrases: &[Vec<String>]) -> String {
