@@ -39,6 +39,7 @@ mod operate;
 mod packets;
 mod presence;
 mod races;
+mod repeated;
 mod restricted;
 mod search;
 mod sockets;
