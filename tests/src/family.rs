@@ -43,7 +43,9 @@ pub fn proportional_size(process: u32) -> Result<u64> {
     Ok(own + started.into_iter().skip(1).filter_map(size_of).sum::<u64>())
 }
 
-/// The memory of the processes among those that a process started which run pages, in KiB.
+/// What pages hold in memory of their own, in KiB: that of the processes among those that a process started which run
+/// pages, without the programs and libraries that are mapped into it. Those are shared with each other page on the
+/// machine, so that a part of them comes and goes with windows of others.
 ///
 /// # Errors
 /// When there is none.
@@ -52,7 +54,8 @@ pub fn size_of_pages(process: u32) -> Result<u64> {
     let pages = processes()?
         .into_iter()
         .filter(|it| started.contains(&it.id) && PAGES.starts_with(&it.name));
-    let sizes: Vec<u64> = pages.filter_map(|it| size_of(it.id)).collect();
+    let own_size = |id| Some(of_memory(id, "Pss_Anon:")? + of_memory(id, "Pss_Shmem:")?);
+    let sizes: Vec<u64> = pages.filter_map(|it| own_size(it.id)).collect();
     ensure!(!sizes.is_empty(), "no process runs a page");
     Ok(sizes.iter().sum())
 }
@@ -88,8 +91,12 @@ pub(crate) fn child_named(parent: u32, name: &str) -> Result<Option<u32>> {
 }
 
 fn size_of(process: u32) -> Option<u64> {
+    of_memory(process, "Pss:")
+}
+
+fn of_memory(process: u32, field: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
