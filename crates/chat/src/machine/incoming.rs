@@ -99,7 +99,7 @@ impl Chat {
                     seq: event.number.map(|number| number.seq),
                     at: self.now.wall,
                 };
-                self.store(op, Then::Buried);
+                self.store(op, Then::Page { why: Why::Edited });
             }
             Told::Chat(event) => {
                 self.observe(&event.chat.id, event.number);
@@ -174,6 +174,9 @@ impl Chat {
     /// The row of a chat takes over what the store says after a transaction.
     pub(super) fn row_follows(&mut self, put: &Put) {
         self.search_follows(put);
+        if put.count_is_doubtful {
+            self.fetch_soon();
+        }
         if let Some(row) = self.chats.rows.get_mut(&put.chat) {
             row.stored.unread = put.unread;
             if put.newest.is_some() && row.stored.newest != put.newest {

@@ -41,8 +41,6 @@ pub(super) enum Then {
         client_id: ClientId,
         more: Option<crate::api::Part>,
     },
-    /// A message that was deleted.
-    Buried,
     /// A page of messages.
     Page {
         why: Why,
@@ -148,7 +146,6 @@ impl Chat {
                 | Then::Live
                 | Then::Sent { .. }
                 | Then::Looked { .. }
-                | Then::Buried
                 | Then::Page { .. }
                 | Then::Window { .. }
                 | Then::Search { .. }
@@ -171,14 +168,6 @@ impl Chat {
             (Then::Live, Answer::Put(put)) => self.live_is_stored(put),
             (Then::Sent { client_id }, Answer::Put(put)) => self.sent_is_stored(&client_id, put),
             (Then::Looked { client_id, more }, Answer::Put(put)) => self.looked(client_id, more, put),
-            (Then::Buried, Answer::Put(put)) => {
-                let unread = self.chats.get(&put.chat).map_or(0, |chat| chat.unread);
-                if put.messages.is_empty() && unread > 0 {
-                    // It is not stored here: only the server knows whether it was one of the unread ones.
-                    self.fetch_soon();
-                }
-                self.page_is_stored(Why::Edited, put);
-            }
             (Then::Page { why }, Answer::Put(put)) => self.page_is_stored(why, put),
             (Then::Window { why }, Answer::Window(window)) => self.take_window(why, window),
             (Then::Enqueue { intent, entry }, _) => self.enqueued(intent, *entry),
@@ -268,7 +257,7 @@ impl Chat {
                 self.alert(failure);
                 self.sending_is_unknown(&client_id, None);
             }
-            Then::Live | Then::Buried | Then::Page { .. } | Then::List { .. } | Then::Chat { .. } => {
+            Then::Live | Then::Page { .. } | Then::List { .. } | Then::Chat { .. } => {
                 // What was not stored was not received: nothing after it follows without a gap, and it is fetched
                 // again.
                 self.alert(failure);

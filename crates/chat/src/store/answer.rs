@@ -113,6 +113,8 @@ pub struct Put {
     pub gone: Vec<MessageId>,
     pub newest: Option<Arc<Message>>,
     pub unread: u64,
+    /// Whether something was deleted that the server's count may or may not have in it.
+    pub count_is_doubtful: bool,
     pub mentioned: Option<Position>,
     /// How far others and the person have read, where that is known better now.
     pub reads: Option<Markers>,

@@ -66,21 +66,25 @@ pub(super) fn add(
     Ok(after)
 }
 
-/// A message of somebody else is gone: it is no longer counted, if it was.
-pub(super) fn take_unread(db: &Connection, number: i64, message: &Position) -> Result<(), StoreError> {
+/// A message of somebody else is deleted: it is no longer counted, if it was. Answers whether the server's count may have
+/// left it out already.
+pub(super) fn take_unread(db: &Connection, number: i64, message: &Message) -> Result<bool, StoreError> {
     let before = counts(db, number)?;
-    if before.marker.as_ref().is_none_or(|marker| marker < message) {
-        set_counts(
-            db,
-            number,
-            &Counts {
-                unread: before.unread.saturating_sub(1),
-                server_unread: before.server_unread.saturating_sub(1),
-                ..before
-            },
-        )?;
+    let place = (message.created_at, message.id.clone());
+    if before.marker.as_ref().is_some_and(|marker| *marker >= place) {
+        return Ok(false);
     }
-    Ok(())
+    let was_covered = before.covered.as_ref().is_some_and(|covered| *covered >= place);
+    set_counts(
+        db,
+        number,
+        &Counts {
+            unread: before.unread.saturating_sub(1),
+            server_unread: before.server_unread.saturating_sub(1),
+            ..before
+        },
+    )?;
+    Ok(was_covered)
 }
 
 /// Joins the server's count with what has been read here, and what came in here, and the server may not know.

@@ -54,7 +54,7 @@ pub(super) fn put_in(
     let mut stored = Vec::with_capacity(messages.len());
     let mut new = Vec::new();
     let (mut from_others, mut mention) = (Vec::new(), None);
-    let mut is_after_gap = false;
+    let (mut is_after_gap, mut count_is_doubtful) = (false, false);
     for (index, (message, told)) in messages.into_iter().enumerate() {
         let gap = match place {
             Place::Live => is_first && index == 0,
@@ -64,8 +64,14 @@ pub(super) fn put_in(
             Place::Follows => false,
         };
         let is_own = message.sender_id == account.user;
-        let (message, is_new, has_gap) = put_one(db, account, number, message, gap, told)?;
+        let Placed {
+            message,
+            is_new,
+            has_gap,
+            is_buried,
+        } = put_one(db, account, number, message, gap, told)?;
         is_after_gap |= index == 0 && has_gap;
+        count_is_doubtful |= is_buried && counts::take_unread(db, number, &message)?;
         if is_new {
             new.push(message.id.clone());
             if !is_own && message.deleted_at.is_none() {
@@ -103,6 +109,7 @@ pub(super) fn put_in(
         new,
         gone,
         unread: counts.unread,
+        count_is_doubtful,
         mentioned: counts.mentioned,
         is_after_gap,
     })
@@ -119,23 +126,20 @@ pub(super) fn edit(
     let Some(number) = chats::number_of(db, account, chat)? else {
         return Ok(nothing(chat));
     };
-    let mut messages = Vec::new();
-    if let Some(known) = row(db, number, &message.id)? {
-        if known.message.deleted_at.is_none()
-            && message.deleted_at.is_some()
-            && message.sender_id != account.user
-        {
-            counts::take_unread(db, number, &(message.created_at, message.id.clone()))?;
-        }
-        let told = Telling {
-            seq,
-            is_overtaken: false,
-        };
-        let stored = put_one(db, account, number, message, true, told)?.0;
-        counts::mention_again(db, account, number, &stored)?;
-        messages.push(stored);
+    if row(db, number, &message.id)?.is_none() {
+        let is_buried = message.deleted_at.is_some() && message.sender_id != account.user;
+        return unknown(db, number, chat, is_buried);
     }
-    told_of(db, number, chat, messages)
+    let told = Telling {
+        seq,
+        is_overtaken: false,
+    };
+    let Placed {
+        message, is_buried, ..
+    } = put_one(db, account, number, message, true, told)?;
+    let count_is_doubtful = is_buried && counts::take_unread(db, number, &message)?;
+    counts::mention_again(db, account, number, &message)?;
+    told_of(db, number, chat, vec![message], count_is_doubtful)
 }
 
 /// Leaves a tombstone where a message was.
@@ -152,13 +156,20 @@ pub(super) fn bury(
     };
     match find(db, number, message)? {
         Some(message) => edit(db, account, chat, apply::tombstone(message, at), seq),
-        None => unchanged(db, number, chat),
+        None => unknown(db, number, chat, true),
     }
+}
+
+/// What is to be said of a message that is not stored. Whether one that is deleted was among those that are unread, the
+/// server alone knows.
+fn unknown(db: &Connection, number: i64, chat: &ChatId, is_buried: bool) -> Result<Answer, StoreError> {
+    let may_be_counted = is_buried && counts::counts(db, number)?.unread > 0;
+    told_of(db, number, chat, Vec::new(), may_be_counted)
 }
 
 /// What is to be said where nothing was stored.
 pub(super) fn unchanged(db: &Connection, number: i64, chat: &ChatId) -> Result<Answer, StoreError> {
-    told_of(db, number, chat, Vec::new())
+    told_of(db, number, chat, Vec::new(), false)
 }
 
 pub(super) fn find(db: &Connection, number: i64, message: &MessageId) -> Result<Option<Message>, StoreError> {
@@ -170,6 +181,7 @@ fn told_of(
     number: i64,
     chat: &ChatId,
     messages: Vec<Arc<Message>>,
+    count_is_doubtful: bool,
 ) -> Result<Answer, StoreError> {
     let counts = counts::counts(db, number)?;
     Ok(Answer::Put(Put {
@@ -180,6 +192,7 @@ fn told_of(
         new: Vec::new(),
         gone: Vec::new(),
         unread: counts.unread,
+        count_is_doubtful,
         mentioned: counts.mentioned,
         reads: None,
         is_after_gap: false,
@@ -338,7 +351,17 @@ pub(super) struct Telling {
     pub(super) is_overtaken: bool,
 }
 
-/// Stores a message; tells whether it is new, and whether there is a gap before it.
+/// A message that has been stored.
+struct Placed {
+    message: Arc<Message>,
+    is_new: bool,
+    /// Whether there may be messages before it that are not stored.
+    has_gap: bool,
+    /// Whether it is somebody else's, and was not deleted before.
+    is_buried: bool,
+}
+
+/// Stores a message.
 fn put_one(
     db: &Connection,
     account: &Account,
@@ -346,17 +369,26 @@ fn put_one(
     message: Message,
     gap: bool,
     told: Telling,
-) -> Result<(Arc<Message>, bool, bool), StoreError> {
+) -> Result<Placed, StoreError> {
     let known = row(db, number, &message.id)?;
     let is_new = known.is_none();
+    let mut is_buried = false;
     let (message, gap, seq) = match known {
         Some(known) => {
             let seq = known.seq.max(told.seq);
             let merged = merge(&known, message, told);
             if merged == known.message && (gap || !known.gap) && seq == known.seq {
                 // Most of what is fetched is known: that costs no wait for the disk.
-                return Ok((Arc::new(merged), false, known.gap));
+                return Ok(Placed {
+                    message: Arc::new(merged),
+                    is_new,
+                    has_gap: known.gap,
+                    is_buried: false,
+                });
             }
+            is_buried = known.message.deleted_at.is_none()
+                && merged.deleted_at.is_some()
+                && merged.sender_id != account.user;
             db.prepare_cached("DELETE FROM messages WHERE chat = ?1 AND id = ?2")?
                 .execute(params![number, merged.id.as_str()])?;
             (merged, known.gap && gap, seq)
@@ -388,7 +420,12 @@ fn put_one(
         place,
     ])?;
     search::put(db, number, place, &message)?;
-    Ok((Arc::new(message), is_new, gap))
+    Ok(Placed {
+        message: Arc::new(message),
+        is_new,
+        has_gap: gap,
+        is_buried,
+    })
 }
 
 /// Takes a client id off the message that was wrongly taken for the one it belongs to.
@@ -445,6 +482,7 @@ pub(super) fn nothing(chat: &ChatId) -> Answer {
         gone: Vec::new(),
         newest: None,
         unread: 0,
+        count_is_doubtful: false,
         mentioned: None,
         reads: None,
         is_after_gap: false,

@@ -185,7 +185,7 @@ fn put_next(
         }
     };
     if let Answer::Put(put) = answer
-        && !put.messages.is_empty()
+        && (put.count_is_doubtful || !put.messages.is_empty())
     {
         so_far.puts.push(put);
     }

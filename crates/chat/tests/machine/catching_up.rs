@@ -192,3 +192,35 @@ fn what_was_told_is_not_told_again_when_the_store_has_forgotten_it() {
     desk.comes_in(&message("g", 3, "ana"));
     assert_eq!(desk.notices.len(), 3);
 }
+
+#[test]
+fn a_deletion_that_the_list_may_know_of_has_the_counts_fetched() {
+    let mut desk = desk();
+    desk.comes_in(&message("g", 1, "ana"));
+    desk.comes_in(&message("g", 2, "ana"));
+    // By now the first is deleted, and the list counts the second alone.
+    let list = || {
+        let mut of_one = chat("g", ChatKind::Group);
+        of_one.unread_count = 1;
+        of_one.last_message = Some(message("g", 2, "ana"));
+        vec![of_one]
+    };
+    desk.wait(Duration::from_secs(120));
+    desk.answer_list(list());
+    assert_eq!(desk.view().unread, 1);
+    let deleted = json!({"chatId": "g", "messageId": message("g", 1, "ana").id});
+    desk.answer_where(
+        is_sync,
+        Ok(Response::Synced(Synced {
+            events: vec![Missed {
+                event: "message_deleted".to_owned(),
+                data: deleted,
+            }],
+            next: "2".to_owned(),
+            has_more: false,
+        })),
+    );
+    desk.wait(Duration::from_secs(1));
+    desk.answer_list(list());
+    assert_eq!(desk.view().unread, 1);
+}
