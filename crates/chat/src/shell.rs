@@ -40,6 +40,26 @@ pub struct Notice {
     pub may_reply: bool,
 }
 
+impl Notice {
+    /// One that tells of what an earlier one of its chat tells, too.
+    #[must_use]
+    pub(crate) fn after(self, earlier: &Self) -> Self {
+        let count = self.count + earlier.count;
+        Self {
+            message_id: None,
+            body: Self::body_of(count),
+            count,
+            may_reply: false,
+            ..self
+        }
+    }
+
+    /// What is said in place of several texts.
+    pub(crate) fn body_of(count: u64) -> String {
+        format!("{count} new messages")
+    }
+}
+
 impl fmt::Debug for Notice {
     /// Without the text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,6 +9,7 @@ mod errands;
 mod key;
 mod link;
 mod measured;
+mod requests;
 mod run;
 
 use std::{

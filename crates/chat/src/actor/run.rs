@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{
     Message, StartError, door::Open, errands::Errands, key::Keyholder, link::Link, measured::Measured,
+    requests::Requests,
 };
 use crate::{
     Intent, View,
@@ -64,7 +65,7 @@ pub(super) struct Actor {
     inbox: mpsc::Receiver<Message>,
     next_intent: u64,
     answers: HashMap<u64, oneshot::Sender<Result<(), Failure>>>,
-    shell: mpsc::Sender<ShellRequest>,
+    shell: Requests,
     show: watch::Sender<Arc<View>>,
     shown_at: Option<Instant>,
     has_changed: bool,
@@ -84,6 +85,8 @@ struct Called {
 enum Next {
     Input(Input),
     Show,
+    /// What there was is done.
+    Nothing,
     End(Option<oneshot::Sender<()>>),
 }
 
@@ -139,7 +142,7 @@ impl Actor {
             inbox,
             next_intent: 0,
             answers: HashMap::new(),
-            shell,
+            shell: Requests::new(shell),
             show,
             shown_at: None,
             has_changed: false,
@@ -166,6 +169,7 @@ impl Actor {
             match self.next().await {
                 Next::Input(input) => self.take(input),
                 Next::Show => self.publish(),
+                Next::Nothing => {}
                 Next::End(done) => break done,
             }
         };
@@ -268,6 +272,7 @@ impl Actor {
                 }
             },
             answer = self.errands.answer() => Next::Input(Input::Secrets(answer)),
+            () = self.shell.go_on() => Next::Nothing,
             event = self.link.next(), if has_room => Next::Input(Input::Socket(event)),
         }
     }
@@ -330,11 +335,7 @@ impl Actor {
             }
             Output::Socket(command) => self.link.execute(command),
             Output::Secrets(request) => self.errands.add(request),
-            Output::Shell(request) => {
-                if let Err(error) = self.shell.try_send(request) {
-                    tracing::warn!(%error, "the shell did not take a request");
-                }
-            }
+            Output::Shell(request) => self.shell.add(request),
             Output::Answer { id, result } => {
                 if let Some(answer) = self.answers.remove(&id) {
                     // Who asked may have gone away.

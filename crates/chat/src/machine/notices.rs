@@ -77,7 +77,7 @@ impl Chat {
             ChatKind::Group => format!("{sender} · {}", chat.chat.name),
         };
         let body = if count > 1 {
-            format!("{count} new messages")
+            Notice::body_of(count)
         } else if message.is_restricted() {
             "New message".to_owned()
         } else {
