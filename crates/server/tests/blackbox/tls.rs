@@ -130,7 +130,7 @@ fn files_that_make_no_sense_are_refused_at_the_start() {
     ] {
         let arguments = [vec!["serve", "--listen", "127.0.0.1:0"], arguments].concat();
         let refused = run(&dir.path().join("data"), &arguments, "");
-        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
         let why = String::from_utf8_lossy(&refused.stderr);
         assert!(why.contains(named), "{arguments:?}: {why}");
     }
