@@ -241,8 +241,9 @@ impl Chat {
         match result {
             Ok(Response::Sent(message)) => self.store_changed(entry, &change, Some(*message), asked),
             Ok(Response::Chat(chat)) => {
-                self.overtaken.chat(&chat.id, self.next_token);
-                self.put_chat(*chat, false);
+                let id = chat.id.clone();
+                self.put_chat(*chat, false, Some(asked));
+                self.overtaken.chat(&id, self.next_token);
                 self.store_changed(entry, &change, None, asked);
             }
             Ok(_) => self.store_changed(entry, &change, None, asked),

@@ -358,14 +358,14 @@ impl Chat {
         self.send_what_can_be_sent();
     }
 
-    /// Stores what the server said about one chat.
-    pub(super) fn put_chat(&mut self, chat: WireChat, open: bool) {
+    /// Stores what the server said about one chat: in answer to the call `asked`, or by itself.
+    pub(super) fn put_chat(&mut self, chat: WireChat, open: bool, asked: Option<u64>) {
         self.chats.learn_presence(&chat);
         self.overtake_by_reads(&chat);
         let facts = ChatFacts {
-            chat,
             counts: false,
-            is_overtaken: false,
+            is_overtaken: asked.is_some_and(|asked| self.overtaken.is_chat(&chat.id, asked)),
+            chat,
         };
         self.store(
             Op::PutChats {
@@ -400,22 +400,29 @@ impl Chat {
         }
     }
 
-    pub(super) fn take_whether_there(&mut self, chat: ChatId, result: Result<Response, ApiError>) {
+    pub(super) fn take_whether_there(
+        &mut self,
+        chat: ChatId,
+        asked: u64,
+        result: Result<Response, ApiError>,
+    ) {
         match result {
-            Ok(Response::Chat(found)) if found.id == chat => self.put_chat(*found, false),
+            Ok(Response::Chat(found)) if found.id == chat => self.put_chat(*found, false, Some(asked)),
             Err(ApiError::Refused {
                 code: Code::NotFound | Code::Forbidden,
                 ..
-            }) => self.store(Op::RemoveChat { chat: chat.clone() }, Then::Removed { chat }),
+            }) if !self.overtaken.is_chat(&chat, asked) => {
+                self.store(Op::RemoveChat { chat: chat.clone() }, Then::Removed { chat });
+            }
             // The next fetch of the list asks again.
             Ok(_) | Err(_) => {}
         }
     }
 
-    pub(super) fn take_created_chat(&mut self, intent: u64, result: Result<Response, ApiError>) {
+    pub(super) fn take_created_chat(&mut self, intent: u64, asked: u64, result: Result<Response, ApiError>) {
         match result {
             Ok(Response::Chat(chat)) => {
-                self.put_chat(*chat, true);
+                self.put_chat(*chat, true, Some(asked));
                 self.answer(intent, Ok(()));
             }
             Ok(_) => self.answer(intent, Err(ApiError::NotKhaya.failure())),

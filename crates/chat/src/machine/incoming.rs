@@ -104,7 +104,7 @@ impl Chat {
             Told::Chat(event) => {
                 self.observe(&event.chat.id, event.number);
                 let is_new = self.chats.get(&event.chat.id).is_none();
-                self.put_chat(event.chat, false);
+                self.put_chat(event.chat, false, None);
                 if is_new {
                     // Its count and its last message come with the list.
                     self.fetch_soon();

@@ -310,9 +310,9 @@ impl Chat {
         self.fetch_newest_of_open_chat();
     }
 
-    pub(super) fn take_joined(&mut self, chat: &ChatId, result: Result<Response, ApiError>) {
+    pub(super) fn take_joined(&mut self, chat: &ChatId, asked: u64, result: Result<Response, ApiError>) {
         match result {
-            Ok(Response::Chat(joined)) if joined.id == *chat => self.put_chat(*joined, false),
+            Ok(Response::Chat(joined)) if joined.id == *chat => self.put_chat(*joined, false, Some(asked)),
             Ok(_) => {}
             // Whether the chat is still there is told by the list; that the network fails is told by the page.
             Err(error) => tracing::debug!(%chat, %error, "could not join"),

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use khaya_chat::api::{ApiError, Request, Response};
+use khaya_chat::{
+    Intent,
+    api::{ApiError, Request, Response},
+};
 use khaya_wire::{
     ChatKind, Code, Page,
     discovery::{Discovery, Feature},
@@ -10,7 +13,7 @@ use khaya_wire::{
 };
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, chat, chat_id, discovery, is_list, message};
+use crate::desk::{Desk, chat, chat_id, discovery, is_list, is_page, message, page, refused};
 
 fn with_sync() -> Discovery {
     let mut discovery = discovery();
@@ -20,6 +23,16 @@ fn with_sync() -> Discovery {
 
 fn is_sync(request: &Request) -> bool {
     matches!(request, Request::Sync { .. })
+}
+
+fn is_join(request: &Request) -> bool {
+    matches!(request, Request::Join { .. })
+}
+
+fn open(chat: &str) -> Intent {
+    Intent::OpenChat {
+        chat_id: chat_id(chat),
+    }
 }
 
 /// Since when, and how many events, are asked for.
@@ -150,9 +163,29 @@ fn a_chat_that_was_left_does_not_come_back_by_an_answer_from_before() {
     let mut desk = self::desk();
     desk.answer_where(is_sync, synced(Vec::new(), "2", false));
     desk.wait(Duration::from_secs(120));
-    desk.event("chat_removed", removed);
+    desk.event("chat_removed", removed.clone());
     desk.answer_list(vec![chat("g", ChatKind::Group)]);
     assert!(desk.view().chats.is_empty());
+
+    let mut desk = self::desk();
+    desk.want(open("g")).unwrap();
+    desk.event("chat_removed", removed);
+    desk.answer_where(is_join, Ok(Response::Chat(Box::new(chat("g", ChatKind::Group)))));
+    desk.answer_where(is_page, page(vec![message("g", 1, "ana")]));
+    assert!(desk.view().chats.is_empty());
+}
+
+#[test]
+fn a_chat_that_somebody_is_let_into_does_not_go_by_an_answer_from_before() {
+    let mut desk = desk();
+    desk.wait(Duration::from_secs(120));
+    desk.answer_list(Vec::new());
+    let is_there = |request: &Request| matches!(request, Request::Chat { .. });
+    assert_eq!(desk.count(is_there), 1);
+    let again = json!({"chat": chat("g", ChatKind::Group), "scope": "private", "seq": 1});
+    desk.event("chat_updated", again);
+    desk.answer_where(is_there, Err(refused(Code::NotFound)));
+    assert_eq!(desk.view().chats.len(), 1);
 }
 
 #[test]
