@@ -56,7 +56,8 @@ async fn a_page_stays_small_in_a_flood() {
     on_desktop("flood", async |desktop| {
         let flood = Flood::start(desktop).await?;
         flood.send_one_of_each().await?;
-        flood.pour(3_000).await?;
+        let (poured, forgot) = tokio::join!(flood.pour(3_000), flood.forget_who_follows());
+        forgot.and(poured)?;
         let left = flood.window.page().session().execute(LEFT, Value::Null).await?;
         ensure!(
             left == json!([]),
@@ -154,9 +155,26 @@ impl<'a> Flood<'a> {
             rows <= MOST_ROWS,
             "the page holds {rows} rows after {count} messages"
         );
+        let unread = told["unread"].as_u64().context("a number of unread messages")?;
+        ensure!(
+            unread < u64::try_from(count)? / 2,
+            "{unread} of {count} messages are unread to who looks at them"
+        );
         let value = page.value(&composer()).await?;
         ensure!(value.starts_with("type "), "what was typed is not there: {value}");
         Ok(median)
+    }
+
+    /// In the midst of it, has the app believe that nobody follows the newest.
+    async fn forget_who_follows(&self) -> Result<()> {
+        let page = self.window.page();
+        page.until("a thousand drops", async || {
+            let shown = page.session().execute(NEWEST_DROP, Value::Null).await?;
+            Ok(shown.as_u64().filter(|number| *number > 1_000))
+        })
+        .await?;
+        let intent = json!({ "type": "follow", "chatId": self.team.garden, "rows": null });
+        page.session().execute(DISPATCH, intent).await.map(drop)
     }
 
     /// The same, but somebody types into a page that only shows as many rows as often, with nothing of the app's in it; the
@@ -282,6 +300,12 @@ const BARE: &str = "
         while (list.children.length > rows) list.firstChild.remove();
     }, every);";
 
+const NEWEST_DROP: &str = "
+    const newest = document.querySelector('[aria-label=Messages] > :last-child')?.textContent;
+    return Number(/Drop (\\d+)/u.exec(newest)?.[1] ?? 0);";
+
+const DISPATCH: &str = "window.__TAURI__.core.invoke('dispatch', { intent: arguments[0] });";
+
 const SHOWS_LAST: &str = "return document.querySelector('[aria-label=Messages] > :last-child')?.textContent.includes(arguments[0]) ?? false;";
 
 const WATCHED: &str = "
@@ -294,6 +318,7 @@ const WATCHED: &str = "
     };
     return {
         rows: document.querySelectorAll('li.message').length,
+        unread: Number((/^\\((.+)\\)/u.exec(document.title)?.[1] ?? '0').replace(/\\D/gu, '')),
         elements: document.querySelectorAll('*').length,
         milliseconds: { frames: told(frames), keys: told(keys) },
     };";

@@ -16,9 +16,19 @@ const STEP = 20;
 /** A flood is over when for so long, in milliseconds, no more came at once than is seen. */
 const FLOOD_OVER = 1_000;
 
+/**
+ * @typedef {object} Told
+ * @property {string} chatId
+ * @property {number | null} rows how many are enough, or `null` where nobody follows
+ * @property {number} length of the window at that time
+ */
+
 export class Following {
-  /** What the app was told: how many are enough, or `null` where nobody follows. @type {number | null} */
+  /** What the app was told, and is to be told. @type {Told | null} */
   #told = null;
+  /** @type {Told | null} */
+  #wanted = null;
+  #isTelling = false;
   /** Runs while there is a flood. */
   #flood = 0;
   #onOver;
@@ -38,6 +48,7 @@ export class Following {
     clearTimeout(this.#flood);
     this.#flood = 0;
     this.#told = null;
+    this.#wanted = null;
   }
 
   /**
@@ -49,7 +60,7 @@ export class Following {
   notice(before, after) {
     const newest = before.findLast(({ id }) => id !== null)?.key;
     const at = after.findLastIndex(({ key }) => key === newest);
-    if (!newest || this.#told === null || (at >= 0 && after.length - 1 - at < STEP)) return;
+    if (!newest || typeof this.#told?.rows !== "number" || (at >= 0 && after.length - 1 - at < STEP)) return;
     clearTimeout(this.#flood);
     this.#flood = setTimeout(() => {
       this.#flood = 0;
@@ -58,16 +69,33 @@ export class Following {
   }
 
   /**
-   * Tells the app, once.
+   * Tells the app, once; and again if its window grows as if it had not heard.
    *
    * @param {string} chatId
-   * @param {number | null} height of the view; `null` where the newest messages are not followed
+   * @param {number | null} height of the view; `null` where the newest messages are not followed. That some of them are
+   *   missing for a while changes nothing about that: an app that heard so would let its window grow, until in a flood
+   *   the newest are never in it
+   * @param {number} length of the window
    */
-  tell(chatId, height) {
+  tell(chatId, height, length) {
     const heights = this.isFlood ? HEIGHTS_IN_FLOOD : HEIGHTS;
     const rows = height === null ? null : Math.ceil((height * heights) / LOWEST_ROW / STEP) * STEP;
-    if (rows === this.#told) return;
-    this.#told = rows;
-    void wish({ type: "follow", chatId, rows });
+    const last = this.#wanted;
+    const isHeard = rows === null || length < Math.max(rows, last?.length ?? 0) + STEP;
+    if (last?.rows === rows && isHeard) return;
+    this.#wanted = { chatId, rows, length };
+    void this.#tell();
+  }
+
+  /** One after the other: of two that are on their way at once, the app may take the first last. */
+  async #tell() {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    while (this.#wanted && this.#wanted !== this.#told) {
+      this.#told = this.#wanted;
+      const { chatId, rows } = this.#told;
+      await wish({ type: "follow", chatId, rows });
+    }
+    this.#isTelling = false;
   }
 }

@@ -92,7 +92,7 @@ export class MessageTimeline extends HTMLElement {
       this.#onSelectionKey(event);
     });
     const resized = new ResizeObserver(() => {
-      this.#anchor.restore();
+      this.#restore();
       this.#look();
     });
     resized.observe(this.#scroller);
@@ -259,7 +259,7 @@ export class MessageTimeline extends HTMLElement {
   /** Keeps what is read in its place; in a chat that was just opened, goes to where reading begins. */
   #place() {
     if (!this.#isPlacing) {
-      this.#anchor.restore();
+      this.#restore();
       this.#stayAtLine();
       return;
     }
@@ -279,6 +279,12 @@ export class MessageTimeline extends HTMLElement {
     }
     this.#isPlacing = false;
     this.#resume = null;
+  }
+
+  #restore() {
+    const hasFollowed = this.#anchor.following;
+    this.#anchor.restore();
+    if (!hasFollowed) this.#endIsNotNewest();
   }
 
   /** Brings the message that was asked for into view, once. @param {OpenChat} open */
@@ -367,11 +373,14 @@ export class MessageTimeline extends HTMLElement {
       this.#read.update(null);
       return;
     }
-    const atEnd = !open.hasNewer && this.#anchor.isAtBottom;
+    const atEnd = !open.hasNewer && (this.#anchor.following || this.#anchor.isAtBottom);
+    // Who stands at the newest follows them, whatever has led there.
+    if (atEnd && !this.#isPlacing && document.hasFocus()) this.#anchor.following = true;
+    const follows = this.#anchor.following && !this.#isPlacing;
     const newest = this.#items.findLast((item) => item.id !== null);
     if (atEnd) this.#lastSeenKey = this.#items.at(-1)?.key ?? "";
     this.#read.update(atEnd && newest && !this.#isPlacing ? { chatId: open.id, key: newest.key } : null);
-    this.#following.tell(open.id, atEnd && !this.#isPlacing ? this.#scroller.clientHeight : null);
+    this.#following.tell(open.id, follows ? this.#scroller.clientHeight : null, this.#items.length);
     this.#showJump(atEnd);
     this.#askForMore(open);
   }

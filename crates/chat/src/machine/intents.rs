@@ -3,11 +3,7 @@
 use khaya_wire::{ChatId, discovery::Feature};
 
 use super::{
-    Chat, FileRequest, Output,
-    outbox::{unknown_item, written::Written},
-    session::Entrance,
-    stored::Then,
-    timeline::Direction,
+    Chat, FileRequest, Output, outbox::written::Written, session::Entrance, stored::Then, timeline::Direction,
 };
 use crate::{
     Intent,
@@ -223,13 +219,7 @@ impl Chat {
             .timeline
             .as_ref()
             .filter(|timeline| timeline.chat == chat)
-            .and_then(|timeline| {
-                timeline
-                    .messages
-                    .iter()
-                    .find(|message| self.key_of(message) == key)
-                    .map(|message| (message.created_at, message.id.clone()))
-            });
+            .and_then(|timeline| timeline.shown(|message| self.key_of(message) == key));
         // What the server does not have yet is one's own: up to there everything has been seen.
         let position = position.or_else(|| {
             self.outbox.get(client_id_in(key))?;
@@ -238,7 +228,8 @@ impl Chat {
         });
         match position {
             Some(position) => self.read_to(id, chat, position),
-            None => self.answer(id, Err(unknown_item())),
+            // It has gone since it was looked at. The page tells of the newest that it shows then.
+            None => self.answer(id, Ok(())),
         }
     }
 

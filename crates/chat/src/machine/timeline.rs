@@ -4,9 +4,13 @@
 //! then from the server: the newest page first, and backward from there until it meets what was stored.
 
 mod around;
+mod following;
 mod history;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use khaya_wire::{ChatId, Message, MessageId, event};
 
@@ -16,15 +20,12 @@ pub(super) use history::Direction;
 use super::{Chat, calls::Purpose, incoming::has_more, stored::Then, words::Words};
 use crate::{
     api::{ApiError, Request, Response},
-    store::{Edge, Op, Position, Put, Target, Window},
+    store::{Edge, Op, Position, Target, Window},
     view::Failure,
 };
 
 /// How many messages are shown at first, and fetched from disk at once.
 const STEP: usize = 50;
-
-/// The shortest window of who follows the newest messages.
-const FEWEST: usize = 20;
 
 /// The longest window. Beyond it, messages leave at the other end.
 const LONGEST: usize = 400;
@@ -52,6 +53,8 @@ pub(super) struct Timeline {
     is_elsewhere: bool,
     /// How many messages are enough while the person follows the newest.
     followed: Option<usize>,
+    /// Messages that have left the window as newer ones came in: the page may tell of them yet. Oldest first.
+    passed: VecDeque<Arc<Message>>,
     /// What is being fetched from the server.
     loading: Option<Why>,
     has_window: bool,
@@ -118,6 +121,15 @@ impl Timeline {
         self.lines = lines;
     }
 
+    /// A message that is shown, or that was until newer ones came in.
+    pub(super) fn shown(&self, is_it: impl Fn(&Message) -> bool) -> Option<Position> {
+        let shown = self.messages.iter().rev().chain(self.passed.iter().rev());
+        shown
+            .map(Arc::as_ref)
+            .find(|message| is_it(message))
+            .map(position)
+    }
+
     fn quote(&mut self, quoted: Vec<Arc<Message>>) {
         self.quoted
             .extend(quoted.into_iter().map(|message| (message.id.clone(), message)));
@@ -154,7 +166,8 @@ impl Timeline {
     /// Lets the oldest go where there are more than so many.
     fn keep_newest(&mut self, most: usize) {
         if let Some(excess @ 1..) = self.messages.len().checked_sub(most) {
-            self.messages.drain(..excess);
+            self.passed.extend(self.messages.drain(..excess));
+            self.passed.drain(..self.passed.len().saturating_sub(LONGEST));
             self.older = Edge::Stored;
         }
     }
@@ -214,6 +227,7 @@ impl Chat {
 
     /// Begins the window of a chat.
     fn show_nothing_of(&mut self, chat: &ChatId, unread: u64) {
+        let before = self.timeline.take().filter(|timeline| timeline.chat == *chat);
         self.timeline = Some(Timeline {
             chat: chat.clone(),
             messages: Vec::new(),
@@ -228,7 +242,9 @@ impl Chat {
             pins: Vec::new(),
             jumped: None,
             is_elsewhere: false,
-            followed: None,
+            // The page tells it once: it does not see that the window begins anew.
+            followed: before.and_then(|timeline| timeline.followed),
+            passed: VecDeque::new(),
             loading: None,
             has_window: false,
         });
@@ -339,60 +355,6 @@ impl Chat {
         }
     }
 
-    /// The store has a message that came in: it is shown where the window reaches the newest.
-    pub(super) fn show_live(&mut self, put: &Put) {
-        let me = self.my_id();
-        let marker = self.chats.get(&put.chat).and_then(|chat| chat.marker.clone());
-        let is_focused = self.is_focused;
-        let Some(timeline) = self
-            .timeline
-            .as_mut()
-            .filter(|timeline| timeline.chat == put.chat)
-        else {
-            return;
-        };
-        let follows = !put.is_after_gap || timeline.messages.is_empty();
-        let is_behind = put
-            .messages
-            .first()
-            .zip(timeline.messages.first())
-            .is_some_and(|(new, first)| new.position() < first.position());
-        let is_of_others = put
-            .messages
-            .iter()
-            .all(|message| Some(&message.sender_id) != me.as_ref());
-        // Nobody follows in a window that has not the focus: what comes in waits below the line.
-        let followed = timeline.followed.filter(|_| is_focused);
-        let is_full = followed.is_none()
-            && timeline.messages.len() >= LONGEST
-            && is_of_others
-            && !put.new.is_empty()
-            && !is_read_nearly_to_the_end(timeline, marker.as_ref());
-        timeline.quote(put.quoted.clone());
-        let add = timeline.has_window && timeline.is_at_newest() && follows && !is_behind && !is_full;
-        timeline.merge(&put.messages, add);
-        if is_full && timeline.is_at_newest() {
-            // What is being read stays; what came in is on disk for when the person goes there.
-            timeline.newer = Edge::Stored;
-        }
-        timeline.read();
-        if !follows {
-            // Something is missing between what is shown and this.
-            timeline.newer = Edge::Gap;
-            self.fetch_newest_of_open_chat();
-            return;
-        }
-        timeline.keep_newest(followed.unwrap_or(LONGEST));
-        timeline.find_first_unread(|message| Some(&message.sender_id) != me.as_ref());
-    }
-
-    /// The person follows the newest, and so many messages are enough; or they read further up.
-    pub(super) fn follow(&mut self, chat: &ChatId, rows: Option<u16>) {
-        if let Some(timeline) = self.timeline.as_mut().filter(|timeline| timeline.chat == *chat) {
-            timeline.followed = rows.map(|rows| usize::from(rows).clamp(FEWEST, LONGEST));
-        }
-    }
-
     pub(super) fn take_window(&mut self, why: Why, window: Window) {
         let me = self.my_id();
         let Some(timeline) = self
@@ -470,12 +432,6 @@ impl Chat {
         };
         self.store(Op::Newest { chat, limit }, Then::Window { why });
     }
-}
-
-/// Whether the person seems to follow what comes in, and not to be reading further up.
-fn is_read_nearly_to_the_end(timeline: &Timeline, marker: Option<&Position>) -> bool {
-    let nearly_last = timeline.messages.iter().rev().nth(STEP);
-    nearly_last.is_none_or(|message| marker.is_some_and(|marker| *marker >= position(message)))
 }
 
 /// Whether there is a gap between what is shown and what is newest on disk.

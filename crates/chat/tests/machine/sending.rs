@@ -356,6 +356,37 @@ fn who_follows_the_newest_has_no_more_than_is_asked_for() {
         20,
         "what the page asks for is made sense of"
     );
+
+    // The page saw it before the newer ones came in, and tells of it only now.
+    desk.want(Intent::Seen {
+        chat_id: chat_id("g"),
+        key: "m:m0580".into(),
+    })
+    .unwrap();
+    assert_eq!(desk.view().chats[0].unread, 22);
+}
+
+#[test]
+fn who_follows_again_is_with_the_newest_at_once() {
+    let mut desk = open(true);
+    desk.want(Intent::Focus { focused: true }).unwrap();
+    for number in 2..1_000 {
+        desk.comes_in(&message("g", number, "ana"));
+    }
+    assert!(
+        desk.view().open.unwrap().has_newer,
+        "what came in waits for who has not read the rest"
+    );
+    desk.want(Intent::Follow {
+        chat_id: chat_id("g"),
+        rows: Some(60),
+    })
+    .unwrap();
+    desk.want(Intent::LoadNewer).unwrap();
+    desk.comes_in(&message("g", 1_000, "ana"));
+    let view = desk.view();
+    assert_eq!(*view.timeline.last().unwrap().text, *"text 1000");
+    assert!(!view.open.unwrap().has_newer);
 }
 
 #[test]

@@ -51,6 +51,8 @@ impl Chat {
                 let limit = STEP;
                 self.store(Op::Before { chat, place, limit }, Then::Window { why });
             }
+            // Who follows does not read what is between, and may never come to the end of it while more comes in.
+            (Edge::Stored, Direction::Newer) if timeline.followed.is_some() => self.jump(chat, STEP),
             (Edge::Stored, Direction::Newer) => {
                 let limit = STEP;
                 self.store(Op::After { chat, place, limit }, Then::Window { why });
