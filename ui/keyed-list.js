@@ -32,9 +32,14 @@ export class KeyedList {
    * @param {readonly T[]} items
    * @param {(element: E, item: T, index: number) => void} fill brings an element up to date
    * @param {(before: T, after: T) => boolean} [isSame] whether an item needs no filling
+   * @param {((element: E, item: T) => void) | null} [renew] where no item stays, their elements stay in their places and
+   *   become those of others: that is less work than to put others there, but whoever holds one holds another item then
    */
-  show(items, fill, isSame) {
+  show(items, fill, isSame, renew) {
     const wanted = new Set(items.map(this.#keyOf));
+    const isRenewed = renew && this.#rows.size > 0 && ![...this.#rows.keys()].some((key) => wanted.has(key));
+    const free = /** @type {E[]} */ (isRenewed ? [...this.#container.children].slice(0, items.length) : []);
+    const kept = new Set(free);
     // In a map of its own each time: JavaScriptCore's collector of what is young keeps every table that a map has
     // outgrown, with all that was in it, once the first of them has grown old.
     const rows = /** @type {Map<string, { element: E, item: T }>} */ (new Map());
@@ -43,6 +48,7 @@ export class KeyedList {
         rows.set(key, row);
         continue;
       }
+      if (kept.has(row.element)) continue;
       row.element.remove();
       this.#release?.(row.element);
     }
@@ -52,7 +58,9 @@ export class KeyedList {
     items.forEach((item, index) => {
       const key = this.#keyOf(item);
       const row = rows.get(key);
-      const element = row?.element ?? this.#create(item);
+      const old = row ? undefined : free[index];
+      const element = row?.element ?? old ?? this.#create(item);
+      if (old) renew?.(old, item);
       if (!row || !isSame?.(row.item, item)) fill(element, item, index);
       rows.set(key, { element, item });
       if (element === next) next = next.nextElementSibling;

@@ -32,6 +32,11 @@ export class MessageActions {
     this.#stand(row ?? rowOf(document.activeElement));
   }
 
+  /** Whether it stands beside a message. */
+  get isShown() {
+    return this.#bar.isConnected;
+  }
+
   /** To be called when messages have changed. */
   update() {
     const item = this.#row?.isConnected ? itemOf(this.#row) : undefined;

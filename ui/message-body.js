@@ -8,10 +8,11 @@
  * @typedef {{ usernames: ReadonlySet<string>, me: string }} Mentionable those who can be mentioned in a chat
  */
 
+import { setText } from "./template.js";
 import { t } from "./words.js";
 
 /** What an element shows, so that the same is not built again: that would end a selection in it. */
-const shown = /** @type {WeakMap<HTMLElement, string>} */ (new WeakMap());
+const shown = /** @type {WeakMap<HTMLElement, { text: string, blocks: readonly Block[] }>} */ (new WeakMap());
 
 /**
  * @param {HTMLElement} element
@@ -20,9 +21,50 @@ const shown = /** @type {WeakMap<HTMLElement, string>} */ (new WeakMap());
  * @param {Mentionable} people
  */
 export function showBody(element, text, blocks, people) {
-  if (shown.get(element) === text && element.hasChildNodes()) return;
-  shown.set(element, text);
-  element.replaceChildren(...blocks.map((block) => blockNode(block, people)));
+  const before = element.hasChildNodes() ? shown.get(element) : undefined;
+  if (before?.text === text) return;
+  shown.set(element, { text, blocks });
+  // Most messages are a few words: others of as many parts are written into the same nodes.
+  if (before && areAlike(before.blocks, blocks)) rewrite(element, blocks);
+  else element.replaceChildren(...blocks.map((block) => blockNode(block, people)));
+}
+
+/** In place of what was said. @param {HTMLElement} element @param {string} text */
+export function showWords(element, text) {
+  shown.delete(element);
+  setText(element, text);
+}
+
+/**
+ * Whether both have the same parts, with nothing in them but words.
+ *
+ * @param {readonly (Block | Inline)[]} before
+ * @param {readonly (Block | Inline)[]} after
+ * @returns {boolean}
+ */
+function areAlike(before, after) {
+  return (
+    before.length === after.length &&
+    before.every((one, index) => {
+      const other = after[index];
+      if (one.kind !== other?.kind) return false;
+      if (one.kind === "text") return true;
+      const hasWords = one.kind === "paragraph" || one.kind === "strong" || one.kind === "emphasis";
+      return hasWords && one.kind === other.kind && areAlike(one.inlines, other.inlines);
+    })
+  );
+}
+
+/**
+ * @param {Node} node
+ * @param {readonly (Block | Inline)[]} parts of which each is a node in it
+ */
+function rewrite(node, parts) {
+  parts.forEach((one, index) => {
+    const child = /** @type {Node} */ (node.childNodes[index]);
+    if (one.kind === "text") child.nodeValue = one.text;
+    else if ("inlines" in one) rewrite(child, one.inlines);
+  });
 }
 
 /** @param {readonly Block[]} blocks @returns {string} their words in one line, for who hears them */

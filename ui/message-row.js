@@ -7,7 +7,7 @@
 
 import { attachmentWords, showAttachments } from "./attachments.js";
 import { showAvatar } from "./avatar.js";
-import { showBody, wordsOf } from "./message-body.js";
+import { showBody, showWords, wordsOf } from "./message-body.js";
 import { showReactions } from "./reactions.js";
 import { instantiate, part, setAttribute, setText } from "./template.js";
 import { clockTime, dayName, failureText, fullTime, hasText, nameList, sameDay, t } from "./words.js";
@@ -84,7 +84,8 @@ const gone = [];
 /**
  * A row of its own for each message, so that whoever holds one never holds another message; but what is in it comes
  * from one that has gone, where there is one. In a busy chat nearly all that is made would be thrown away at once, and
- * the web view would be long in taking it back.
+ * the web view would be long in taking it back. Only where more passes by than can be read, {@link renewRow} makes one
+ * another message's.
  *
  * @param {Row} row
  */
@@ -103,6 +104,18 @@ export function createRow({ item }) {
 /** @param {HTMLElement} row that has left the timeline */
 export function releaseRow(row) {
   if (gone.length < MOST_GONE) gone.push(row);
+}
+
+/**
+ * Makes a row that stays in its place that of another message, before it is filled.
+ *
+ * @param {HTMLElement} row
+ * @param {Row} of
+ */
+export function renewRow(row, { item }) {
+  row.dataset.key = item.key;
+  row.classList.remove("jumped");
+  part(row, "attachments").replaceChildren();
 }
 
 /** Takes away what {@link fillRow} would take for the next message's. @param {HTMLElement} row */
@@ -142,7 +155,7 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, is
   part(element, "audience").hidden = item.audience === null;
   setText(part(element, "audience-text"), audienceText(item));
   showQuote(element, item.replyTo);
-  if (item.deleted || item.system) setText(part(element, "text"), bodyText(item));
+  if (item.deleted || item.system) showWords(part(element, "text"), bodyText(item));
   else showBody(part(element, "text"), item.text, item.body, people);
   showAttachments(part(element, "attachments"), item);
   element.classList.toggle("wordless", !item.deleted && !item.system && item.text === "");

@@ -3,12 +3,12 @@
  * enough that most of the time is left to who types and scrolls.
  */
 
-/** How much longer than it took to paint, nothing is painted again. */
-const REST = 3;
+/** How much longer than it took to paint, nothing is painted again: what the web view makes of it takes as long again. */
+const REST = 6;
 /** Painting rests no longer than this, in milliseconds. */
 const LONGEST_REST = 300;
 /** Work that takes no longer than this, in milliseconds, needs no rest after it. */
-const LIGHT = 8;
+const LIGHT = 4;
 /** Where there are no frames (nobody sees the page), it is painted all the same after so many milliseconds. */
 const NO_FRAME = 250;
 

@@ -15,7 +15,7 @@ import { Following } from "../following.js";
 import { saveFile, wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
 import { MessageActions } from "../message-actions.js";
-import { bodyText, createRow, fillRow, isSameRow, itemOf, releaseRow, rowsOf } from "../message-row.js";
+import { bodyText, createRow, fillRow, isSameRow, itemOf, releaseRow, renewRow, rowsOf } from "../message-row.js";
 import { ReadWatch } from "../read-watch.js";
 import { RovingFocus } from "../roving-focus.js";
 import { ScrollAnchor } from "../scroll-anchor.js";
@@ -238,7 +238,8 @@ export class MessageTimeline extends HTMLElement {
   }
 
   #fill() {
-    this.#rows.show(rowsOf(this.#items, this.#firstUnread(), this.#people, this.#selection), fillRow, isSameRow);
+    const rows = rowsOf(this.#items, this.#firstUnread(), this.#people, this.#selection);
+    this.#rows.show(rows, fillRow, isSameRow, this.#isPassing ? renewRow : null);
     this.#actions.update();
     if (!this.#open) return;
     const { hasOlder, isLoading, failure, kind } = this.#open;
@@ -254,6 +255,13 @@ export class MessageTimeline extends HTMLElement {
     setText(part(this.#empty, "empty-text"), t(isLoading ? "timeline.loading" : "timeline.empty"));
     setText(part(this.#scroller, "top"), hasOlder || isEmpty ? "" : t("timeline.start"));
     showFailure(this.#notice, failure);
+  }
+
+  /** More passes by than can be read, and nobody has any of it in hand. */
+  get #isPassing() {
+    const isHeld = this.#selection.isActive || this.#list.contains(document.activeElement) || this.#actions.isShown;
+    const isMarked = getSelection()?.isCollapsed === false && this.#list.contains(getSelection()?.anchorNode ?? null);
+    return this.#following.isFlood && this.#anchor.following && !isHeld && !isMarked;
   }
 
   /** Keeps what is read in its place; in a chat that was just opened, goes to where reading begins. */
