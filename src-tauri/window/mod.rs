@@ -13,7 +13,8 @@ mod settings;
 use anyhow::Context;
 use tauri::{
     AppHandle, Emitter, EventTarget, Manager, RunEvent, WebviewUrl, WebviewWindow, WebviewWindowBuilder,
-    Window, WindowEvent, webview::NewWindowResponse,
+    Window, WindowEvent,
+    webview::{NewWindowResponse, PageLoadEvent},
 };
 use tauri_plugin_window_state::{AppHandleExt, StateFlags};
 use tokio::sync::mpsc;
@@ -32,6 +33,11 @@ const MAIN: &str = "main";
 
 const MIN_SIZE: (f64, f64) = (360.0, 480.0);
 const SIZE: (f64, f64) = (1024.0, 720.0);
+
+/// Whether a window is on the screen before its page is loaded. WebKitGTK that composes nothing waits up to half a second
+/// when it is to draw, for the process of the page; and that waits until this process, which stands still, has brought
+/// it the page.
+const SHOWS_AT_ONCE: bool = !cfg!(target_os = "linux");
 
 /// What is remembered of a window: not whether it was visible, since a hidden one is none of a person's wishes.
 const REMEMBERED: StateFlags = StateFlags::SIZE
@@ -219,10 +225,29 @@ fn build(handle: &AppHandle, title: &str) -> tauri::Result<()> {
             NewWindowResponse::Deny
         })
         .on_download(|_, _| false)
-        .on_page_load(|_, load| tracing::debug!(event = ?load.event(), "the page"))
+        .visible(SHOWS_AT_ONCE)
+        .on_page_load(|window, load| {
+            tracing::debug!(event = ?load.event(), "the page");
+            match load.event() {
+                PageLoadEvent::Started => {}
+                PageLoadEvent::Finished => page_loaded(&window),
+            }
+        })
         .build()?;
     tracing::debug!("the web view is there");
-    raise(&window)
+    if SHOWS_AT_ONCE { raise(&window) } else { Ok(()) }
+}
+
+/// The web view has a page to show, its first or the same anew.
+fn page_loaded(window: &WebviewWindow) {
+    let shown = match window.is_visible() {
+        Ok(false) => raise(window),
+        Ok(true) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = shown {
+        tracing::error!(%error, "the window cannot be shown");
+    }
 }
 
 fn raise(window: &WebviewWindow) -> tauri::Result<()> {
