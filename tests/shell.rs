@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
     desktop::Desktop,
     flow::{composer, minimise, shown_once, signed_in},
+    in_tray::InTray,
     locator::{Role, containing, named, starting},
     page::{Page, chats},
     panel::Panel,
@@ -267,6 +268,29 @@ async fn counts_agree(name: &str, steps: u64) {
             })
             .await?;
         }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn goes_to_the_tray_and_comes_back_ten_times() {
+    on_desktop("shell_tray", async |desktop| {
+        let panel = desktop.panel().await?;
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        team.bob.send(&team.direct, "The one that is new").await?;
+        let mut app = InTray::start(desktop, &team)?;
+        app.until_painted().await?;
+        app.show_chat(desktop, &panel, &team.direct).await?;
+        for _ in 0..10 {
+            app.close(desktop).await?;
+            app.reopen(&panel).await?;
+        }
+        app.close(desktop).await?;
+        let mut notices = desktop.notices().await?;
+        team.bob.send(&team.direct, "While it was hidden").await?;
+        let notice = notices.next().await?;
+        ensure!(notice.body == "While it was hidden", "{notice:?}");
         Ok(())
     })
     .await;

@@ -15,34 +15,16 @@ fn main() {
 #[cfg(target_os = "linux")]
 #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 mod bench {
-    use std::{fs, path::PathBuf};
+    use std::fs;
 
-    use anyhow::{Context as _, Result, ensure};
-    use khaya_tests::{
-        artifacts::built_program,
-        desktop::Desktop,
-        family::{family, proportional_size},
-        panel::Panel,
-        process::Process,
-        server::PASSWORD,
-        team::Team,
-        wait::eventually,
-    };
+    use anyhow::{Result, ensure};
+    use khaya_tests::{artifacts::built_program, desktop::Desktop, in_tray::InTray, team::Team};
 
     /// How often the window is closed and opened.
     const CYCLES: usize = 20;
 
     /// How many messages the chat has that is open.
     const MESSAGES: usize = 500;
-
-    /// What the app logs when a page has painted what it shows.
-    const PAINTED: &str = "the window is painted";
-
-    struct Measured {
-        process: Process,
-        data: PathBuf,
-        painted: usize,
-    }
 
     pub(crate) async fn run(desktop: &Desktop) -> Result<()> {
         let program = built_program("khaya")?;
@@ -59,7 +41,7 @@ mod bench {
         }
         team.ada.read_all(&team.direct).await?;
         team.bob.send(&team.direct, "The one that is new").await?;
-        let mut app = Measured::start(desktop, &team)?;
+        let mut app = InTray::start(desktop, &team)?;
         let first = app.until_painted().await?;
         println!("first window painted after {first} ms (not signed in yet)");
         app.show_chat(desktop, &panel, &team.direct).await?;
@@ -92,92 +74,5 @@ mod bench {
             times[CYCLES - 1]
         );
         Ok(())
-    }
-
-    async fn told(panel: &Panel, line: &str) -> Result<()> {
-        eventually(format!("“{line}” in the tray"), async || {
-            Ok((panel.tool_tip().await? == line).then_some(()))
-        })
-        .await
-    }
-
-    impl Measured {
-        fn start(desktop: &Desktop, team: &Team) -> Result<Self> {
-            let data = desktop.home().join("profiles/ada");
-            let mut command = desktop.command(built_program("khaya")?);
-            command.args(["--profile", "ada", "--server", team.address(), "--sign-in", "ada"]);
-            command.args(["--password-stdin", "--data-dir"]).arg(&data);
-            let mut process = Process::spawn("khaya", &mut command, desktop.artifacts())?;
-            process.write_line(PASSWORD)?;
-            Ok(Self {
-                process,
-                data,
-                painted: 0,
-            })
-        }
-
-        /// Opens the chat by its link, and waits until some of it has been seen.
-        async fn show_chat(&self, desktop: &Desktop, panel: &Panel, chat: &str) -> Result<()> {
-            told(panel, "1 unread message").await?;
-            let mut second = desktop.command(built_program("khaya")?);
-            second.args(["--profile", "ada", "--data-dir"]).arg(&self.data);
-            second.arg(format!("khaya://chat/{chat}"));
-            let mut second = Process::spawn("second", &mut second, desktop.artifacts())?;
-            ensure!(second.ended().await?.success());
-            desktop.activate(&self.window(desktop).await?).await?;
-            told(panel, "No unread messages").await
-        }
-
-        async fn window(&self, desktop: &Desktop) -> Result<String> {
-            eventually("the app's window", async || {
-                for process in family(self.process.id())? {
-                    if let Some(window) = desktop.windows_of(process).await?.into_iter().next() {
-                        return Ok(Some(window));
-                    }
-                }
-                Ok(None)
-            })
-            .await
-        }
-
-        /// Closes the window as a person would, and waits until nothing of it is left.
-        async fn close(&self, desktop: &Desktop) -> Result<()> {
-            let window = self.window(desktop).await?;
-            desktop.activate(&window).await?;
-            desktop.run("xdotool", &["key", "alt+F4"]).await?;
-            eventually("the window's processes to be gone", async || {
-                Ok((family(self.process.id())?.len() == 1).then_some(()))
-            })
-            .await
-        }
-
-        /// Clicks the tray, and gives how many milliseconds later the page was painted.
-        async fn reopen(&mut self, panel: &Panel) -> Result<u64> {
-            panel.click().await?;
-            self.until_painted().await
-        }
-
-        async fn until_painted(&mut self) -> Result<u64> {
-            let line = eventually("a painted window", async || {
-                let log = self.log()?;
-                Ok(log
-                    .lines()
-                    .filter(|line| line.contains(PAINTED))
-                    .nth(self.painted)
-                    .map(str::to_owned))
-            })
-            .await?;
-            self.painted += 1;
-            let (_, milliseconds) = line.rsplit_once("milliseconds=").context("a time")?;
-            Ok(milliseconds.trim().parse()?)
-        }
-
-        fn log(&self) -> Result<String> {
-            Ok(fs::read_to_string(self.process.log())?)
-        }
-
-        fn megabytes(&self) -> Result<u64> {
-            Ok(proportional_size(self.process.id())? / 1024)
-        }
     }
 }

@@ -22,6 +22,8 @@ pub mod family;
 pub mod flow;
 pub mod headless;
 #[cfg(target_os = "linux")]
+pub mod in_tray;
+#[cfg(target_os = "linux")]
 pub mod locator;
 #[cfg(target_os = "linux")]
 pub mod logind;
