@@ -89,7 +89,9 @@ pub(super) async fn send(
     };
     let is_plain = draft.is_plain();
     let change = move |tx: &mut Tx<'_>| {
-        let viewer = identity::still(tx.read(), &access.session, &access.user)?;
+        let viewer = tx
+            .holder(&access.session, &access.user)?
+            .ok_or(Error::Unauthorized)?;
         sending::send(tx, &viewer, draft)
     };
     let sent = if is_plain {

@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     conn::Conn,
     events::{self, Event, Kind},
+    known::Known,
     messages, query, read_count, read_time,
 };
 use crate::Error;
 
 /// How many messages are put in their places together at the latest.
-pub(super) const TOGETHER: usize = 512;
+pub(super) const TOGETHER: usize = 1024;
 
 /// A message for everyone in a chat, with all that is stored of it and of the event that tells of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +43,8 @@ pub(super) struct Inbox {
     by_client_id: HashMap<(UserId, ClientId), usize>,
     /// How far the chats of those that wait have come.
     chats: HashMap<ChatId, Place>,
+    /// Holds for as long as nothing but messages is changed.
+    pub(super) known: Known,
     /// The database when this was last what is in it.
     version: Option<i64>,
 }
@@ -79,6 +82,7 @@ impl Inbox {
             fresh.push(of_row.map_err(|error| Error::Internal(format!("a message that waits: {error}")))?);
         }
         self.replace(fresh);
+        self.known.forget();
         self.version = Some(version);
         Ok(())
     }

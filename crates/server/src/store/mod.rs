@@ -18,6 +18,7 @@ pub(crate) mod files;
 mod history;
 mod inbox;
 pub(crate) mod invites;
+mod known;
 mod later;
 pub(crate) mod members;
 pub(crate) mod membership;
@@ -36,6 +37,7 @@ mod sqlite;
 pub(crate) mod sync;
 mod telling;
 mod transfer;
+mod tx;
 pub(crate) mod users;
 pub(crate) mod whole;
 mod writer;
@@ -56,7 +58,7 @@ use self::{
 pub(crate) use self::{
     conn::Conn,
     sql::{Row, query},
-    writer::Tx,
+    tx::Tx,
 };
 use crate::{Database, Error, realtime::Hub};
 

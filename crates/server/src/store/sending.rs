@@ -55,7 +55,7 @@ pub(crate) enum Sent {
 
 /// Stores the message and tells everyone who can see it.
 pub(crate) fn send(tx: &mut Tx<'_>, viewer: &Viewer, draft: Draft) -> Result<Sent, Error> {
-    members::role_of(tx.read(), &draft.chat, viewer)?;
+    tx.check_member(&draft.chat, viewer)?;
     let fingerprint = draft
         .client_id
         .as_ref()

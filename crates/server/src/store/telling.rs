@@ -53,19 +53,18 @@ pub(super) fn all_members(
     kind: Kind,
     number: Number,
 ) -> Result<(), Error> {
-    let mut others = members::people_of(tx.read(), &message.chat_id)?;
-    let sender = others.iter().position(|user| *user == message.sender_id);
-    let sender = sender.map(|at| others.swap_remove(at));
+    let people = tx.people_of(&message.chat_id)?;
+    let (senders, others): (Vec<UserId>, Vec<UserId>) = people
+        .iter()
+        .cloned()
+        .partition(|user| *user == message.sender_id);
     tx.tell(Outgoing::Event {
         to: others,
         frame: frame(kind, for_others(message), number)?,
     });
-    if let Some(sender) = sender {
+    if !senders.is_empty() {
         let frame = frame(kind, message.clone(), number)?;
-        tx.tell(Outgoing::Event {
-            to: vec![sender],
-            frame,
-        });
+        tx.tell(Outgoing::Event { to: senders, frame });
     }
     Ok(())
 }

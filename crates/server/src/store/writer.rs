@@ -12,13 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use khaya_wire::{ChatId, ClientId, Timestamp, UserId};
+use khaya_wire::Timestamp;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
+    Tx,
     checkpoints::Checkpoints,
     conn::Conn,
-    inbox::{self, Fresh, Inbox, Place},
+    inbox::{self, Inbox},
     later::{Later, MOST_UNFILED},
     queue::Queue,
     readers::Look,
@@ -45,76 +46,6 @@ pub(super) struct Writer {
     /// Whether messages wait to be put in their places.
     unsettled: Arc<AtomicBool>,
     thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
-}
-
-/// What one change sees of the transaction that it is part of.
-///
-/// A change checks everything before it writes anything: one that fails after [`Tx::write`] takes the whole
-/// batch with it, as only a broken database makes it fail there.
-#[derive(Debug)]
-pub(crate) struct Tx<'c> {
-    conn: &'c mut Conn,
-    outgoing: &'c mut Vec<Outgoing>,
-    positions: &'c mut Vec<i64>,
-    unfiled: &'c mut usize,
-    inbox: &'c mut Inbox,
-    settles: Settles,
-    now: Timestamp,
-    wrote: bool,
-}
-
-impl Tx<'_> {
-    /// For reading what the transaction sees.
-    pub(crate) fn read(&mut self) -> &mut Conn {
-        self.conn
-    }
-
-    /// For changing it.
-    pub(crate) fn write(&mut self) -> &mut Conn {
-        self.wrote = true;
-        self.conn
-    }
-
-    /// The time of the change.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// Whether [`Tx::settle_later`] may be called.
-    pub(super) fn may_settle_later(&self) -> bool {
-        self.settles == Settles::Later
-    }
-
-    /// What somebody has sent under an id of their own, of what waits to be put in its places.
-    pub(super) fn fresh_by_client_id(&self, sender: &UserId, id: &ClientId) -> Option<&Fresh> {
-        self.inbox.by_client_id(sender, id)
-    }
-
-    /// How far a chat has come, with what waits.
-    pub(super) fn place_of(&mut self, chat: &ChatId) -> Result<Place, Error> {
-        self.inbox.place(self.conn, chat)
-    }
-
-    /// Stores a message, to be put in its places later.
-    pub(super) fn settle_later(&mut self, fresh: Fresh) -> Result<(), Error> {
-        self.wrote = true;
-        self.inbox.add(self.conn, fresh)
-    }
-
-    /// Has the words of a fresh message filed, when there is time for it.
-    pub(super) fn file_words(&mut self) {
-        *self.unfiled += 1;
-    }
-
-    /// Notes the place of an event that tells of the change.
-    pub(super) fn note(&mut self, position: i64) {
-        self.positions.push(position);
-    }
-
-    /// Has something told once the change is on the disk.
-    pub(crate) fn tell(&mut self, outgoing: Outgoing) {
-        self.outgoing.push(outgoing);
-    }
 }
 
 impl Writer {
@@ -361,12 +292,11 @@ fn run(
             later.filing.finish(conn);
             return;
         }
+        let is_full = later.inbox.len() >= inbox::TOGETHER;
         let nobody = count == 0 && waiting.is_empty();
         if nobody && later.is_settled() {
             later.filing.go_on(conn, || queue.len() == 0);
-        } else if (count == 0 || !waiting.is_empty() || later.inbox.len() >= inbox::TOGETHER)
-            && later.settle(conn)
-        {
+        } else if (count == 0 || !waiting.is_empty() || is_full) && later.settle(conn) {
             for done in waiting {
                 let _gone = done.send(());
             }
@@ -374,7 +304,8 @@ fn run(
         if !looks.is_empty() {
             later.look(conn, looks);
         }
-        if later.filing.unfiled >= MOST_UNFILED {
+        // Nobody waits for both.
+        if !is_full && later.filing.unfiled >= MOST_UNFILED {
             later.filing.go_on(conn, || true);
         }
         if let Some(checkpoints) = &mut checkpoints {
@@ -440,6 +371,7 @@ fn run_all(
     for job in jobs {
         let settles = if may_wait { job.settles() } else { Settles::First };
         if settles == Settles::First {
+            later.inbox.known.forget();
             later.filing.unfiled += later.inbox.settle(conn)?;
         }
         let told = batch.outgoing.len();

@@ -279,3 +279,33 @@ async fn preferences_are_ones_own() {
         (422, "invalid_request")
     );
 }
+
+#[tokio::test]
+async fn who_is_put_out_in_the_middle_of_writing_writes_nothing_more() {
+    let scene = Scene::new().await;
+    let messages = format!("{}/messages", scene.path());
+    let write = || {
+        scene
+            .member
+            .post(&messages, json!({"content": "and another thing"}))
+    };
+    for _ in 0..3 {
+        assert_eq!(write().await.0, 201);
+    }
+    assert_eq!(scene.owner.delete(&scene.of(&scene.member)).await.0, 204);
+    assert_eq!(code(&write().await), (404, "not_found"));
+    let again = scene.of(&scene.member);
+    assert_eq!(scene.owner.put(&again, json!({})).await.0, 200);
+    let mut at_other = scene.other.socket().await;
+    for _ in 0..2 {
+        assert_eq!(write().await.0, 201);
+    }
+    // Who is added is told from the next message on.
+    let added = scene.of(&scene.other);
+    assert_eq!(scene.owner.put(&added, json!({})).await.0, 200);
+    at_other.expect("chat_updated").await;
+    let told = write().await.1;
+    assert_eq!(at_other.expect("new_message").await["message"]["id"], told["id"]);
+    assert_eq!(scene.member.post("/auth/logout", json!({})).await.0, 204);
+    assert_eq!(code(&write().await), (401, "unauthorized"));
+}
