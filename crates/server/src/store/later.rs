@@ -16,7 +16,8 @@ use super::{conn::Conn, inbox::Inbox, readers::Look, search};
 /// how many wait at most. It stops when somebody comes.
 const REST: Duration = Duration::from_millis(100);
 const SHORT_REST: Duration = Duration::from_micros(500);
-pub(super) const MOST_UNFILED: usize = 4 * search::TOGETHER;
+const MANY_UNFILED: usize = 512;
+pub(super) const MOST_UNFILED: usize = search::TOGETHER;
 /// How long nobody changes anything before fresh messages are put in their places: many as soon as it may be, few when it
 /// does not look as if there were soon more.
 const FEW_REST: Duration = Duration::from_millis(2);
@@ -145,7 +146,7 @@ impl Default for Filing {
 impl Filing {
     /// How long to wait for changes before it is time for this. None when there is nothing to do.
     fn rest(&self) -> Option<Duration> {
-        let rest = if self.unfiled >= search::TOGETHER {
+        let rest = if self.unfiled >= MANY_UNFILED {
             SHORT_REST
         } else {
             REST

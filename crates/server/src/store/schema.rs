@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(6, "0006_search_progress.sql"),
     migration!(7, "0007_sessions_by_end.sql"),
     migration!(8, "0008_inbox.sql"),
+    migration!(9, "0009_search_merging.sql"),
 ];
 
 const JOURNAL: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -23,9 +23,9 @@ const MAX_RESTRICTED: i64 = 10_000;
 /// How many chats are looked through at once.
 const CHATS: usize = 50;
 /// How many messages are read at once.
-const FILL: i64 = 1000;
+const READ: i64 = 512;
 /// How many messages are filed at once: enough to share the work on words that they have in common.
-pub(super) const TOGETHER: usize = 512;
+pub(super) const TOGETHER: usize = 2048;
 /// How many of them at least, as beginning and ending takes its time too.
 const AT_LEAST: usize = 16;
 
@@ -120,31 +120,34 @@ pub(super) fn replace(tx: &mut Tx<'_>, chat: &ChatId, number: i64, content: &str
 /// Takes the words of the next messages into the index, as a change of its own, for as long as `may_go_on`. How many it
 /// took, and whether there may be more of them.
 pub(super) fn catch_up(conn: &mut Conn, may_go_on: impl Fn() -> bool) -> Result<(usize, bool), Error> {
-    let after = filed_to(conn)?;
-    let rows = query(
-        "SELECT number, chat_id, content, restricted, deleted_at FROM messages WHERE number > $1 ORDER BY number LIMIT $2",
-    )
-    .bind(after)
-    .bind(i64::try_from(TOGETHER).unwrap_or(i64::MAX))
-    .fetch_all(conn)?;
-    let mut filed = 0;
-    let mut last = None;
-    for row in &rows {
-        if !read_flag(row, "restricted")? && row.try_get::<Option<i64>>("deleted_at")?.is_none() {
-            file(conn, row)?;
+    let (mut filed, mut last) = (0, filed_to(conn)?);
+    let more = 'all: loop {
+        let rows = query(
+            "SELECT number, chat_id, content, restricted, deleted_at FROM messages WHERE number > $1 ORDER BY number LIMIT $2",
+        )
+        .bind(last)
+        .bind(READ)
+        .fetch_all(conn)?;
+        if rows.is_empty() {
+            break false;
         }
-        filed += 1;
-        last = Some(row.try_get::<i64>("number")?);
-        if filed >= AT_LEAST && !may_go_on() {
-            break;
+        for row in &rows {
+            if filed >= AT_LEAST && (filed >= TOGETHER || !may_go_on()) {
+                break 'all true;
+            }
+            if !read_flag(row, "restricted")? && row.try_get::<Option<i64>>("deleted_at")?.is_none() {
+                file(conn, row)?;
+            }
+            filed += 1;
+            last = row.try_get("number")?;
         }
-    }
-    if let Some(last) = last {
+    };
+    if filed > 0 {
         query("UPDATE search_progress SET filed_to = $1")
             .bind(last)
             .execute(conn)?;
     }
-    Ok((filed, filed < rows.len() || filed == TOGETHER))
+    Ok((filed, more))
 }
 
 /// Notes that the index has all there is, after [`fill`].
@@ -180,7 +183,7 @@ pub(super) fn fill(conn: &mut Conn) -> Result<(), Error> {
              WHERE number > $1 AND restricted = 0 AND deleted_at IS NULL ORDER BY number LIMIT $2",
         )
         .bind(after)
-        .bind(FILL)
+        .bind(READ)
         .fetch_all(conn)?;
         let Some(last) = rows.last() else {
             return Ok(());
@@ -203,7 +206,7 @@ pub(super) fn count_missing(conn: &mut Conn) -> Result<u64, Error> {
              ORDER BY m.number LIMIT $2",
         )
         .bind(after)
-        .bind(FILL)
+        .bind(READ)
         .fetch_all(conn)?;
         let Some(last) = rows.last() else {
             return Ok(missing);

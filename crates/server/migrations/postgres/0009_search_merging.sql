@@ -1,0 +1,1 @@
+-- For SQLite alone: what Postgres has of the index of words stays as it is.
