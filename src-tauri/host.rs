@@ -20,9 +20,11 @@ mod child {
         },
         path::{Path, PathBuf},
         process::{ExitStatus, Stdio},
+        sync::Arc,
         time::Duration,
     };
 
+    use khaya_code_pages::CodePages;
     use rustix::{fs::Mode, process::umask};
     use tokio::{
         net::UnixStream,
@@ -51,12 +53,16 @@ mod child {
     /// How long a window may take to end after the line has.
     const END_TIME: Duration = Duration::from_secs(3);
 
+    /// How long an app without a window may take to begin, before what that needed is given back.
+    const BEGINNING: Duration = Duration::from_secs(10);
+
     /// Starts windows.
     #[derive(Debug)]
     pub(crate) struct Host {
         name: PathBuf,
         umask: Mode,
         arguments: [OsString; 4],
+        code: Arc<CodePages>,
         /// One that was started ahead.
         ready: Option<End<ToApp, ToWindow>>,
     }
@@ -74,6 +80,7 @@ mod child {
                     "--data-dir".into(),
                     root,
                 ],
+                code: Arc::new(CodePages::of_program()?),
                 ready: None,
             })
         }
@@ -82,6 +89,15 @@ mod child {
         pub(crate) fn prepare(&mut self) -> io::Result<()> {
             self.ready = Some(self.start()?);
             Ok(())
+        }
+
+        /// The app begins without a window. Must be called within a runtime.
+        pub(crate) fn rest(&self) {
+            let code = Arc::clone(&self.code);
+            tokio::spawn(async move {
+                time::sleep(BEGINNING).await;
+                give_back(&code);
+            });
         }
 
         /// A window, which shows nothing until it is told to. It ends when the line does. Must be called within a
@@ -111,6 +127,7 @@ mod child {
             tracing::debug!(process = child.id(), "a window starts");
             let (reader, writer) = UnixStream::from_std(ours)?.into_split();
             let (line, said) = link::over(reader, writer);
+            let code = Arc::clone(&self.code);
             tokio::spawn(async move {
                 let status = tokio::select! {
                     status = child.wait() => status,
@@ -120,8 +137,16 @@ mod child {
                     Ok(status) => tracing::debug!(%status, "a window has ended"),
                     Err(error) => tracing::warn!(%error, "it is not known how a window ended"),
                 }
+                give_back(&code);
             });
             Ok(line)
+        }
+    }
+
+    /// In the tray the app does little, and of its code, to which GTK and WebKit belong, needs little.
+    fn give_back(code: &CodePages) {
+        if let Err(error) = code.give_back() {
+            tracing::warn!(%error, "the memory of the code is not given back");
         }
     }
 

@@ -184,6 +184,8 @@ fn run(runtime: &Runtime, start: Start) -> anyhow::Result<Option<Staged>> {
         let mut host = Host::new(&start.profile, start.umask).context("this program cannot be found")?;
         if start.visible {
             host.prepare().context("the window cannot be started")?;
+        } else {
+            host.rest();
         }
         serve(start, host, Surface, Asks::channel()).await
     })
