@@ -8,6 +8,8 @@ mod commands;
 mod files;
 #[cfg(test)]
 mod granted;
+#[cfg(target_os = "macos")]
+mod menu;
 mod settings;
 
 use anyhow::Context;
@@ -70,6 +72,21 @@ pub(crate) fn run(
         .plugin(window_state);
     #[cfg(not(target_os = "linux"))]
     let builder = builder.plugin(tauri_plugin_notification::init());
+    #[cfg(target_os = "macos")]
+    let builder = {
+        let asks = asks.clone();
+        builder
+            .menu(menu::bar)
+            .on_menu_event(move |_, event| menu::chosen(&asks, &event))
+    };
+    // The system ends the process of a page that it finds too large, or that nobody sees.
+    #[cfg(target_os = "macos")]
+    let builder = builder.on_web_content_process_terminate(|web_view| {
+        tracing::error!("the process of the page has ended; the page begins anew");
+        if let Err(error) = web_view.reload() {
+            tracing::error!(%error, "the page does not begin anew");
+        }
+    });
     let app = builder
         .invoke_handler(tauri::generate_handler![
             commands::alive,
@@ -234,8 +251,23 @@ fn build(handle: &AppHandle, title: &str) -> tauri::Result<()> {
             }
         })
         .build()?;
+    #[cfg(target_os = "linux")]
+    end_with_page(&window)?;
     tracing::debug!("the web view is there");
     if SHOWS_AT_ONCE { raise(&window) } else { Ok(()) }
+}
+
+/// A window whose page has died is of no use. The app sees that it ends, and opens another.
+#[cfg(target_os = "linux")]
+fn end_with_page(window: &WebviewWindow) -> tauri::Result<()> {
+    use webkit2gtk::WebViewExt;
+    let handle = window.app_handle().clone();
+    window.with_webview(move |web_view| {
+        web_view.inner().connect_web_process_terminated(move |_, reason| {
+            tracing::error!(?reason, "the process of the page has ended");
+            handle.exit(1);
+        });
+    })
 }
 
 /// The web view has a page to show, its first or the same anew.
