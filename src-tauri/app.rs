@@ -21,7 +21,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use self::window::{Then, Window};
+use self::window::Window;
 use crate::{
     app_lock::AppLock,
     arguments::DEFAULT_PROFILE,
@@ -48,9 +48,6 @@ const QUESTIONS: usize = 64;
 
 /// How long the chat actor may take to end.
 const SHUT_DOWN_TIME: Duration = Duration::from_secs(5);
-
-/// A page in a focused window that has not said for this long that it lives, hangs. It says so every five seconds.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// Why the app ended although nobody wanted that.
 #[derive(Debug, thiserror::Error)]
@@ -256,11 +253,10 @@ impl App {
         let idle = self.idle();
         let (hears, until, silent) = match &mut self.window {
             Window::Gone => (None, None, None),
-            Window::Open(line) => (
-                Some(&mut line.hears),
-                None,
-                line.alive.map(|alive| alive + SILENCE),
-            ),
+            Window::Open(line) => {
+                let patience = line.patience();
+                (Some(&mut line.hears), None, patience)
+            }
             Window::Leaving { line, until, .. } => (Some(&mut line.hears), Some(*until), None),
         };
         let busy = self.pending.len() >= QUESTIONS;
@@ -300,12 +296,7 @@ impl App {
                 self.tell_system();
                 return Ok(self.restart_if_due());
             }
-            Event::Hangs => {
-                tracing::error!("the page hangs and begins anew");
-                self.say(ToWindow::End);
-                self.forget_window().await;
-                self.show()?;
-            }
+            Event::Hangs => self.page_hangs().await?,
             Event::Over => return Ok(ControlFlow::Break(Ended::Quit)),
         }
         Ok(ControlFlow::Continue(()))
@@ -330,26 +321,26 @@ impl App {
             }
             ToApp::Focused(focused) => {
                 if let Window::Open(line) = &mut self.window {
-                    // The next sign of life begins the watch anew.
-                    line.alive = None;
+                    line.focused(focused);
                 }
                 self.has_focus = focused;
                 self.tell_focus();
             }
             ToApp::Settings(_) if self.lock.is_locked() => {}
             ToApp::Settings(settings) => self.settings.replace(settings),
-            ToApp::CloseRequested => {
-                let stay = self.faces.tray.is_there() && self.settings.close_to_tray();
-                return self.leave(if stay { Then::ToTray } else { Then::Quit });
-            }
+            ToApp::CloseRequested => return self.close(),
         }
         ControlFlow::Continue(())
     }
 
     /// What a question says of the page that asks it.
     fn hear_of_page(&mut self, question: &Question) {
-        if matches!(question, Question::Snapshot) {
+        if matches!(question, Question::Snapshot)
+            && let Window::Open(line) = &mut self.window
+        {
             tracing::debug!("the page begins");
+            line.begun = true;
+            line.focused(self.has_focus);
         }
         // The page hears events before it asks for the snapshot.
         if matches!(question, Question::Snapshot)
@@ -407,7 +398,6 @@ impl App {
     }
 }
 
-/// Tells the chat actor where the focus is: always the latest, in order.
 /// Tells how much is kept of files that were shown, at the start and at each change.
 async fn keep_files(chat: actor::Handle, settings: Settings) {
     let mut changes = settings.changes();
@@ -419,6 +409,7 @@ async fn keep_files(chat: actor::Handle, settings: Settings) {
     }
 }
 
+/// Tells the chat actor where the focus is: always the latest, in order.
 async fn follow_focus(chat: actor::Handle, mut focus: watch::Receiver<bool>) {
     while focus.changed().await.is_ok() {
         let focused = *focus.borrow_and_update();

@@ -50,7 +50,7 @@ pub(crate) enum EventName {
     Update,
     /// Save what is typed, and answer with the command `flushed`.
     Flush,
-    /// A link was opened that concerns the page.
+    /// A link was opened that concerns the page, or something else was that it shows.
     Link,
     /// What [`Question::System`] answers has changed.
     System,

@@ -126,6 +126,11 @@ impl Profile {
         fs::File::create_new(self.root.join("told-of-tray")).is_ok()
     }
 
+    /// Made when the person has been told that closing the window quits the app. True the first time.
+    pub(crate) fn first_time_without_tray(&self) -> bool {
+        fs::File::create_new(self.root.join("told-of-closing")).is_ok()
+    }
+
     /// There is a lock of the app if this file is there.
     pub(crate) fn app_lock(&self) -> PathBuf {
         self.root.join("app-lock")

@@ -321,7 +321,13 @@ function hearOfSystem() {
 /** @param {import("./types").Opened} what was opened from outside */
 function follow(what) {
   if (what.type === "settings") settingsPanel.open();
+  else if (what.type === "closing") tellOfClosing();
   else signIn.invite(what);
+}
+
+/** The window was closed where that quits; it is still there, this once, so that nobody misses messages unawares. */
+function tellOfClosing() {
+  window.dispatchEvent(new CustomEvent("failure", { detail: { code: "no_tray", message: t("desktop.noTray") } }));
 }
 
 function defineElements() {

@@ -118,8 +118,8 @@ export type UpdateState =
     | { state: "ready"; version: string }
     | { state: "failed"; message: string };
 
-/** What was opened from outside. */
-export type Opened = { type: "settings" } | ({ type: "invite" } & Invitation);
+/** What was opened from outside; or that closing, which was tried, quits. */
+export type Opened = { type: "settings" } | { type: "closing" } | ({ type: "invite" } & Invitation);
 
 /** What a link brings to make an account with. */
 export type Invitation = { code: string; server: string | null };

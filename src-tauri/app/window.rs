@@ -20,6 +20,12 @@ const SOON: Duration = Duration::from_secs(10);
 /// How often in a row that may happen.
 const FAILURES: u32 = 2;
 
+/// A page that has not begun for this long, does not begin.
+const LOADING: Duration = Duration::from_secs(60);
+
+/// A page in a focused window that has not said for this long that it lives, hangs. It says so every five seconds.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Whether there is a window.
 pub(super) enum Window {
     Gone,
@@ -46,11 +52,29 @@ pub(super) struct Line {
     to_window: mpsc::Sender<ToWindow>,
     pub(super) hears: mpsc::Receiver<ToApp>,
     pub(super) since: Instant,
+    /// Whether its page has asked for what it is to show.
+    pub(super) begun: bool,
     /// Whether its page has said that it shows something.
     pub(super) painted: bool,
-    /// When the page last said that it lives. None until it has said so with the focus: systems let a page sleep that
+    /// When the page last said that it lives, or got the focus. None without the focus: systems let a page sleep that
     /// nobody sees.
     pub(super) alive: Option<Instant>,
+}
+
+impl Line {
+    /// The window got the focus, or has it no more.
+    pub(super) fn focused(&mut self, focused: bool) {
+        self.alive = focused.then(Instant::now);
+    }
+
+    /// Until when something has to be heard of the page, or it is taken for dead.
+    pub(super) fn patience(&self) -> Option<Instant> {
+        if self.begun {
+            self.alive.map(|alive| alive + SILENCE)
+        } else {
+            Some(self.since + LOADING)
+        }
+    }
 }
 
 impl App {
@@ -70,6 +94,7 @@ impl App {
                     to_window,
                     hears,
                     since: Instant::now(),
+                    begun: false,
                     painted: false,
                     alive: None,
                 })
@@ -81,6 +106,21 @@ impl App {
             self.say(ToWindow::Show);
         }
         Ok(())
+    }
+
+    /// The person closes the window. Who wants the app to go on then, where there is no tray to go on in, hears first
+    /// that it does not, once.
+    pub(super) fn close(&mut self) -> ControlFlow<Ended> {
+        let sees_page = !self.lock.is_locked() && matches!(&self.window, Window::Open(line) if line.painted);
+        let then = match (self.settings.close_to_tray(), self.faces.tray.is_there()) {
+            (true, true) => Then::ToTray,
+            (true, false) if sees_page && self.profile.first_time_without_tray() => {
+                self.event(EventName::Link, r#"{"type":"closing"}"#.to_owned());
+                return ControlFlow::Continue(());
+            }
+            (true | false, _) => Then::Quit,
+        };
+        self.leave(then)
     }
 
     /// Takes the window off the screen and lets the page save what is typed.
@@ -124,25 +164,36 @@ impl App {
     }
 
     pub(super) async fn window_ended(&mut self) -> Result<ControlFlow<Ended>, AppError> {
-        let since = match &self.window {
-            Window::Open(line) => Some(line.since),
+        let at_once = match &self.window {
+            Window::Open(line) => Some(line.since.elapsed() < SOON),
             Window::Gone | Window::Leaving { .. } => None,
         };
         let then = self.forget_window().await;
-        let Some(since) = since else {
+        let Some(at_once) = at_once else {
             return Ok(after(then));
         };
-        self.failures = if since.elapsed() < SOON {
-            self.failures + 1
-        } else {
-            0
-        };
+        tracing::error!("the window ended by itself and is opened anew");
+        self.open_anew(at_once)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The page has been silent for too long.
+    pub(super) async fn page_hangs(&mut self) -> Result<(), AppError> {
+        let at_once = matches!(&self.window, Window::Open(line) if !line.begun);
+        tracing::error!("the page hangs and begins anew");
+        self.say(ToWindow::End);
+        self.forget_window().await;
+        self.open_anew(at_once)
+    }
+
+    /// Another window in the place of one that has failed: at once, or after it had been of use.
+    fn open_anew(&mut self, at_once: bool) -> Result<(), AppError> {
+        self.failures = if at_once { self.failures + 1 } else { 0 };
         if self.failures > FAILURES {
             return Err(AppError::Window);
         }
-        tracing::error!("the window ended by itself and is opened anew");
         self.show()?;
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 
     /// What was to come after the window, if it was leaving.

@@ -31,6 +31,8 @@ pub struct Options<'a> {
     pub server: Option<&'a str>,
     /// The link that opens it.
     pub link: Option<&'a str>,
+    /// It is to begin in the tray.
+    pub hidden: bool,
     /// More of the environment.
     pub environment: &'a [(&'a str, &'a str)],
     /// Another program than the one that was built beside the test.
@@ -221,6 +223,7 @@ fn arguments(options: &Options<'_>, data: &Path) -> Result<Vec<String>> {
         arguments.extend(["--server", server]);
     }
     arguments.extend(options.link);
+    arguments.extend(options.hidden.then_some("--hidden"));
     Ok(arguments.into_iter().map(str::to_owned).collect())
 }
 

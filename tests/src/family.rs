@@ -50,14 +50,29 @@ pub fn proportional_size(process: u32) -> Result<u64> {
 /// # Errors
 /// When there is none.
 pub fn size_of_pages(process: u32) -> Result<u64> {
+    let own_size = |id| Some(of_memory(id, "Pss_Anon:")? + of_memory(id, "Pss_Shmem:")?);
+    let sizes: Vec<u64> = pages(process)?.into_iter().filter_map(own_size).collect();
+    ensure!(!sizes.is_empty(), "no process runs a page");
+    Ok(sizes.iter().sum())
+}
+
+/// Those among the processes that a process started which run pages.
+///
+/// # Errors
+/// When there is no `/proc`.
+pub fn pages(process: u32) -> Result<Vec<u32>> {
     let started = family(process)?;
     let pages = processes()?
         .into_iter()
         .filter(|it| started.contains(&it.id) && PAGES.starts_with(&it.name));
-    let own_size = |id| Some(of_memory(id, "Pss_Anon:")? + of_memory(id, "Pss_Shmem:")?);
-    let sizes: Vec<u64> = pages.filter_map(|it| own_size(it.id)).collect();
-    ensure!(!sizes.is_empty(), "no process runs a page");
-    Ok(sizes.iter().sum())
+    Ok(pages.map(|it| it.id).collect())
+}
+
+/// Sends a signal to a process, which may have ended by itself.
+pub fn signal(process: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        kill_process(pid, signal).ok();
+    }
 }
 
 /// Ends every process whose command line names this profile's folder: for an app that has started itself anew.
@@ -69,13 +84,8 @@ pub fn end_all_with(data: &Path) -> Result<()> {
         let line = fs::read(format!("/proc/{}/cmdline", stat.id)).unwrap_or_default();
         let mut words = line.split(|byte| *byte == 0);
         let is_it = words.any(|word| word == data.as_os_str().as_encoded_bytes());
-        if let Some(pid) = i32::try_from(stat.id)
-            .ok()
-            .and_then(Pid::from_raw)
-            .filter(|_| is_it)
-        {
-            // It may have ended by itself.
-            kill_process(pid, Signal::KILL).ok();
+        if is_it {
+            signal(stat.id, Signal::KILL);
         }
     }
     Ok(())

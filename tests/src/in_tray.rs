@@ -37,17 +37,40 @@ impl InTray {
     /// # Errors
     /// When it cannot be started.
     pub fn start(desktop: &Desktop, team: &Team) -> Result<Self> {
+        Self::start_with(desktop, team, &[])
+    }
+
+    /// The same, with more on its command line.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_with(desktop: &Desktop, team: &Team, more: &[&str]) -> Result<Self> {
         let data = desktop.home().join("profiles/ada");
         let mut command = desktop.command(built_program("khaya")?);
         command.args(["--profile", "ada", "--server", team.address(), "--sign-in", "ada"]);
-        command.args(["--password-stdin", "--data-dir"]).arg(&data);
+        command.arg("--password-stdin").args(more);
+        command.arg("--data-dir").arg(&data);
         let mut process = Process::spawn("khaya", &mut command, desktop.artifacts())?;
         process.write_line(PASSWORD)?;
+        // One that ran before has logged into the same file.
+        let painted = fs::read_to_string(process.log())?.matches(PAINTED).count();
         Ok(Self {
             process,
             data,
-            painted: 0,
+            painted,
         })
+    }
+
+    /// The profile's folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The id of the app's own process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Opens the chat by its link, and waits until some of it has been seen.
@@ -65,7 +88,11 @@ impl InTray {
         told(panel, "No unread messages").await
     }
 
-    async fn window(&self, desktop: &Desktop) -> Result<String> {
+    /// The X id of its window.
+    ///
+    /// # Errors
+    /// When none can be seen.
+    pub async fn window(&self, desktop: &Desktop) -> Result<String> {
         eventually("the app's window", async || {
             for process in family(self.process.id())? {
                 if let Some(window) = desktop.windows_of(process).await?.into_iter().next() {
@@ -83,10 +110,8 @@ impl InTray {
     /// # Errors
     /// When something stays.
     pub async fn close(&self, desktop: &Desktop) -> Result<()> {
-        let window = self.window(desktop).await?;
         let started = family(self.process.id())?.split_off(1);
-        desktop.activate(&window).await?;
-        desktop.run("xdotool", &["key", "alt+F4"]).await?;
+        close(desktop, &self.window(desktop).await?).await?;
         eventually("the window's processes to be gone", async || {
             let is_there = |id: &u32| Path::new(&format!("/proc/{id}/exe")).exists();
             Ok((!started.iter().any(is_there)).then_some(()))
@@ -122,6 +147,16 @@ impl InTray {
         Ok(milliseconds.trim().parse()?)
     }
 
+    /// Waits until it has ended, as it was asked to.
+    ///
+    /// # Errors
+    /// When it stays, or fails.
+    pub async fn ended(&mut self) -> Result<()> {
+        let status = self.process.ended().await?;
+        ensure!(status.success(), "{status}");
+        Ok(())
+    }
+
     fn log(&self) -> Result<String> {
         Ok(fs::read_to_string(self.process.log())?)
     }
@@ -135,7 +170,20 @@ impl InTray {
     }
 }
 
-async fn told(panel: &Panel, line: &str) -> Result<()> {
+/// Closes a window as a person would.
+///
+/// # Errors
+/// When it is gone already.
+pub async fn close(desktop: &Desktop, window: &str) -> Result<()> {
+    desktop.activate(window).await?;
+    desktop.run("xdotool", &["key", "alt+F4"]).await.map(drop)
+}
+
+/// Waits until the tray says this.
+///
+/// # Errors
+/// When it does not.
+pub async fn told(panel: &Panel, line: &str) -> Result<()> {
     eventually(format!("“{line}” in the tray"), async || {
         Ok((panel.tool_tip().await? == line).then_some(()))
     })

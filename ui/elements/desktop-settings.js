@@ -51,11 +51,12 @@ export class DesktopSettings extends HTMLElement {
   }
 
   /** @param {System} known */
-  #show({ version, profile, profiles, lock, autostart, notices, update }) {
+  #show({ version, profile, profiles, lock, tray, autostart, notices, update }) {
     this.#hasLock = lock;
     const by = notices.by ?? "";
     const state = notices.shown === false ? "desktop.noticesNone" : "desktop.noticesShown";
     setText(part(this.#root, "notices"), notices.shown === null ? "" : t(state, { by }));
+    part(this.#root, "no-tray").hidden = tray;
     part(this.#root, "autostart-row").hidden = autostart === null;
     this.#autostart.checked = autostart ?? false;
     part(this.#root, "lock-current-field").hidden = !lock;
