@@ -39,7 +39,22 @@ pub(crate) struct Keyring {
 struct Place {
     profile: String,
     open: Open,
+    /// Another one as soon as somebody has given up waiting for an answer over this one.
+    line: Mutex<Arc<Line>>,
+}
+
+/// A connection to the keyring, used by one at a time.
+#[derive(Default)]
+struct Line {
     store: Mutex<Store>,
+}
+
+/// Whoever waits for an answer. A keyring that ends while it asks for a password never gives one: then who waits next
+/// does so elsewhere.
+struct Waiting {
+    place: Arc<Place>,
+    line: Arc<Line>,
+    is_answered: bool,
 }
 
 /// What is known of the keyring.
@@ -62,7 +77,7 @@ impl Keyring {
         let place = Place {
             profile: profile.to_owned(),
             open,
-            store: Mutex::default(),
+            line: Mutex::default(),
         };
         Self {
             place: Arc::new(place),
@@ -114,11 +129,14 @@ impl Keyring {
         user: &'static str,
         action: impl Fn(&Entry) -> keyring_core::Result<T> + Send + 'static,
     ) -> SecretsFuture<'_, T> {
-        let place = Arc::clone(&self.place);
+        let waiting = Waiting::new(&self.place);
+        let (place, line) = (Arc::clone(&waiting.place), Arc::clone(&waiting.line));
         // The keyring may ask the person for a password: that takes as long as it takes, and must hold up no task.
-        let work = task::spawn_blocking(move || place.with_entry(user, action));
+        let work = task::spawn_blocking(move || place.with_entry(&line, user, action));
         Box::pin(async move {
-            match work.await {
+            let answer = work.await;
+            waiting.end();
+            match answer {
                 Ok(result) => result.map_err(|error| {
                     tracing::warn!(%error, "the keyring failed");
                     SecretsError {
@@ -153,6 +171,7 @@ impl Secrets for Keyring {
 impl Place {
     fn with_entry<T>(
         &self,
+        line: &Line,
         user: &str,
         action: impl Fn(&Entry) -> keyring_core::Result<T>,
     ) -> keyring_core::Result<T> {
@@ -160,7 +179,7 @@ impl Place {
             let entry = store.build(SERVICE, &format!("{}/{}", self.profile, user), None);
             entry.and_then(|entry| action(&entry))
         };
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut store = line.store.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut open, is_new) = match std::mem::replace(&mut *store, Store::Failed) {
             Store::Open(open) => (open, false),
             Store::NeverOpened => ((self.open)(Time::First)?, true),
@@ -179,7 +198,33 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Waiting {
+    fn new(place: &Arc<Place>) -> Self {
+        let line = place.line.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            place: Arc::clone(place),
+            line: Arc::clone(&line),
+            is_answered: false,
+        }
+    }
+
+    fn end(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut line = self.place.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_answered && Arc::ptr_eq(&line, &self.line) {
+            *line = Arc::new(Line {
+                store: Mutex::new(Store::Failed),
+            });
+        }
+    }
+}
+
+impl Drop for Line {
     /// A keyring says goodbye over the bus, which blocks: not where tasks run.
     fn drop(&mut self) {
         let store = self.store.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -255,10 +300,14 @@ fn open_anew() -> keyring_core::Result<Arc<CredentialStore>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    };
 
     use SecretName::{Session, StoreKey};
     use keyring_core::mock;
+    use tokio::sync::oneshot;
 
     use super::*;
 
@@ -293,7 +342,7 @@ mod tests {
             keyring.store(name, Secret::new(entry)).await.unwrap();
             let names = keyring
                 .place
-                .with_entry(user(name), |entry| Ok(entry.get_specifiers()))
+                .with_entry(&Line::default(), user(name), |entry| Ok(entry.get_specifiers()))
                 .unwrap();
             assert_eq!(names, Some(("khaya".to_owned(), entry.to_owned())));
         }
@@ -318,10 +367,11 @@ mod tests {
             (1, 1) => Err(Error::PlatformFailure("no session".into())),
             (start, _) => Ok(start),
         };
-        let answers = [(); 3].map(|()| keyring.place.with_entry("session", of_one_start).ok());
+        let line = Line::default();
+        let answers = [(); 3].map(|()| keyring.place.with_entry(&line, "session", of_one_start).ok());
         assert_eq!(answers, [Some(1), Some(2), Some(2)]);
         let never = |_: &Entry| Err::<(), _>(Error::PlatformFailure("gone".into()));
-        assert!(keyring.place.with_entry("session", never).is_err());
+        assert!(keyring.place.with_entry(&line, "session", never).is_err());
         assert_eq!(STARTS.load(Ordering::Relaxed), 3, "once more, and no more");
     }
 
@@ -345,5 +395,24 @@ mod tests {
             exposed(keyring.load(Session).await.unwrap()).as_deref(),
             Some("x")
         );
+    }
+
+    #[tokio::test]
+    async fn who_never_gets_an_answer_holds_up_nobody_else() {
+        let keyring = mock();
+        let (asks, asked) = oneshot::channel();
+        let (answer, answers) = mpsc::channel::<()>();
+        let once = Mutex::new(Some((asks, answers)));
+        let stuck = keyring.run("session", move |_| {
+            if let Some((asks, answers)) = once.lock().unwrap().take() {
+                asks.send(()).unwrap();
+                let _ = answers.recv();
+            }
+            Ok(())
+        });
+        asked.await.unwrap();
+        drop(stuck);
+        keyring.store(Session, Secret::new("x")).await.unwrap();
+        drop(answer);
     }
 }

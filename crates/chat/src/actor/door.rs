@@ -67,6 +67,15 @@ enum Way {
 
 type Asked = Option<oneshot::Sender<Result<(), Failure>>>;
 
+/// The way that the person wants to try.
+type Wish = (Way, Asked);
+
+impl Way {
+    fn of(passphrase: Option<Secret>) -> Self {
+        passphrase.map_or(Self::Keyring, Self::Passphrase)
+    }
+}
+
 impl Door {
     /// Opens the store, and asks the person as long as it cannot. `None` when the app ends before.
     ///
@@ -77,9 +86,11 @@ impl Door {
         inbox: &mut mpsc::Receiver<Message>,
         show: &watch::Sender<Arc<View>>,
     ) -> Result<Option<Open>, StoreError> {
-        let (mut way, mut asked): (Way, Asked) = (Way::Keyring, None);
+        let (mut way, mut asked): Wish = (Way::Keyring, None);
         let mut heard = Vec::new();
         loop {
+            // A keyring can be waited for as long as it likes to ask; what is wished meanwhile has its turn after that.
+            let mut next: Option<Wish> = None;
             // A store with nothing wrong about its key is not put away.
             let (closed, may_begin_anew) = {
                 let attempt = self.attempt(way);
@@ -89,6 +100,11 @@ impl Door {
                         biased;
                         result = &mut attempt => break result,
                         message = inbox.recv() => match message {
+                            Some(Message::Intent(Intent::UnlockStore { passphrase }, asked)) => {
+                                if let Some((_, before)) = next.replace((Way::of(passphrase), Some(asked))) {
+                                    answer(before, Err(locked()));
+                                }
+                            }
                             Some(Message::Intent(intent, answer)) => hear(&mut heard, intent, answer),
                             Some(Message::File(_, answer)) => refuse(answer),
                             Some(Message::Diagnose(answer)) => tell_locked(answer),
@@ -110,6 +126,7 @@ impl Door {
                 match result {
                     Ok(open) => {
                         answer(asked, Ok(()));
+                        answer(next.and_then(|(_, asked)| asked), Ok(()));
                         return Ok(Some(Open { heard, ..open }));
                     }
                     Err(Stop::Closed(closed)) => (closed, true),
@@ -127,10 +144,14 @@ impl Door {
             tracing::warn!(code = closed.failure.code, "the store stays closed");
             answer(asked, Err(closed.failure.clone()));
             lock(show, closed);
+            if let Some(next) = next {
+                (way, asked) = next;
+                continue;
+            }
             (way, asked) = loop {
                 match inbox.recv().await {
                     Some(Message::Intent(Intent::UnlockStore { passphrase }, answer)) => {
-                        break (passphrase.map_or(Way::Keyring, Way::Passphrase), Some(answer));
+                        break (Way::of(passphrase), Some(answer));
                     }
                     Some(Message::Intent(Intent::BeginStoreAnew, answer)) if may_begin_anew => {
                         break (Way::Anew, Some(answer));

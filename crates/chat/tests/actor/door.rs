@@ -182,6 +182,26 @@ async fn a_locked_keyring_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_keyring_that_is_asked_while_it_asks_is_asked_again_after_that() {
+    let desk = Desk::with_draft().await;
+    desk.keyring.lock(true);
+    let handle = desk.start().await;
+    let (asked, release) = desk.keyring.hold();
+    let meanwhile = async {
+        asked.await.unwrap();
+        // Answered in turn: by then both wishes have been heard.
+        handle.dispatch(Intent::Refresh).await.unwrap_err();
+        desk.keyring.lock(false);
+        drop(release);
+    };
+    let (first, second, ()) = tokio::join!(unlock(&handle, None), unlock(&handle, None), meanwhile);
+    assert_eq!(first.unwrap_err().message, "The keyring is locked.");
+    second.unwrap();
+    opened(&handle).await;
+    handle.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_passphrase_opens_what_the_keyring_cannot() {
     let desk = Desk::with_draft().await;
     let key = desk.keyring.key().unwrap();

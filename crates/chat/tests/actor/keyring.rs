@@ -7,17 +7,32 @@ use khaya_chat::{
     shell::{SecretName, Secrets, SecretsError, SecretsFuture},
     store::StoreKey,
 };
+use tokio::sync::oneshot;
 
-/// A keyring that can be locked, and forgets when it is told to.
+/// A keyring that can be locked, can keep one waiting, and forgets when it is told to.
 #[derive(Default)]
 pub(crate) struct Keyring {
     is_locked: Mutex<bool>,
+    held: Mutex<Option<Held>>,
     pub(crate) entries: Mutex<HashMap<&'static str, Secret>>,
+}
+
+/// The next answer, which is held back.
+struct Held {
+    asked: oneshot::Sender<()>,
+    released: oneshot::Receiver<()>,
 }
 
 impl Keyring {
     pub(crate) fn lock(&self, locked: bool) {
         *self.is_locked.lock().unwrap() = locked;
+    }
+
+    /// Holds the next answer back until the second of what is returned is dropped; the first ends when it is asked for.
+    pub(crate) fn hold(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let ((asked, is_asked), (release, released)) = (oneshot::channel(), oneshot::channel());
+        *self.held.lock().unwrap() = Some(Held { asked, released });
+        (is_asked, release)
     }
 
     pub(crate) fn forget(&self) {
@@ -43,7 +58,15 @@ impl Keyring {
         } else {
             Ok(action(&mut self.entries.lock().unwrap()))
         };
-        Box::pin(async move { result })
+        let held = self.held.lock().unwrap().take();
+        Box::pin(async move {
+            if let Some(Held { asked, released }) = held {
+                asked.send(()).unwrap();
+                // Dropped or sent: either way it is over.
+                let _ = released.await;
+            }
+            result
+        })
     }
 }
 
