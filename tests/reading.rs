@@ -187,14 +187,14 @@ impl Random {
     }
 }
 
-/// Scrolls up by a page, waits until that has settled, and watches from then on how far the first message in view
-/// moves: before every frame that is painted.
+/// Scrolls up by a page as soon as there is one to scroll to, waits until that has settled, and watches from then on how
+/// far the first message in view moves: before every frame that is painted.
 const READ_UP: &str = "
     const done = arguments[arguments.length - 1];
     const scroller = document.querySelector('.timeline');
-    scroller.scrollBy(0, -1.2 * scroller.clientHeight);
+    const page = 1.2 * scroller.clientHeight;
     const top = (line) => line.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
-    setTimeout(() => {
+    const watch = () => setTimeout(() => {
         const line = [...scroller.querySelectorAll('.message-line')].find((line) => top(line) >= 0);
         const from = top(line);
         const reading = { moved: 0, frames: 0, here: true };
@@ -207,4 +207,9 @@ const READ_UP: &str = "
             requestAnimationFrame(look);
         })();
         done(null);
-    }, 500);";
+    }, 500);
+    (function readUp() {
+        if (scroller.scrollTop < page) return requestAnimationFrame(readUp);
+        scroller.scrollBy(0, -page);
+        watch();
+    })();";
