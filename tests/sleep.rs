@@ -38,7 +38,9 @@ async fn is_back_and_complete_soon_after_waking() {
         let app = hidden(desktop, proxy.address(), &clock)?;
         team.bob.send(&team.direct, "Before").await?;
         eventually("the first message", async || {
-            Ok((panel.tool_tip().await? == "1 unread message").then_some(()))
+            let told = panel.tool_tip().await?;
+            ensure!(told == "1 unread message", "the tray says “{told}”");
+            Ok(Some(()))
         })
         .await?;
 
@@ -55,7 +57,9 @@ async fn is_back_and_complete_soon_after_waking() {
         fs::write(&clock, "+3600")?;
         signal(&app, Signal::CONT)?;
         within(BACK, "all that was missed", async || {
-            Ok((panel.tool_tip().await? == "41 unread messages").then_some(()))
+            let told = panel.tool_tip().await?;
+            ensure!(told == "41 unread messages", "the tray says “{told}”");
+            Ok(Some(()))
         })
         .await?;
         let lost = proxy.seen().into_nowhere;
@@ -91,6 +95,7 @@ fn hidden(desktop: &Desktop, server: &str, clock: &Path) -> Result<Process> {
     command.env("LD_PRELOAD", library.context("libfaketime is installed")?);
     command.env("FAKETIME_TIMESTAMP_FILE", clock);
     command.envs([("FAKETIME_NO_CACHE", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]);
+    command.env("KHAYA_LOG", "khaya=debug,khaya_chat=debug,khaya_socketio=debug");
     let mut app = Process::spawn("app-ada", &mut command, desktop.artifacts())?;
     app.write_line(PASSWORD)?;
     Ok(app)

@@ -181,6 +181,8 @@ async fn connection(
             Ok(()) = forget.changed() => {}
         }
         let mut said = [0; 1024];
+        // What was under way by then was not said into nowhere.
+        while client.try_read(&mut said).is_ok_and(|read| read > 0) {}
         while client.read(&mut said).await? > 0 {
             seen.send_modify(|seen| seen.into_nowhere += u64::from(kind == Kind::Plain));
         }

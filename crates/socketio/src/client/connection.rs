@@ -56,6 +56,15 @@ impl Connection {
         }
     }
 
+    /// Whether the computer slept past the end that this would have come to without a word from the server.
+    pub(super) fn has_overslept(&self, now: Now) -> bool {
+        match self {
+            Self::Closed | Self::Waiting { .. } => false,
+            Self::Opening { deadline, .. } => deadline.slept_past(now),
+            Self::Open { engine } => engine.has_overslept(now),
+        }
+    }
+
     /// No attempt begins while the application does not keep up.
     pub(super) fn wake_at(&self, stalled: bool) -> Option<Instant> {
         match self {

@@ -317,6 +317,10 @@ impl Client {
             if let engine::Input::Stalled(stalled) = input {
                 self.stalled = stalled.then(|| Deadline::after(now, UNHEARD));
             }
+            // What lay in the network's queues while the computer slept says nothing of the connection now.
+            if self.connection.has_overslept(now) {
+                self.tick(now, out);
+            }
             let engine = self.connection.engine_mut()?;
             engine.handle(now, input, &mut self.said)
         };

@@ -168,6 +168,26 @@ fn a_clock_that_jumps_an_hour_gives_a_fresh_connection_within_a_second() {
 }
 
 #[test]
+fn what_came_before_a_sleep_and_is_read_after_it_revives_nothing() {
+    // The server's answer to an attempt, and its heartbeat.
+    for is_open in [false, true] {
+        let mut alone = Alone::new(Reconnection::default());
+        if is_open {
+            alone.accept();
+        }
+        alone.out.clear();
+        alone.now.wall += Duration::from_secs(3600);
+        if is_open {
+            alone.engine(EngineInput::WebSocketFrame(Frame::Text("2".into())));
+        } else {
+            alone.accept();
+        }
+        let waited = alone.until_attempt();
+        assert!(waited < Duration::from_secs(1), "{waited:?}, open: {is_open}");
+    }
+}
+
+#[test]
 fn what_is_emitted_right_after_a_sleep_waits_for_the_fresh_session() {
     let mut alone = Alone::new(Reconnection::default());
     alone.accept();

@@ -168,6 +168,15 @@ impl Engine {
         Some(wake)
     }
 
+    /// Whether the computer slept past the silence after which the session is dead.
+    #[must_use]
+    pub fn has_overslept(&self, now: Now) -> bool {
+        match &self.state {
+            State::Closed | State::Opening { .. } => false,
+            State::Open(session) => session.answer.is_none() && session.silence.slept_past(now),
+        }
+    }
+
     /// Takes what happened, appends what to do, and gives the message that came, if one did.
     #[inline]
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) -> Option<Message> {
