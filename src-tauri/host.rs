@@ -50,6 +50,11 @@ mod child {
     /// Where Linux has the graphics cards that programs paint with (its documentation, "DRM userland interfaces").
     const CARDS: &str = "/dev/dri";
 
+    /// How the web view collects what its page needs no more: all that there is each time, once eight megabytes have come
+    /// together. By itself it mostly looks at what is young, and keeps all that hangs on what was old when it died, until
+    /// that is many times what the page is made of (docs/decisions/0002-linux-window-process.md).
+    const COLLECTING: [(&str, &str); 2] = [("JSC_useGenerationalGC", "0"), ("JSC_largeHeapSize", "8388608")];
+
     /// How long a window may take to end after the line has.
     const END_TIME: Duration = Duration::from_secs(3);
 
@@ -120,6 +125,7 @@ mod child {
                 .args(&self.arguments)
                 .env(VARIABLE, format!("{:o}", self.umask.bits()))
                 .envs(painting(Path::new(CARDS)))
+                .envs(COLLECTING)
                 .stdin(Stdio::from(OwnedFd::from(theirs)))
                 // A terminal's Ctrl-C is for the app, which then lets the window save what is typed.
                 .process_group(0)
