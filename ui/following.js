@@ -18,17 +18,13 @@ const FLOOD_OVER = 1_000;
 
 /**
  * @typedef {object} Told
- * @property {string} chatId
  * @property {number | null} rows how many are enough, or `null` where nobody follows
  * @property {number} length of the window at that time
  */
 
 export class Following {
-  /** What the app was told, and is to be told. @type {Told | null} */
+  /** What the app was told last. @type {Told | null} */
   #told = null;
-  /** @type {Told | null} */
-  #wanted = null;
-  #isTelling = false;
   /** Runs while there is a flood. */
   #flood = 0;
   #onOver;
@@ -48,7 +44,6 @@ export class Following {
     clearTimeout(this.#flood);
     this.#flood = 0;
     this.#told = null;
-    this.#wanted = null;
   }
 
   /**
@@ -80,22 +75,10 @@ export class Following {
   tell(chatId, height, length) {
     const heights = this.isFlood ? HEIGHTS_IN_FLOOD : HEIGHTS;
     const rows = height === null ? null : Math.ceil((height * heights) / LOWEST_ROW / STEP) * STEP;
-    const last = this.#wanted;
+    const last = this.#told;
     const isHeard = rows === null || length < Math.max(rows, last?.length ?? 0) + STEP;
     if (last?.rows === rows && isHeard) return;
-    this.#wanted = { chatId, rows, length };
-    void this.#tell();
-  }
-
-  /** One after the other: of two that are on their way at once, the app may take the first last. */
-  async #tell() {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    while (this.#wanted && this.#wanted !== this.#told) {
-      this.#told = this.#wanted;
-      const { chatId, rows } = this.#told;
-      await wish({ type: "follow", chatId, rows });
-    }
-    this.#isTelling = false;
+    this.#told = { rows, length };
+    void wish({ type: "follow", chatId, rows });
   }
 }
