@@ -1,7 +1,7 @@
 //! The actor's task.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -57,6 +57,8 @@ pub(super) struct Actor {
     calls: JoinSet<Called>,
     /// What ends each of them.
     aborts: HashMap<u64, AbortHandle>,
+    /// Those that were ended because their connections are forgotten: the machine hears of each.
+    interrupted: HashSet<u64>,
     /// Which call each task of [`Actor::calls`] performs.
     tokens: HashMap<task::Id, u64>,
     link: Link,
@@ -135,6 +137,7 @@ impl Actor {
             progressed,
             files: HashMap::new(),
             aborts: HashMap::new(),
+            interrupted: HashSet::new(),
             calls: JoinSet::new(),
             tokens: HashMap::new(),
             errands: Errands::new(Arc::clone(&keyholder)),
@@ -253,12 +256,19 @@ impl Actor {
                 Ok((id, Called { token, result, took })) => {
                     self.tokens.remove(&id);
                     self.aborts.remove(&token);
+                    self.interrupted.remove(&token);
                     self.measured.called(took);
                     Next::Input(Input::Call { token, result })
                 }
                 Err(error) if error.is_cancelled() => {
-                    self.tokens.remove(&error.id());
-                    Next::Show
+                    let token = self.tokens.remove(&error.id());
+                    match token.filter(|token| self.interrupted.remove(token)) {
+                        Some(token) => Next::Input(Input::Call {
+                            token,
+                            result: Err(ApiError::Interrupted),
+                        }),
+                        None => Next::Show,
+                    }
                 }
                 Err(error) => {
                     tracing::error!(%error, "a call's task ended without an answer");
@@ -320,6 +330,11 @@ impl Actor {
                 Ok(http) => {
                     self.link.use_http(http.clone());
                     self.http = http;
+                    // What is under way over them would wait for its time limit, and others for it.
+                    for (token, task) in self.aborts.drain() {
+                        task.abort();
+                        self.interrupted.insert(token);
+                    }
                 }
                 Err(error) => tracing::warn!(%error, "calls go on over connections that may lead nowhere"),
             },

@@ -26,7 +26,7 @@ use khaya_chat::{
 };
 use khaya_wire::{ChatId, ClientId, FileId, Message, MessageId, Timestamp, UserId};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
 use crate::{
     keyring::{Keyring, entry, scratch},
@@ -41,6 +41,8 @@ struct Profile {
     server: Server,
     /// How often the file was asked for.
     asked: Arc<AtomicUsize>,
+    /// Told when another file was asked for, for which no answer comes.
+    silence: Arc<Notify>,
 }
 
 impl Profile {
@@ -51,8 +53,15 @@ impl Profile {
             count.fetch_add(1, Ordering::Relaxed);
             async { ([("content-type", "image/png")], vec![7_u8; 1000]) }
         };
+        let silence = Arc::new(Notify::new());
+        let told = Arc::clone(&silence);
+        let silent = async move || {
+            told.notify_one();
+            std::future::pending::<StatusCode>().await
+        };
         let router = Router::new()
             .route("/files/f1", get(file))
+            .route("/files/silent", get(silent))
             .route("/.well-known/khaya", get(async || StatusCode::NOT_FOUND))
             .route(
                 "/chat",
@@ -67,6 +76,7 @@ impl Profile {
             key: StoreKey::generate().unwrap(),
             server,
             asked,
+            silence,
         };
         let session = json!({"server": profile.server.to_string(), "userId": "me", "token": "token"});
         let mut entries = profile.keyring.entries.lock().unwrap();
@@ -239,6 +249,20 @@ async fn a_file_that_was_shown_is_there_without_a_network() {
     handle.dispatch(Intent::SignOut).await.unwrap();
     shown(&handle, |view| matches!(view.session, Session::SignedOut { .. })).await;
     assert!(handle.file(file, false).await.is_err(), "nobody is signed in");
+    handle.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_is_under_way_on_another_network_is_not_waited_for() {
+    let profile = Profile::new().await;
+    let handle = profile.start().await;
+    let asks = handle.clone();
+    let asked = tokio::spawn(async move { asks.file(FileId::new("silent").unwrap(), false).await });
+    profile.silence.notified().await;
+    handle.dispatch(Intent::Network { online: true }).await.unwrap();
+    // Not that it took too long, which is known later.
+    let failure = asked.await.unwrap().unwrap_err();
+    assert_eq!(failure.code, "unreachable");
     handle.shut_down().await;
 }
 
