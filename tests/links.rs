@@ -1,15 +1,19 @@
 //! Links that open the app, cold and warm: to a chat, and to an account by an invitation. One that is none is refused.
 #![cfg(target_os = "linux")]
 
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
 use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
     app::{App, Options},
     desktop::Desktop,
     flow::{sent, signed_in},
     locator::{Role, named},
-    page::messages,
+    page::{Page, messages},
     scenario::on_desktop,
+    server,
     team::Team,
+    wait::eventually,
 };
 use serde_json::json;
 
@@ -93,7 +97,7 @@ async fn a_link_opens_its_chat_and_nothing_else_does() {
         ] {
             let mut second = ada.start_again(desktop, Some(bad))?;
             ensure!(!second.ended().await?.success(), "{bad} was taken");
-            let said = std::fs::read_to_string(second.log())?;
+            let said = fs::read_to_string(second.log())?;
             ensure!(said.contains("not a link that Khaya opens"), "{bad}: {said}");
         }
         // Of a chat that there is not, nothing happens; and the app goes on.
@@ -111,6 +115,72 @@ async fn a_link_opens_its_chat_and_nothing_else_does() {
         Ok(())
     })
     .await;
+}
+
+/// Says where a browser would go.
+const BROWSER: &str = "#!/bin/sh\nprintf '%s\\n' \"$@\" >> \"$HOME/opened\"\n";
+
+/// Clicks the link with these words.
+const CLICK: &str = "const links = [...document.querySelectorAll('message-timeline a')];
+    const link = links.find((link) => link.textContent === arguments[0]);
+    link?.click();
+    return link !== undefined;";
+
+#[tokio::test]
+async fn an_external_link_goes_to_the_browser_after_a_look_at_its_true_target() {
+    on_desktop("links_external", async |desktop| {
+        let programs = desktop.home().join("bin");
+        fs::create_dir_all(&programs)?;
+        let browser = programs.join("xdg-open");
+        fs::write(&browser, BROWSER)?;
+        fs::set_permissions(&browser, fs::Permissions::from_mode(0o755))?;
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH")?);
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let said = "See [bank.example](https://evil.example/login) and https://khaya.example/";
+        team.bob.send(&team.direct, said).await?;
+        let options = Options {
+            profile: "ada",
+            environment: &[("PATH", &path)],
+            ..Options::default()
+        };
+        let ada = App::start(desktop, &options).await?;
+        let page = ada.page();
+        page.sign_in(team.address(), "ada", server::PASSWORD).await?;
+        page.connection("Connected").await?;
+        page.open_chat("Bob").await?;
+
+        let question = named(Role::Dialog, "Follow this link?");
+        for button in ["Cancel", "Open in the browser"] {
+            click(page, "bank.example").await?;
+            page.find(&question).await?;
+            page.shows("https://evil.example/login").await?;
+            page.click(&question.clone().with(named(Role::Button, button)))
+                .await?;
+            page.gone(&question).await?;
+        }
+        // What says itself where it leads needs no question.
+        click(page, "https://khaya.example/").await?;
+        let file = desktop.home().join("opened");
+        let opened = eventually("both to be opened", async || {
+            let opened = fs::read_to_string(&file).unwrap_or_default();
+            Ok((opened.lines().count() == 2).then_some(opened))
+        })
+        .await?;
+        ensure!(
+            opened == "https://evil.example/login\nhttps://khaya.example/\n",
+            "{opened}"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+async fn click(page: &Page, words: &str) -> Result<()> {
+    page.until(&format!("the link “{words}”"), async || {
+        let clicked = page.session().execute(CLICK, json!(words)).await?;
+        Ok((clicked == true).then_some(()))
+    })
+    .await
 }
 
 async fn invitation(team: &Team) -> Result<String> {

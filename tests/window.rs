@@ -11,12 +11,13 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
     app::{App, Options},
+    artifacts::built_program,
     desktop::Desktop,
-    family::{pages, signal},
+    family::{family, pages, signal},
     flow::signed_in,
     in_tray::{InTray, close, told},
     locator::{Role, named},
-    process::output,
+    process::{Process, output},
     scenario::on_desktop,
     team::Team,
     wait::{PATIENCE, eventually, within},
@@ -274,6 +275,48 @@ async fn begins_in_the_tray_and_a_click_on_a_notice_opens_its_chat() {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn another_profile_is_opened_from_the_tray() {
+    on_desktop("window_profiles", async |desktop| {
+        let panel = desktop.panel().await?;
+        let runs = |profile: &str| {
+            desktop
+                .home()
+                .join(".local/share/khaya")
+                .join(profile)
+                .join("instance")
+        };
+        let start = |profile: &'static str| {
+            let mut command = desktop.command(built_program("khaya")?);
+            command.args(["--hidden", "--profile", profile]);
+            Process::spawn(profile, &mut command, desktop.artifacts())
+        };
+        let mut home = start("home")?;
+        exists(&runs("home"), true).await?;
+        panel.choose("Quit").await?;
+        ensure!(home.ended().await?.success());
+        exists(&runs("home"), false).await?;
+
+        let work = start("work")?;
+        exists(&runs("work"), true).await?;
+        panel.choose("home").await?;
+        let opened = exists(&runs("home"), true).await;
+        // It is a process of its own, and would stay.
+        for process in family(work.id())? {
+            signal(process, Signal::KILL);
+        }
+        opened
+    })
+    .await;
+}
+
+async fn exists(file: &Path, wanted: bool) -> Result<()> {
+    eventually(format!("{} to be there: {wanted}", file.display()), async || {
+        Ok((file.exists() == wanted).then_some(()))
+    })
+    .await
 }
 
 #[tokio::test]
