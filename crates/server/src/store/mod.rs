@@ -13,6 +13,7 @@ pub(crate) mod chats;
 mod check;
 mod checkpoints;
 mod conn;
+mod desk;
 pub(crate) mod events;
 pub(crate) mod files;
 mod history;
@@ -50,10 +51,11 @@ use rand::RngCore as _;
 use self::{
     checkpoints::Checkpoints,
     conn::View,
+    desk::Settles,
     postgres::{Postgres, Target},
     readers::Readers,
     sqlite::Sqlite,
-    writer::{Settles, Writer},
+    writer::Writer,
 };
 pub(crate) use self::{
     conn::Conn,

@@ -25,6 +25,10 @@ struct Waiting<T> {
     items: Vec<T>,
     /// How many there have to be for the taker to be woken. None while it does something else.
     wanted: Option<usize>,
+    /// How many it expects.
+    expected: usize,
+    /// Whether the taker is to look for something else to do.
+    is_woken: bool,
 }
 
 /// Nobody takes anything out any more.
@@ -37,6 +41,8 @@ impl<T> Default for Queue<T> {
             waiting: Mutex::new(Waiting {
                 items: Vec::new(),
                 wanted: None,
+                expected: 0,
+                is_woken: false,
             }),
             enough: Condvar::new(),
             places: Semaphore::new(PLACES),
@@ -60,8 +66,20 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// Whether the taker has nothing to do, and does not expect several.
+    pub(super) fn is_idle(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.items.is_empty() && waiting.wanted.is_some() && waiting.expected <= 1
+    }
+
+    /// Ends the taker's rest, if it has one.
+    pub(super) fn wake(&self) {
+        self.waiting().is_woken = true;
+        self.enough.notify_one();
+    }
+
     /// Waits until there is something, or for as long as `rest` says, and then no longer than `patience` until there are
-    /// `wanted`. Takes them, at most `most`; none after a rest.
+    /// `wanted`. Takes them, at most `most`; none after a rest, or when it is woken from it.
     pub(super) fn take(
         &self,
         rest: Option<Duration>,
@@ -70,8 +88,13 @@ impl<T> Queue<T> {
         most: usize,
     ) -> Vec<T> {
         let mut waiting = self.waiting();
+        waiting.expected = wanted;
         let begin = Instant::now();
         while waiting.items.is_empty() {
+            if waiting.is_woken {
+                (waiting.is_woken, waiting.wanted) = (false, None);
+                return Vec::new();
+            }
             waiting.wanted = Some(1);
             waiting = match rest.map(|rest| rest.checked_sub(begin.elapsed())) {
                 None => self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner),
@@ -161,6 +184,31 @@ mod tests {
             queue.put(number).await.unwrap();
         }
         assert_eq!(taker.join().unwrap(), [0, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn the_taker_is_idle_when_it_expects_nobody_in_particular_and_its_rest_can_be_ended() {
+        let queue = Arc::new(Queue::<u32>::default());
+        assert!(!queue.is_idle());
+        let take = |wanted| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.take(None, wanted, LONG, 9))
+        };
+        let taker = take(1);
+        while !queue.is_idle() {
+            thread::yield_now();
+        }
+        queue.wake();
+        assert!(taker.join().unwrap().is_empty());
+        assert!(!queue.is_idle());
+        let taker = take(2);
+        while queue.waiting().wanted.is_none() {
+            thread::yield_now();
+        }
+        assert!(!queue.is_idle());
+        queue.put(0).await.unwrap();
+        queue.put(1).await.unwrap();
+        assert_eq!(taker.join().unwrap(), [0, 1]);
     }
 
     #[tokio::test]

@@ -115,7 +115,7 @@ impl Sqlite {
     }
 
     fn with(file: &Path, access: OpenFlags) -> Result<Self, Error> {
-        // No other thread ever has the connection.
+        // No two threads ever use the connection at once.
         let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "foreign_keys", true)?;

@@ -7,9 +7,9 @@ use khaya_wire::{ChatId, ClientId, SessionId, Timestamp, UserId};
 use super::{
     Viewer,
     conn::Conn,
+    desk::Settles,
     inbox::{Fresh, Inbox, Place},
     members, sessions,
-    writer::Settles,
 };
 use crate::{Error, realtime::Outgoing};
 

@@ -1,11 +1,12 @@
 //! The one writer: takes changes from everywhere, stores all that wait in one transaction, answers when it is
 //! on the disk, and tells what happened after that, in the order in which it was stored.
+//!
+//! It has a thread of its own. Only whoever is alone writes a short change by themself, with what the thread works with.
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -13,21 +14,22 @@ use std::{
 };
 
 use khaya_wire::Timestamp;
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::oneshot,
+    task::block_in_place,
+};
 
 use super::{
     Tx,
     checkpoints::Checkpoints,
     conn::Conn,
-    inbox::{self, Inbox},
-    later::{Later, MOST_UNFILED},
+    desk::{Change, Desk, Job, Settles},
+    later::Later,
     queue::Queue,
     readers::Look,
 };
-use crate::{
-    Error, clock,
-    realtime::{Hub, Outgoing},
-};
+use crate::{Error, realtime::Hub};
 
 /// How many changes one transaction takes.
 const BATCH: usize = 256;
@@ -35,36 +37,38 @@ const BATCH: usize = 256;
 /// disk takes: they ask again together, and another transaction for those who are a little late would take longer.
 const GATHER: Duration = Duration::from_millis(2);
 const PART: u32 = 4;
-/// How long to wait before the database is asked again what it stored, and how often those wait for it whose changes
-/// are in doubt.
-const PAUSE: Duration = Duration::from_millis(250);
-const PATIENT_TRIES: u32 = 12;
+/// After how long it is looked again for something else to do when somebody was writing by themself.
+const WHILE_OTHERS_WRITE: Duration = Duration::from_millis(2);
+
 /// Where changes are handed in.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     jobs: Arc<Queue<Work>>,
+    desk: Arc<Mutex<Option<Desk>>>,
     /// Whether messages wait to be put in their places.
     unsettled: Arc<AtomicBool>,
     thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
 }
 
 impl Writer {
-    pub(super) fn start(mut conn: Conn, checkpoints: Option<Checkpoints>, hub: Hub) -> Result<Self, Error> {
+    pub(super) fn start(conn: Conn, checkpoints: Option<Checkpoints>, hub: Hub) -> Result<Self, Error> {
         let jobs = Arc::new(Queue::default());
-        let queue = CloseOnDrop(Arc::clone(&jobs));
         let unsettled = Arc::new(AtomicBool::new(false));
         let later = Later::new(Arc::clone(&unsettled));
+        let desk = Arc::new(Mutex::new(Some(Desk::new(conn, checkpoints, hub, later))));
         let runtime = Handle::current();
+        let (queue, own) = (CloseOnDrop(Arc::clone(&jobs)), Arc::clone(&desk));
         let thread = thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || {
                 // Sockets that are closed here say so to the runtime.
                 let _entered = runtime.enter();
-                run(&mut conn, checkpoints, &queue.0, &hub, later);
+                run(&own, &queue.0);
             })
             .map_err(|source| Error::io("cannot start a thread", source))?;
         Ok(Self {
             jobs,
+            desk,
             unsettled,
             thread: Arc::new(Mutex::new(Some(thread))),
         })
@@ -89,11 +93,37 @@ impl Writer {
             change,
             answer,
         });
-        self.jobs
-            .put(Work::Change(job))
-            .await
-            .map_err(|_closed| Error::Unavailable)?;
+        if let Some(job) = self.write_here(job) {
+            self.jobs
+                .put(Work::Change(job))
+                .await
+                .map_err(|_closed| Error::Unavailable)?;
+        }
         answered.await.map_err(|_| Error::Unavailable)?
+    }
+
+    /// Makes a short change on the thread of who wants it, when they are alone: to hand it to the writer's thread and the
+    /// answer back would take a tenth of the time. Gives it back when it may be long, or anybody else is at it.
+    fn write_here(&self, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+        // Another thread takes over what this one has to do besides, if there can be one.
+        let may_block = || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        if job.settles() == Settles::First || !self.jobs.is_idle() || !may_block() {
+            return Some(job);
+        }
+        let Ok(mut held) = self.desk.try_lock() else {
+            return Some(job);
+        };
+        let Some(desk) = held.as_mut().filter(|desk| desk.writes_anywhere()) else {
+            return Some(job);
+        };
+        let rest = desk.rest();
+        let _never_in_doubt = block_in_place(|| desk.write(vec![job]));
+        let is_sooner = rest.is_none_or(|rest| desk.rest() < Some(rest));
+        drop(held);
+        if is_sooner {
+            self.jobs.wake();
+        }
+        None
     }
 
     /// Waits until all that was answered is in its places.
@@ -145,15 +175,6 @@ enum Work {
     End,
 }
 
-/// When a change has messages put in their places that wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settles {
-    /// Before it looks at anything.
-    First,
-    /// It looks at what waits by itself.
-    Later,
-}
-
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Work").finish_non_exhaustive()
@@ -169,111 +190,12 @@ impl Drop for CloseOnDrop {
     }
 }
 
-trait Job: Send {
-    /// Does the work, as part of a transaction.
-    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Done;
-    fn at(&self) -> Option<Timestamp>;
-    fn settles(&self) -> Settles;
-}
-
-struct Done {
-    outcome: Outcome,
-    answer: Answer,
-}
-
-/// Answers, with whether the transaction was committed.
-type Answer = Box<dyn FnOnce(bool)>;
-
-/// What a change came to, as far as the transaction goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    /// It refused before it wrote anything.
-    Refused,
-    /// It leaves the transaction in a state that must not be stored.
-    Broken,
-}
-
-struct Change<T, F> {
-    at: Option<Timestamp>,
-    settles: Settles,
-    change: F,
-    answer: oneshot::Sender<Result<T, Error>>,
-}
-
-impl<T, F> Job for Change<T, F>
-where
-    T: Send + 'static,
-    F: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send,
-{
-    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Done {
-        let Self { change, answer, .. } = *self;
-        let result = catch_unwind(AssertUnwindSafe(|| change(tx)))
-            .unwrap_or_else(|_| Err(Error::Internal("a change panicked".to_owned())));
-        let outcome = match &result {
-            Ok(_) => Outcome::Done,
-            // Postgres goes no further in a transaction in which anything failed.
-            Err(Error::Sqlite(_) | Error::Postgres(_)) => Outcome::Broken,
-            Err(_) if tx.wrote => Outcome::Broken,
-            Err(_) => Outcome::Refused,
-        };
-        let answer = Box::new(move |committed| {
-            let result = if committed || result.is_err() {
-                result
-            } else {
-                Err(Error::Unavailable)
-            };
-            // Who asked may have gone; what was stored stays stored.
-            let _gone = answer.send(result);
-        });
-        Done { outcome, answer }
-    }
-
-    fn at(&self) -> Option<Timestamp> {
-        self.at
-    }
-
-    fn settles(&self) -> Settles {
-        self.settles
-    }
-}
-
-/// A transaction that is ready to be stored.
-#[derive(Default)]
-struct Batch {
-    answers: Vec<Answer>,
-    outgoing: Vec<Outgoing>,
-    positions: Vec<i64>,
-}
-
-impl Batch {
-    /// Answers everyone who waits, and tells what happened when it did.
-    fn end(self, committed: bool, hub: &Hub) {
-        if committed {
-            // Before it is answered: whoever reads that it is done relies on it.
-            hub.cut_off(&self.outgoing);
-        }
-        for answer in self.answers {
-            answer(committed);
-        }
-        if committed {
-            hub.committed(self.outgoing, self.positions);
-        }
-    }
-}
-
-fn run(
-    conn: &mut Conn,
-    mut checkpoints: Option<Checkpoints>,
-    queue: &Queue<Work>,
-    hub: &Hub,
-    mut later: Later,
-) {
-    let (mut wanted, mut patience) = (1, Duration::ZERO);
+fn run(desk: &Mutex<Option<Desk>>, queue: &Queue<Work>) {
+    let (mut wanted, mut patience, mut rest) = (1, Duration::ZERO, Some(Duration::ZERO));
     loop {
         let (mut jobs, mut waiting, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         let mut ends = false;
-        for work in queue.take(later.rest(), wanted, patience, BATCH) {
+        for work in queue.take(rest, wanted, patience, BATCH) {
             match work {
                 Work::Change(job) => jobs.push(job),
                 Work::Settle(done) => waiting.push(done),
@@ -281,156 +203,174 @@ fn run(
                 Work::End => ends = true,
             }
         }
+        let is_asked = !jobs.is_empty() || !waiting.is_empty() || !looks.is_empty() || ends;
+        let held = match desk.try_lock() {
+            // Somebody writes, so that it is not yet time for anything else.
+            Err(TryLockError::WouldBlock) if !is_asked => {
+                (wanted, rest) = (1, Some(WHILE_OTHERS_WRITE));
+                continue;
+            }
+            Err(TryLockError::WouldBlock) => desk.lock().ok(),
+            // Whoever panicked with it has left it in a state that must not be stored.
+            Err(TryLockError::Poisoned(_)) => None,
+            Ok(held) => Some(held),
+        };
+        let Some(mut held) = held else { return };
+        let Some(desk) = held.as_mut() else { return };
         let (count, begin) = (jobs.len(), Instant::now());
-        match store(conn, jobs, hub, &mut later) {
-            Ok(Stored::Known) => {}
-            Ok(Stored::InDoubt(batch)) => ends |= settle(conn, batch, queue, hub),
-            Err(error) => tracing::error!(%error, "a batch of changes was not stored"),
+        if let Some(batch) = desk.write(jobs) {
+            ends |= desk.find_out(batch, || refuse(queue));
         }
         if ends {
-            later.settle(conn);
-            later.filing.finish(conn);
+            desk.finish();
+            *held = None;
             return;
         }
-        let is_full = later.inbox.len() >= inbox::TOGETHER;
-        let nobody = count == 0 && waiting.is_empty();
-        if nobody && later.is_settled() {
-            later.filing.go_on(conn, || queue.len() == 0);
-        } else if (count == 0 || !waiting.is_empty() || is_full) && later.settle(conn) {
-            for done in waiting {
-                let _gone = done.send(());
-            }
+        // Somebody may have written while it rested.
+        if is_asked || desk.rest() == Some(Duration::ZERO) {
+            desk.tend(count, waiting, looks, || queue.len() == 0);
         }
-        if !looks.is_empty() {
-            later.look(conn, looks);
-        }
-        // Nobody waits for both.
-        if !is_full && later.filing.unfiled >= MOST_UNFILED {
-            later.filing.go_on(conn, || true);
-        }
-        if let Some(checkpoints) = &mut checkpoints {
-            checkpoints.changed();
-        }
+        rest = desk.rest();
         // Those who were answered come again, beside those who came meanwhile. Nobody waits who is alone.
         wanted = count + queue.len();
         patience = (begin.elapsed() / PART).min(GATHER);
     }
 }
 
-enum Stored {
-    Known,
-    /// The connection broke while the transaction was committed.
-    InDoubt(Batch),
+/// Refuses what is handed in. Whether the writer was asked to end.
+fn refuse(queue: &Queue<Work>) -> bool {
+    let mut ends = false;
+    for work in queue.take_all() {
+        match work {
+            Work::Change(refused) => drop(refused),
+            Work::Settle(refused) => drop(refused),
+            Work::Look(refused) => drop(refused),
+            Work::End => ends = true,
+        }
+    }
+    ends
 }
 
-/// One transaction. Whatever fails, every job of the batch gets an answer: those that were not run find their
-/// channel closed, which reads as "unavailable".
-fn store(conn: &mut Conn, jobs: Vec<Box<dyn Job>>, hub: &Hub, later: &mut Later) -> Result<Stored, Error> {
-    if jobs.is_empty() {
-        return Ok(Stored::Known);
-    }
-    conn.begin_change()?;
-    let mut batch = Batch::default();
-    let outcome = later
-        .inbox
-        .begin(conn)
-        .and_then(|()| run_all(conn, jobs, hub, later, &mut batch));
-    if !matches!(outcome, Ok(Outcome::Done | Outcome::Refused)) {
-        batch.end(false, hub);
-        later.undone(conn);
-        conn.roll_back()?;
-        return outcome.map(|_broken| Stored::Known);
-    }
-    match conn.commit() {
-        Ok(()) => {
-            later.committed();
-            batch.end(true, hub);
-        }
-        Err(error) if conn.is_undone() => {
-            batch.end(false, hub);
-            later.undone(conn);
-            return Err(error);
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the connection to the database broke within a commit");
-            return Ok(Stored::InDoubt(batch));
-        }
-    }
-    Ok(Stored::Known)
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-fn run_all(
-    conn: &mut Conn,
-    jobs: Vec<Box<dyn Job>>,
-    hub: &Hub,
-    later: &mut Later,
-    batch: &mut Batch,
-) -> Result<Outcome, Error> {
-    // Other nodes look at the tables alone.
-    let may_wait = Inbox::is_used(conn) && hub.bus().is_none();
-    for job in jobs {
-        let settles = if may_wait { job.settles() } else { Settles::First };
-        if settles == Settles::First {
-            later.inbox.known.forget();
-            later.filing.unfiled += later.inbox.settle(conn)?;
-        }
-        let told = batch.outgoing.len();
-        let mut tx = Tx {
-            now: job.at().unwrap_or_else(clock::now),
-            conn: &mut *conn,
-            outgoing: &mut batch.outgoing,
-            positions: &mut batch.positions,
-            unfiled: &mut later.filing.unfiled,
-            inbox: &mut later.inbox,
-            settles,
-            wrote: false,
-        };
-        let done = job.run(&mut tx);
-        batch.answers.push(done.answer);
-        match done.outcome {
-            Outcome::Done => {}
-            Outcome::Refused => batch.outgoing.truncate(told),
-            Outcome::Broken => return Ok(Outcome::Broken),
-        }
-    }
-    Ok(Outcome::Done)
-}
+    use khaya_wire::Message;
 
-/// Asks the database what became of a batch until it knows, refusing what is handed in meanwhile: events of a
-/// batch that was stored are told, whatever it takes. Whether the writer was asked to end.
-fn settle(conn: &mut Conn, batch: Batch, queue: &Queue<Work>, hub: &Hub) -> bool {
-    let mut waiting = Some(batch.answers);
-    let mut batch = Batch {
-        answers: Vec::new(),
-        outgoing: batch.outgoing,
-        positions: batch.positions,
+    use super::*;
+    use crate::{
+        Database,
+        store::{
+            Store, Viewer, query, read_count,
+            sending::{Draft, Sent, send},
+        },
     };
-    let mut tries = 0;
-    loop {
-        match conn.was_committed() {
-            Ok(committed) => {
-                batch.answers = waiting.unwrap_or_default();
-                batch.end(committed, hub);
-                return false;
-            }
-            Err(error) => tracing::warn!(%error, "the database does not tell what it stored"),
+
+    /// With one chat `c`, of one person `u`.
+    async fn world(dir: &std::path::Path) -> Store {
+        let store = Store::open(&Database::Sqlite(dir.to_owned()), Hub::default())
+            .await
+            .unwrap();
+        let fill = store.write(|tx| {
+            tx.write().batch(
+                "INSERT INTO users (id, username, name, search_text, role, password_hash, created_at)
+                 VALUES ('u', 'u', 'U', 'u', 'member', '', 0);
+                 INSERT INTO chats (id, kind, name, created_at, changed_at, last_at) VALUES ('c', 'group', 'C', 0, 0, 0);
+                 INSERT INTO members (chat_id, user_id, role, joined_at, read_at) VALUES ('c', 'u', 'owner', 0, 0);",
+            )
+        });
+        fill.await.unwrap();
+        store
+    }
+
+    /// Sends a message. It, and whether the writer's thread stored it.
+    async fn say(store: &Store, content: &str) -> (Message, bool) {
+        let viewer = Viewer {
+            user: "u".parse().unwrap(),
+            role: "member".to_owned(),
+        };
+        let draft = Draft {
+            chat: "c".parse().unwrap(),
+            content: content.to_owned(),
+            client_id: Some(content.parse().unwrap()),
+            reply_to: None,
+            visible_to: BTreeSet::new(),
+            visible_to_roles: BTreeSet::new(),
+            attachments: Vec::new(),
+        };
+        let sent = store.write_message(move |tx| {
+            let by_writer = thread::current().name() == Some("writer");
+            send(tx, &viewer, draft).map(|sent| (sent, by_writer))
+        });
+        match sent.await.unwrap() {
+            (Sent::Fresh(message), by_writer) => (message, by_writer),
+            (Sent::Known(_), _) => panic!("{content} was sent before"),
         }
-        tries += 1;
-        if tries >= PATIENT_TRIES
-            && let Some(answers) = waiting.take()
-        {
-            for answer in answers {
-                answer(false);
-            }
+    }
+
+    /// What is in its places, in the order of the chat's stream, of which no number is missing.
+    async fn stored(store: &Store) -> Vec<String> {
+        let rows = store.read(|conn| {
+            query(
+                "SELECT m.content, e.seq FROM messages m JOIN events e ON e.message_id = m.id ORDER BY m.created_at, m.id",
+            )
+            .fetch_all(conn)
+        });
+        let rows = rows.await.unwrap();
+        let numbers: Vec<u64> = rows.iter().map(|row| read_count(row, "seq").unwrap()).collect();
+        assert!(numbers.iter().copied().eq(1..=rows.len() as u64), "{numbers:?}");
+        rows.iter().map(|row| row.try_get("content").unwrap()).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn who_is_alone_writes_by_themself_and_it_is_put_in_its_place_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = world(dir.path()).await;
+        let mut said = Vec::new();
+        let mut by_writer = true;
+        // At first the writer's thread may be busy still.
+        while by_writer && said.len() < 1000 {
+            let content = format!("m{}", said.len());
+            (_, by_writer) = say(&store, &content).await;
+            said.push(content);
         }
-        for work in queue.take_all() {
-            match work {
-                Work::Change(refused) => drop(refused),
-                Work::Settle(refused) => drop(refused),
-                Work::Look(refused) => drop(refused),
-                Work::End => return true,
-            }
+        assert!(!by_writer);
+        // Nobody asks for it.
+        while store.writer.unsettled.load(Ordering::Acquire) {
+            tokio::task::yield_now().await;
         }
-        thread::sleep(PAUSE);
+        assert_eq!(stored(&store).await, said);
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_writes_everything_is_stored_once_and_in_one_order() {
+        const PEOPLE: usize = 4;
+        const EACH: usize = 400;
+        let dir = tempfile::tempdir().unwrap();
+        let store = world(dir.path()).await;
+        let people: Vec<_> = (0..PEOPLE)
+            .map(|person| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let mut answered = Vec::new();
+                    // Each is alone at the end for longer than the one before.
+                    for number in 0..EACH * (person + 1) / PEOPLE {
+                        let (message, _) = say(&store, &format!("p{person}n{number}")).await;
+                        answered.push((message.created_at, message.content.to_string()));
+                    }
+                    assert!(answered.is_sorted());
+                    answered
+                })
+            })
+            .collect();
+        let mut answered = Vec::new();
+        for person in people {
+            answered.extend(person.await.unwrap());
+        }
+        answered.sort();
+        let answered: Vec<String> = answered.into_iter().map(|(_, content)| content).collect();
+        assert_eq!(stored(&store).await, answered);
+        store.close().await;
     }
 }
