@@ -2,7 +2,7 @@
 //! waits for it.
 //!
 //! Never holds up the writer: what is added to the log meanwhile is moved the next time. Only a log that grows beyond all
-//! measure is moved by the writer itself.
+//! measure is moved by the writer itself, and once it waits for some milliseconds while the log's file is made long.
 
 use std::{
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
@@ -67,6 +67,9 @@ fn run(sqlite: &mut Sqlite, due: &Receiver<()>) {
     while due.recv().is_ok() {
         if let Err(error) = sqlite.move_log() {
             tracing::warn!(%error, "the log was not moved into the database; it will be");
+        }
+        if let Err(error) = sqlite.lengthen_log() {
+            tracing::warn!(%error, "the log's file grows as it is needed");
         }
     }
 }

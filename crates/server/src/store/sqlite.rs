@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use rusqlite::{
-    CachedStatement, Connection, ErrorCode, OpenFlags,
+    CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior,
     backup::{Backup, StepResult},
     types::ValueRef,
 };
@@ -23,6 +24,9 @@ const BUSY: Duration = Duration::from_secs(5);
 const LOG_PAGES: i64 = 8000;
 /// How many it has when it is to begin anew.
 const LONG_LOG: i64 = 2000;
+/// How long its file is made before it has grown to that by itself, in bytes: while a file grows, the disk has to note how
+/// long it is with every commit.
+const LOG_LENGTH: u64 = 16 << 20;
 /// How long moving them waits for those who read or write, and holds up who writes meanwhile.
 const BUSY_MOVING: Duration = Duration::from_millis(10);
 /// How much of the database the writer keeps in memory, in KB: what it changes at the ends of its tables and indexes.
@@ -39,6 +43,8 @@ pub(crate) struct Sqlite {
     shapes: HashMap<String, Shape>,
     /// Whether a commit waits for the disk.
     flushes: bool,
+    /// The log's file, until it was tried to make it long.
+    log: Option<PathBuf>,
 }
 
 /// What a statement takes and gives.
@@ -76,7 +82,8 @@ impl Sqlite {
 
     /// Opens a database that there is, for [`Sqlite::move_log`].
     pub(super) fn open_for_moving(dir: &Path) -> Result<Self, Error> {
-        let sqlite = Self::with(&file_in(dir), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut sqlite = Self::with(&file_in(dir), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        sqlite.log = Some(dir.join("khaya.db-wal"));
         sqlite.connection.pragma_update(None, "synchronous", "FULL")?;
         sqlite.connection.busy_timeout(BUSY_MOVING)?;
         Ok(sqlite)
@@ -96,6 +103,41 @@ impl Sqlite {
         Ok(self
             .connection
             .query_row("PRAGMA wal_checkpoint(RESTART)", [], |_row| Ok(()))?)
+    }
+
+    /// Makes the log's file long, once, if there is room on the disk and nobody writes. What of it SQLite has not written is
+    /// no part of the log.
+    pub(super) fn lengthen_log(&mut self) -> Result<(), Error> {
+        let Some(path) = self.log.take() else {
+            return Ok(());
+        };
+        // Nobody else adds to it meanwhile.
+        let alone = match self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+        {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                self.log = Some(path);
+                return Ok(());
+            }
+            begun => begun?,
+        };
+        let lengthened = fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .and_then(|mut log| {
+                let length = log.metadata()?.len();
+                let zeros = LOG_LENGTH.saturating_sub(length);
+                if let Err(error) = io::copy(&mut io::repeat(0).take(zeros), &mut log) {
+                    log.set_len(length)?;
+                    return Err(error);
+                }
+                Ok(log)
+            });
+        alone.rollback()?;
+        lengthened
+            .and_then(|log| log.sync_all())
+            .map_err(|source| Error::io(format!("cannot lengthen {}", path.display()), source))
     }
 
     /// Whether what is committed from now on is on the disk when that is said. Otherwise it comes there later, in its
@@ -124,6 +166,7 @@ impl Sqlite {
             connection,
             shapes: HashMap::new(),
             flushes: true,
+            log: None,
         })
     }
 
@@ -293,4 +336,45 @@ fn make_private(dir: &Path, file: &Path) -> Result<(), Error> {
         open.open(file).map_err(failed)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::query;
+
+    fn numbers(sqlite: &mut Sqlite) -> Vec<i64> {
+        let rows = sqlite.fetch(&query("SELECT n FROM t ORDER BY n")).unwrap();
+        rows.iter().map(|row| row.try_get("n").unwrap()).collect()
+    }
+
+    #[test]
+    fn a_log_that_was_made_long_holds_what_was_stored_before_and_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("khaya.db-wal");
+        let length = || fs::metadata(&log).unwrap().len();
+        let mut sqlite = Sqlite::open(dir.path()).unwrap();
+        let mut moving = Sqlite::open_for_moving(dir.path()).unwrap();
+        sqlite
+            .batch("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1); BEGIN IMMEDIATE; INSERT INTO t VALUES (2)")
+            .unwrap();
+        // Not while somebody writes.
+        moving.lengthen_log().unwrap();
+        assert!(length() < LOG_LENGTH);
+        sqlite.batch("COMMIT").unwrap();
+        moving.lengthen_log().unwrap();
+        assert_eq!(length(), LOG_LENGTH);
+        moving.move_log().unwrap();
+        sqlite.batch("INSERT INTO t VALUES (3)").unwrap();
+        assert_eq!(length(), LOG_LENGTH);
+        assert_eq!(numbers(&mut sqlite), [1, 2, 3]);
+        // What a crash leaves.
+        let left = tempfile::tempdir().unwrap();
+        for file in ["khaya.db", "khaya.db-wal"] {
+            fs::copy(dir.path().join(file), left.path().join(file)).unwrap();
+        }
+        let mut after = Sqlite::open(left.path()).unwrap();
+        assert_eq!(numbers(&mut after), [1, 2, 3]);
+        assert!(after.check().unwrap().is_empty());
+    }
 }
