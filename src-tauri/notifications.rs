@@ -205,7 +205,7 @@ mod tests {
     use crate::{arguments::Arguments, profile::Profile};
 
     #[test]
-    fn a_locked_app_tells_neither_text_nor_chat() {
+    fn a_locked_app_tells_neither_text_nor_chat_and_without_text_none_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let arguments = Arguments::parse_from(["khaya", "--data-dir", directory.path().to_str().unwrap()]);
         let settings = Settings::read(&Profile::open(&arguments).unwrap());
@@ -224,6 +224,18 @@ mod tests {
         let locked = Shown::notice(&settings, true, &notice);
         assert_eq!((&*locked.title, &*locked.body), ("Khaya", "New message"));
         assert_eq!(locked.actions, Actions::None);
+        settings.replace([("noticeText".to_owned(), false.into())].into_iter().collect());
+        let without_text = Shown::notice(&settings, false, &notice);
+        assert_eq!(
+            (&*without_text.title, &*without_text.body),
+            ("Ada · Garden", "New message")
+        );
+        assert_eq!(
+            without_text.actions,
+            Actions::MarkRead,
+            "who sees no text answers none"
+        );
+        settings.replace(serde_json::Map::new());
         let of_several = Notice {
             may_reply: false,
             ..notice
