@@ -34,7 +34,7 @@ const MOST_ROWS: u64 = 120;
 const WARM_UP: usize = 10_000;
 
 /// The memory is that of the page while so many come, of as many looks as there are words typed meanwhile: the web view
-/// lets about thirty megabytes come together before it collects them, so that one look alone may see any of that.
+/// lets some megabytes come together before it collects them, so that one look alone may see any of that.
 const LOOKED_AT: usize = 10_000;
 
 /// So many come at once, and that often: five hundred in a second. What time is measured of is then the page's work, and
