@@ -48,7 +48,8 @@ fn install_python_packages() -> Outcome {
     }
     say("Installing the official Python packages in the target folder");
     let python = if cfg!(windows) { "python" } else { "python3" };
-    run(Command::new(python).args(["-m", "venv"]).arg(&venv))?;
+    // What an attempt before has left, perhaps with another Python, is in the way.
+    run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&venv))?;
     let mut pip = Command::new(python_of(&venv));
     pip.args([
         "-m",
