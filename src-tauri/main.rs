@@ -215,6 +215,8 @@ fn run(runtime: &Runtime, start: Start) -> anyhow::Result<Option<Staged>> {
     tauri::async_runtime::set(runtime.handle().clone());
     let (ended, result) = std::sync::mpsc::channel();
     let asks = Asks::channel();
+    #[cfg(target_os = "macos")]
+    notifications::hear(&start.profile, asks.0.clone());
     window::run(
         start.profile.clone(),
         ends,
@@ -272,6 +274,8 @@ async fn serve(
         settings: settings.clone(),
         lock: lock.clone(),
         asks: asks.clone(),
+        #[cfg(target_os = "macos")]
+        profile: profile.clone(),
     };
     tokio::spawn(notifications::serve(notices, requests, remarked));
     if let Some(link) = link {

@@ -12,14 +12,25 @@ use semver::Version;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+#[cfg(target_os = "macos")]
+use crate::profile::Profile;
 use crate::{app_lock::AppLock, ask::Asks, deep_link::DeepLink, host::Surface, settings::Settings};
 
 #[cfg(target_os = "linux")]
 #[path = "notifications/bus.rs"]
 mod platform;
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
+#[path = "notifications/center.rs"]
+mod platform;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 #[path = "notifications/plugin.rs"]
 mod platform;
+
+#[cfg(any(target_os = "macos", test))]
+mod answer;
+/// What shows a notice where there is no notification center.
+#[cfg(target_os = "macos")]
+mod plugin;
 
 /// What stands in a notice in place of the text, when the person wants no text there.
 const WITHOUT_TEXT: &str = "New message";
@@ -76,7 +87,7 @@ struct Shown {
     sound: bool,
     /// Whether it can be answered and marked as read from where it is shown.
     #[cfg_attr(
-        not(any(target_os = "linux", test)),
+        not(any(target_os = "linux", target_os = "macos", test)),
         expect(dead_code, reason = "the plugin has no actions there")
     )]
     actions: Actions,
@@ -173,6 +184,15 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) lock: AppLock,
     pub(crate) asks: Asks,
+    /// All profiles' notices are one app's there.
+    #[cfg(target_os = "macos")]
+    pub(crate) profile: Profile,
+}
+
+/// Hears from now on what somebody does with a notice. To be called before the window system begins.
+#[cfg(target_os = "macos")]
+pub(crate) fn hear(profile: &Profile, asks: Asks) {
+    platform::hear(profile, asks);
 }
 
 /// Does what the chat machine asks and says what the app has to say, until the machine ends.

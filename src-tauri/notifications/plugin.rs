@@ -1,4 +1,4 @@
-//! Notifications on macOS and Windows: tauri-plugin-notification.
+//! Notifications on Windows, and on macOS for a program that was started from no bundle: tauri-plugin-notification.
 //!
 //! It cannot take a notice away there, nor group them, and Windows tells of clicks only while a notice is on screen.
 
@@ -25,6 +25,7 @@ pub(super) async fn serve(
         settings,
         lock,
         asks,
+        ..
     } = context;
     // Before the first notice: the plugin tells clicks only of those shown after.
     let heard = surface.notification().on_action(move |performed| {

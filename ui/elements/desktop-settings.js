@@ -54,7 +54,8 @@ export class DesktopSettings extends HTMLElement {
   #show({ version, profile, profiles, lock, tray, autostart, notices, update }) {
     this.#hasLock = lock;
     const by = notices.by ?? "";
-    const state = notices.shown === false ? "desktop.noticesNone" : "desktop.noticesShown";
+    const refused = notices.by === null ? "desktop.noticesNone" : "desktop.noticesDenied";
+    const state = notices.shown === false ? refused : "desktop.noticesShown";
     setText(part(this.#root, "notices"), notices.shown === null ? "" : t(state, { by }));
     part(this.#root, "no-tray").hidden = tray;
     part(this.#root, "autostart-row").hidden = autostart === null;

@@ -1,8 +1,8 @@
 //! The memory that holds a program's own code and that of the libraries it is linked with, given back to the system.
 //!
-//! Owns the one unsafe call of the workspace. Never touches data: only what is mapped to be read and run. The system can
-//! take those pages at any time, since it finds them again in their files; but while memory is not short it leaves them
-//! with a process that ran them once, and with them what stands around them in the file.
+//! Owns the one unsafe call of what runs on Linux. Never touches data: only what is mapped to be read and run. The
+//! system can take those pages at any time, since it finds them again in their files; but while memory is not short it
+//! leaves them with a process that ran them once, and with them what stands around them in the file.
 
 #![cfg(target_os = "linux")]
 
