@@ -23,16 +23,8 @@ pub(crate) enum Ask {
     /// Show the window, and in it the settings.
     OpenSettings,
     /// Send this text to a chat, as an answer to a notice.
-    #[cfg_attr(
-        not(any(target_os = "linux", target_os = "macos", test)),
-        expect(dead_code, reason = "notices have no actions there")
-    )]
     Reply(ChatId, Secret),
     /// All of a chat has been seen in a notice.
-    #[cfg_attr(
-        not(any(target_os = "linux", target_os = "macos", test)),
-        expect(dead_code, reason = "notices have no actions there")
-    )]
     MarkRead(ChatId),
     /// No notices for an hour, or notices again.
     QuietForAnHour(bool),

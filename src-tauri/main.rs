@@ -274,7 +274,7 @@ async fn serve(
         settings: settings.clone(),
         lock: lock.clone(),
         asks: asks.clone(),
-        #[cfg(target_os = "macos")]
+        #[cfg(not(target_os = "linux"))]
         profile: profile.clone(),
     };
     tokio::spawn(notifications::serve(notices, requests, remarked));

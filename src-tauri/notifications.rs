@@ -12,7 +12,7 @@ use semver::Version;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-#[cfg(target_os = "macos")]
+#[cfg(not(target_os = "linux"))]
 use crate::profile::Profile;
 use crate::{app_lock::AppLock, ask::Asks, deep_link::DeepLink, host::Surface, settings::Settings};
 
@@ -22,15 +22,17 @@ mod platform;
 #[cfg(target_os = "macos")]
 #[path = "notifications/center.rs"]
 mod platform;
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-#[path = "notifications/plugin.rs"]
+#[cfg(target_os = "windows")]
+#[path = "notifications/toasts.rs"]
 mod platform;
 
 #[cfg(any(target_os = "macos", test))]
 mod answer;
-/// What shows a notice where there is no notification center.
-#[cfg(target_os = "macos")]
+/// What shows a notice where the system does not know the app.
+#[cfg(not(target_os = "linux"))]
 mod plugin;
+#[cfg(any(target_os = "windows", test))]
+mod toast;
 
 /// What stands in a notice in place of the text, when the person wants no text there.
 const WITHOUT_TEXT: &str = "New message";
@@ -86,10 +88,6 @@ struct Shown {
     body: String,
     sound: bool,
     /// Whether it can be answered and marked as read from where it is shown.
-    #[cfg_attr(
-        not(any(target_os = "linux", target_os = "macos", test)),
-        expect(dead_code, reason = "the plugin has no actions there")
-    )]
     actions: Actions,
 }
 
@@ -185,7 +183,7 @@ pub(crate) struct Context {
     pub(crate) lock: AppLock,
     pub(crate) asks: Asks,
     /// All profiles' notices are one app's there.
-    #[cfg(target_os = "macos")]
+    #[cfg(not(target_os = "linux"))]
     pub(crate) profile: Profile,
 }
 

@@ -1,13 +1,18 @@
-//! Notifications on Windows, and on macOS for a program that was started from no bundle: tauri-plugin-notification.
+//! Notifications by tauri-plugin-notification: on macOS for a program that was started from no bundle, on Windows where no
+//! toast of `toasts.rs` can be shown.
 //!
-//! It cannot take a notice away there, nor group them, and Windows tells of clicks only while a notice is on screen.
+//! It cannot take a notice away there, nor group them, nor does it have actions, and Windows tells of clicks only while
+//! a notice is on screen.
 
 use khaya_chat::shell::ShellRequest;
 use tauri_plugin_notification::NotificationExt;
 use tokio::sync::mpsc;
 
 use super::{Context, Remark, Shown, Standing};
-use crate::{ask::Ask, host::Surface};
+use crate::{
+    ask::{Ask, Asks},
+    host::Surface,
+};
 
 /// The key under which a notice carries the link to what it tells of.
 const LINK: &str = "link";
@@ -27,18 +32,7 @@ pub(super) async fn serve(
         asks,
         ..
     } = context;
-    // Before the first notice: the plugin tells clicks only of those shown after.
-    let heard = surface.notification().on_action(move |performed| {
-        let link = performed
-            .notification()
-            .and_then(|notice| notice.extra().get(LINK)?.as_str()?.parse().ok());
-        if performed.action_id() == TAP {
-            asks.send(link.map_or(Ask::Open, Ask::Follow));
-        }
-    });
-    if let Err(error) = heard {
-        tracing::warn!(%error, "clicks on notices will not be heard");
-    }
+    hear(&surface, asks);
     loop {
         tokio::select! {
             request = requests.recv() => match request {
@@ -55,6 +49,21 @@ pub(super) async fn serve(
     }
 }
 
+/// Passes on the clicks on notices that are shown from now on: the plugin tells of no others.
+pub(super) fn hear(surface: &Surface, asks: Asks) {
+    let heard = surface.notification().on_action(move |performed| {
+        let link = performed
+            .notification()
+            .and_then(|notice| notice.extra().get(LINK)?.as_str()?.parse().ok());
+        if performed.action_id() == TAP {
+            asks.send(link.map_or(Ask::Open, Ask::Follow));
+        }
+    });
+    if let Err(error) = heard {
+        tracing::warn!(%error, "clicks on notices will not be heard");
+    }
+}
+
 /// The plugin says on every desktop that notices are allowed, so that is no knowledge.
 #[expect(clippy::unused_async, reason = "the other systems are asked")]
 pub(super) async fn standing(_: &Surface) -> Standing {
@@ -64,7 +73,7 @@ pub(super) async fn standing(_: &Surface) -> Standing {
     }
 }
 
-fn show(surface: &Surface, shown: Shown) {
+pub(super) fn show(surface: &Surface, shown: Shown) {
     let mut builder = surface
         .notification()
         .builder()
