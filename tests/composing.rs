@@ -2,7 +2,7 @@
 //! method's keys are its own, and a link to a message leads back to it.
 #![cfg(target_os = "linux")]
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use khaya_tests::{
     app::App,
     desktop::Desktop,
@@ -117,36 +117,6 @@ async fn the_link_to_a_message_leads_back_to_it() {
     .await;
 }
 
-#[tokio::test]
-async fn what_is_wished_goes_one_after_the_other() {
-    on_desktop("one_after_the_other", async |desktop| {
-        let team = Team::start(desktop.artifacts(), &[]).await?;
-        let ada = Writer::start(desktop, &team).await?;
-        let page = ada.app.page();
-        page.session().execute(WATCH_WISHES, Value::Null).await?;
-        // The draft is saved while it is typed, and at the end others hear that nobody types any more, as it is sent.
-        ada.type_text("One thing at a time").await?;
-        ada.press("Return").await?;
-        page.find(&messages().with(sent("One thing at a time"))).await?;
-        let wishes = page
-            .until("the wishes to be taken", async || {
-                let wishes = page
-                    .session()
-                    .execute("return window.wishes;", Value::Null)
-                    .await?;
-                Ok((wishes["open"] == 0).then_some(wishes))
-            })
-            .await?;
-        ensure!(wishes["most"] == 1, "several went at once: {wishes}");
-        let all = wishes["types"].as_array().context("a list of wishes")?;
-        for wish in ["typing", "send", "saveDraft"] {
-            ensure!(all.contains(&json!(wish)), "nothing wished {wish}: {wishes}");
-        }
-        Ok(())
-    })
-    .await;
-}
-
 /// Ada, in whose window real keys arrive.
 struct Writer<'a> {
     desktop: &'a Desktop,
@@ -192,21 +162,6 @@ const ENTER: &str = "
     const enter = new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ...arguments[0] });
     document.activeElement.dispatchEvent(enter);
     return enter.defaultPrevented;";
-
-/// Counts the intents that are on their way to the app, which are requests to its own scheme.
-const WATCH_WISHES: &str = "
-    const wishes = { open: 0, most: 0, types: [] };
-    window.wishes = wishes;
-    const { fetch } = window;
-    window.fetch = async (address, options) => {
-        if (!String(address).endsWith('dispatch')) return fetch(address, options);
-        wishes.types.push(JSON.parse(options.body).intent.type);
-        wishes.open += 1;
-        wishes.most = Math.max(wishes.most, wishes.open);
-        const answer = await fetch(address, options);
-        wishes.open -= 1;
-        return answer;
-    };";
 
 /// Clicks the link, which has no name of its own but its address.
 const FOLLOW: &str = "document.querySelector('li.message a[href^=\"khaya://chat/\"]').click();";

@@ -18,13 +18,17 @@ const FLOOD_OVER = 1_000;
 
 /**
  * @typedef {object} Told
+ * @property {string} chatId
  * @property {number | null} rows how many are enough, or `null` where nobody follows
  * @property {number} length of the window at that time
  */
 
 export class Following {
-  /** What the app was told last. @type {Told | null} */
+  /** What the app was told, and is to be told. @type {Told | null} */
   #told = null;
+  /** @type {Told | null} */
+  #wanted = null;
+  #isTelling = false;
   /** Runs while there is a flood. */
   #flood = 0;
   #onOver;
@@ -44,6 +48,7 @@ export class Following {
     clearTimeout(this.#flood);
     this.#flood = 0;
     this.#told = null;
+    this.#wanted = null;
   }
 
   /**
@@ -75,10 +80,22 @@ export class Following {
   tell(chatId, height, length) {
     const heights = this.isFlood ? HEIGHTS_IN_FLOOD : HEIGHTS;
     const rows = height === null ? null : Math.ceil((height * heights) / LOWEST_ROW / STEP) * STEP;
-    const last = this.#told;
+    const last = this.#wanted;
     const isHeard = rows === null || length < Math.max(rows, last?.length ?? 0) + STEP;
     if (last?.rows === rows && isHeard) return;
-    this.#told = { rows, length };
-    void wish({ type: "follow", chatId, rows });
+    this.#wanted = { chatId, rows, length };
+    void this.#tell();
+  }
+
+  /** One after the other: of two that are on their way at once, the app may take the first last. */
+  async #tell() {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    while (this.#wanted && this.#wanted !== this.#told) {
+      this.#told = this.#wanted;
+      const { chatId, rows } = this.#told;
+      await wish({ type: "follow", chatId, rows });
+    }
+    this.#isTelling = false;
   }
 }

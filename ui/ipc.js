@@ -1,6 +1,6 @@
 /**
  * The border to the app: the one file that knows the bridge. It sends intents, asks for snapshots and hears
- * updates. It holds nothing but the order of what is wished, and never touches the document.
+ * updates. It holds no state and never touches the document.
  *
  * @typedef {import("./types").Intent} Intent
  * @typedef {import("./types").Failure} Failure
@@ -13,19 +13,14 @@
  * @typedef {import("./types").System} System
  */
 
-/** Settles when the app has taken the last intent, or refused it. @type {Promise<unknown>} */
-let last = Promise.resolve();
-
 /**
- * Hands an intent to the app, after the one before: of two that are on their way at once, it may take the second first.
+ * Hands an intent to the app.
  *
  * @param {Intent} intent
  * @returns {Promise<void>} rejects with a {@link Failure}
  */
 export async function dispatch(intent) {
-  const taken = last.then(() => ask("dispatch", { intent }));
-  last = taken.catch(() => {});
-  await taken;
+  await ask("dispatch", { intent });
 }
 
 /**
