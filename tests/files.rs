@@ -217,8 +217,8 @@ async fn a_file_is_shown_to_who_can_see_its_message_and_never_run() {
         let bob = signed_in(desktop, "bob", team.address()).await?;
         let bob = bob.page();
         bob.open_chat("Ada").await?;
-        ensure!(bob.pictures().await? == 1, "who can see the message sees the picture");
         bob.find(&item(&["Between us"])).await?;
+        ensure!(bob.pictures().await? == 1, "who can see the message sees the picture");
         bob.click(&named(Role::Button, "Open picture secret.png")).await?;
         bob.find(&named(Role::Dialog, "Picture")).await?;
         let close = named(Role::Dialog, "Picture").with(named(Role::Button, "Close"));
