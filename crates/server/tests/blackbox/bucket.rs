@@ -27,6 +27,8 @@ use crate::{
 };
 
 const KEY: (&str, &str) = ("name", "secret");
+/// In seconds: what is still to be sent is there all that time, also on a machine with much else to do.
+const UPLOAD_TTL: &str = "15";
 /// More than one part of an upload in parts.
 const LARGE: u32 = 12_000_000;
 
@@ -81,7 +83,7 @@ impl Bucket {
     fn serving(&self, data: &Path, (name, secret): (&str, &str)) -> Serving {
         let mut command = program(data);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--upload-ttl", "2"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--upload-ttl", UPLOAD_TTL])
             .args(["--files", "s3://team/khaya"])
             .env("AWS_ACCESS_KEY_ID", name)
             .env("AWS_SECRET_ACCESS_KEY", secret)

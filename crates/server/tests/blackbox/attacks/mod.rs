@@ -64,7 +64,12 @@ impl Target {
         assert!(run(dir.path(), &add, PASSWORD).status.success());
         let options = [&["--listen", "127.0.0.1:0"], options].concat();
         let serving = Serving::start(dir.path(), &options);
-        let bystander = Person::sign_in(&serving.url, "ben").await;
+        // Of what is kept, a hasty server may end one just as it is used again.
+        let unkept = reqwest::Client::builder().pool_max_idle_per_host(0).build();
+        let bystander = Person {
+            http: unkept.unwrap(),
+            ..Person::sign_in(&serving.url, "ben").await
+        };
         let before = serving.memory();
         let meanwhile = Meanwhile::start(bystander.clone());
         meanwhile.rest().await;
