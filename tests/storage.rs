@@ -69,7 +69,7 @@ async fn chats_are_exported_and_what_was_not_sent_comes_back() {
         page.click(&settings().with(named(Role::Button, "Import…")))
             .await?;
         desktop.choose_file("Open", &file).await?;
-        page.shows("1 thing that was not sent is back").await?;
+        page.shows("1 draft or unsent message is back").await?;
         page.click(&settings().with(named(Role::Button, "Close"))).await?;
         page.open_chat("Bob").await?;
         page.until("the draft", async || {

@@ -95,7 +95,7 @@ async fn refuses(
 ) -> Result<()> {
     releases.announce(announced)?;
     find_update(page).await?;
-    page.shows(&format!("Version {NEW} is there.")).await?;
+    page.shows(&format!("Version {NEW} is available.")).await?;
     page.close_dialog().await?;
     page.click(&named(Role::Button, "Update")).await?;
     page.click(&named(Role::Button, "Settings")).await?;
