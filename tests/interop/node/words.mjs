@@ -7,24 +7,44 @@ const ui = new URL("../../../ui/", import.meta.url);
 const read = (path) => readFileSync(new URL(path, ui), "utf8");
 const faults = [];
 
+/** Among these is one of each kind of number that there is a form for, but for millions. */
+const COUNTS = Array.from({ length: 200 }, (_, count) => count);
+/** Where a language has a space beside a mark, it is one at which no line ends. */
+const MAY_BREAK = { de: / …/, fr: /« | [:;!?»]/ };
+
 const files = readdirSync(new URL("locales/", ui)).filter((name) => name.endsWith(".json"));
-const english = JSON.parse(read("locales/en.json"));
-for (const file of files) {
+const languages = new Map(files.map((file) => [file, JSON.parse(read(`locales/${file}`))]));
+const english = languages.get("en.json");
+// Failures that the other languages have words of their own for; English takes them as the app says them.
+const failures = new Set([...languages.values()].flatMap(Object.keys).filter((key) => key.startsWith("failure.")));
+const rust = ["../crates/", "../src-tauri/"]
+  .flatMap((folder) => filesOf(folder, ".rs"))
+  .map(read)
+  .join("");
+for (const key of failures) {
+  if (!rust.includes(`"${key.replace("failure.", "")}"`)) faults.push(`nothing fails with ${key}`);
+}
+for (const [file, words] of languages) {
   const language = file.replace(".json", "");
-  const words = JSON.parse(read(`locales/${file}`));
   for (const key of Object.keys(english)) {
     if (!(key in words)) faults.push(`${file}: ${key} is missing`);
     else compare(`${file}: ${key}`, language, words[key], english[key]);
   }
   for (const key of Object.keys(words)) {
-    // A language may have words of its own for failures that English takes as the app says them.
-    if (!(key in english) && !key.startsWith("failure.")) faults.push(`${file}: nobody asks for ${key}`);
+    if (!(key in english) && !failures.has(key)) faults.push(`${file}: nobody asks for ${key}`);
+  }
+  for (const key of failures) {
+    if (language !== "en" && !(key in words)) faults.push(`${file}: ${key} is missing`);
+  }
+  for (const [key, entry] of Object.entries(words)) {
+    const breaks = MAY_BREAK[language];
+    if (breaks && forms(entry).some((text) => breaks.test(text))) faults.push(`${file}: ${key} may break at a mark`);
   }
 }
 
 const asked = [
   ...[...read("index.html").matchAll(/data-(?:t|label|tip|placeholder)="([^"]+)"/g)].map((match) => match[1]),
-  ...scripts().flatMap((script) => [...read(script).matchAll(/\bt\("([^"]+)"/g)].map((match) => match[1])),
+  ...filesOf("./", ".js").flatMap((script) => [...read(script).matchAll(/\bt\("([^"]+)"/g)].map((match) => match[1])),
 ];
 for (const key of new Set(asked)) {
   if (!(key in english)) faults.push(`en.json: ${key} is asked for and missing`);
@@ -46,11 +66,14 @@ function compare(where, language, entry, model) {
     if (!all.has(name)) faults.push(`${where}: {${name}} is left out`);
   }
   if (typeof entry === "string") return;
-  const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories;
+  const rules = new Intl.PluralRules(language);
   for (const category of Object.keys(entry)) {
-    if (category !== "zero" && !categories.includes(category)) faults.push(`${where}: ${category} is never taken`);
+    const isTaken = category === "zero" || rules.resolvedOptions().pluralCategories.includes(category);
+    if (!isTaken) faults.push(`${where}: ${category} is never taken`);
   }
-  if (!("other" in entry)) faults.push(`${where}: there is no form for any other number`);
+  for (const category of new Set(COUNTS.map((count) => rules.select(count)))) {
+    if (!(category in entry)) faults.push(`${where}: there is no form for ${category}`);
+  }
 }
 
 function forms(entry) {
@@ -61,7 +84,7 @@ function placeholders(entry) {
   return new Set(forms(entry).flatMap((text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1])));
 }
 
-function scripts() {
-  const names = readdirSync(ui, { recursive: true }).map((name) => name.replaceAll("\\", "/"));
-  return names.filter((name) => name.endsWith(".js"));
+function filesOf(folder, end) {
+  const names = readdirSync(new URL(folder, ui), { recursive: true }).filter((name) => name.endsWith(end));
+  return names.map((name) => folder + name.replaceAll("\\", "/"));
 }
