@@ -1,11 +1,12 @@
 //! The computer sleeps: the app stands still, an hour passes on the wall, and what was connected leads nowhere.
 #![cfg(target_os = "linux")]
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
     artifacts::built_program,
+    clock::Clock,
     desktop::Desktop,
     process::Process,
     proxy::Proxy,
@@ -19,13 +20,6 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How soon after waking everything must be there.
 const BACK: Duration = Duration::from_secs(3);
 
-/// Where distributions keep what moves a program's clock on the wall.
-const FAKETIME: [&str; 3] = [
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib64/faketime/libfaketimeMT.so.1",
-];
-
 #[tokio::test]
 #[ignore = "long: it holds the app to three seconds, which other tests on the same cores would take away"]
 async fn is_back_and_complete_soon_after_waking() {
@@ -33,8 +27,7 @@ async fn is_back_and_complete_soon_after_waking() {
         let panel = desktop.panel().await?;
         let team = Team::start(desktop.artifacts(), &[]).await?;
         let proxy = Proxy::start(team.address()).await?;
-        let clock = desktop.home().join("clock");
-        fs::write(&clock, "+0")?;
+        let clock = Clock::new(desktop)?;
         let app = hidden(desktop, proxy.address(), &clock)?;
         team.bob.send(&team.direct, "Before").await?;
         eventually("the first message", async || {
@@ -54,7 +47,7 @@ async fn is_back_and_complete_soon_after_waking() {
                 .send(&team.garden, &format!("In the garden, {number}"))
                 .await?;
         }
-        fs::write(&clock, "+3600")?;
+        clock.advance_to(3600)?;
         signal(&app, Signal::CONT)?;
         within(BACK, "all that was missed", async || {
             let told = panel.tool_tip().await?;
@@ -77,9 +70,8 @@ async fn is_back_and_complete_soon_after_waking() {
     .await;
 }
 
-/// Ada's app in the tray, whose clock on the wall is what the file says.
-fn hidden(desktop: &Desktop, server: &str, clock: &Path) -> Result<Process> {
-    let library = FAKETIME.into_iter().find(|path| Path::new(path).exists());
+/// Ada's app in the tray, with this clock on its wall.
+fn hidden(desktop: &Desktop, server: &str, clock: &Clock) -> Result<Process> {
     let mut command = desktop.command(built_program("khaya")?);
     command.args([
         "--profile",
@@ -92,9 +84,7 @@ fn hidden(desktop: &Desktop, server: &str, clock: &Path) -> Result<Process> {
         "--password-stdin",
     ]);
     command.arg("--data-dir").arg(desktop.home().join("profiles/ada"));
-    command.env("LD_PRELOAD", library.context("libfaketime is installed")?);
-    command.env("FAKETIME_TIMESTAMP_FILE", clock);
-    command.envs([("FAKETIME_NO_CACHE", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]);
+    command.envs(clock.environment());
     command.env("KHAYA_LOG", "khaya=debug,khaya_chat=debug,khaya_socketio=debug");
     let mut app = Process::spawn("app-ada", &mut command, desktop.artifacts())?;
     app.write_line(PASSWORD)?;

@@ -13,6 +13,8 @@ pub mod app;
 pub mod artifacts;
 pub mod base;
 #[cfg(target_os = "linux")]
+pub mod clock;
+#[cfg(target_os = "linux")]
 pub mod desktop;
 #[cfg(target_os = "linux")]
 pub mod disk;
