@@ -66,6 +66,8 @@ pub(crate) enum AppError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     Quit,
+    /// By the system or a terminal: nothing of the app is to stay.
+    Stopped,
     /// A new version is to take over.
     Restart,
 }

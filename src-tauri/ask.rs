@@ -38,6 +38,8 @@ pub(crate) enum Ask {
     Lock,
     /// End the app.
     Quit,
+    /// End the app, and leave nothing of it: the session ends, or whoever started it wants that.
+    Stop,
 }
 
 /// How to ask. Cheap to clone; fine from any thread.
@@ -63,7 +65,7 @@ pub(crate) async fn quit_on_signal(asks: Asks) {
     if let Err(error) = ended_by_system().await {
         return tracing::warn!(%error, "the system's wish to end will not be heard");
     }
-    asks.send(Ask::Quit);
+    asks.send(Ask::Stop);
 }
 
 #[cfg(unix)]

@@ -46,6 +46,7 @@ use reqwest::redirect;
 use tokio::{
     runtime::Runtime,
     sync::{mpsc, watch},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -65,6 +66,10 @@ use crate::{
     tray::Tray,
     update::{Staged, Updater},
 };
+
+/// How long what shows notices may take to end once the chat actor has.
+#[cfg(target_os = "linux")]
+const NOTICES_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -127,7 +132,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         profile = profile.name(),
         "starting"
     );
-    let staged = run(
+    let (parting, instance) = run(
         &runtime()?,
         Start {
             profile,
@@ -140,8 +145,15 @@ fn start(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             umask,
         },
     )?;
-    if let Some(staged) = staged {
-        staged.hand_over().context("the new version cannot take over")?;
+    match parting {
+        Parting::Nothing => {}
+        // The profile is still ours, so that nobody shows notices of it yet.
+        #[cfg(target_os = "linux")]
+        Parting::Notices(left) => left.keep(umask),
+        Parting::NewVersion(staged) => {
+            drop(instance);
+            staged.hand_over().context("the new version cannot take over")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -177,9 +189,19 @@ struct Start {
     umask: rustix::fs::Mode,
 }
 
-/// The app, whose window is another process; with the new version that is to take over, if it ends for that.
+/// What is still to be done when nothing of the app runs any more.
+enum Parting {
+    Nothing,
+    /// There are notices on the screen that are to be of use all the same.
+    #[cfg(target_os = "linux")]
+    Notices(notifications::Left),
+    /// It is to take over.
+    NewVersion(Staged),
+}
+
+/// The app, whose window is another process. The profile is its own for as long as there is an [`Instance`].
 #[cfg(target_os = "linux")]
-fn run(runtime: &Runtime, start: Start) -> anyhow::Result<Option<Staged>> {
+fn run(runtime: &Runtime, start: Start) -> anyhow::Result<(Parting, Instance)> {
     runtime.block_on(async {
         let mut host = Host::new(&start.profile, start.umask).context("this program cannot be found")?;
         if start.visible {
@@ -210,7 +232,7 @@ fn run_window(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// The app and its window in one process: the window has the main thread.
 #[cfg(not(target_os = "linux"))]
-fn run(runtime: &Runtime, start: Start) -> anyhow::Result<Option<Staged>> {
+fn run(runtime: &Runtime, start: Start) -> anyhow::Result<(Parting, Instance)> {
     let (line, ends) = link::within();
     tauri::async_runtime::set(runtime.handle().clone());
     let (ended, result) = std::sync::mpsc::channel();
@@ -238,7 +260,7 @@ async fn serve(
     host: Host,
     surface: Surface,
     (asks, asked): (Asks, mpsc::Receiver<Ask>),
-) -> anyhow::Result<Option<Staged>> {
+) -> anyhow::Result<(Parting, Instance)> {
     let Start {
         profile,
         mut instance,
@@ -274,10 +296,9 @@ async fn serve(
         settings: settings.clone(),
         lock: lock.clone(),
         asks: asks.clone(),
-        #[cfg(not(target_os = "linux"))]
         profile: profile.clone(),
     };
-    tokio::spawn(notifications::serve(notices, requests, remarked));
+    let notices = tokio::spawn(notifications::serve(notices, requests, remarked));
     if let Some(link) = link {
         asks.send(Ask::Follow(link));
     }
@@ -303,10 +324,29 @@ async fn serve(
         quiet_until,
         server,
     });
-    match app.run(visible).await? {
-        Ended::Quit => Ok(None),
-        Ended::Restart => Ok(updater.take_staged()),
+    let parting = match app.run(visible).await? {
+        Ended::Quit => left_of(notices).await,
+        Ended::Stopped => Parting::Nothing,
+        Ended::Restart => updater
+            .take_staged()
+            .map_or(Parting::Nothing, Parting::NewVersion),
+    };
+    Ok((parting, instance))
+}
+
+/// What is left of the notices, once the chat actor asks for no more of them.
+#[cfg(target_os = "linux")]
+async fn left_of(notices: JoinHandle<notifications::Remains>) -> Parting {
+    match tokio::time::timeout(NOTICES_TIME, notices).await {
+        Ok(Ok(Some(left))) => Parting::Notices(left),
+        Ok(Ok(None) | Err(_)) | Err(_) => Parting::Nothing,
     }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unused_async, reason = "on Linux it takes its time")]
+async fn left_of(_: JoinHandle<notifications::Remains>) -> Parting {
+    Parting::Nothing
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

@@ -3,6 +3,9 @@
 //!
 //! Never decides whether to notify. A click, an answer and "read" come back as [`crate::ask::Ask`].
 
+#[cfg(any(target_os = "linux", target_os = "windows", test))]
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use khaya_chat::{
     intent::Secret,
     shell::{Notice, ShellRequest},
@@ -12,9 +15,9 @@ use semver::Version;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-#[cfg(not(target_os = "linux"))]
-use crate::profile::Profile;
-use crate::{app_lock::AppLock, ask::Asks, deep_link::DeepLink, host::Surface, settings::Settings};
+use crate::{
+    app_lock::AppLock, ask::Asks, deep_link::DeepLink, host::Surface, profile::Profile, settings::Settings,
+};
 
 #[cfg(target_os = "linux")]
 #[path = "notifications/bus.rs"]
@@ -25,6 +28,9 @@ mod platform;
 #[cfg(target_os = "windows")]
 #[path = "notifications/toasts.rs"]
 mod platform;
+
+#[cfg(target_os = "linux")]
+pub(crate) use platform::Left;
 
 #[cfg(any(target_os = "macos", test))]
 mod answer;
@@ -182,8 +188,7 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) lock: AppLock,
     pub(crate) asks: Asks,
-    /// All profiles' notices are one app's there.
-    #[cfg(not(target_os = "linux"))]
+    /// To who shows them, all profiles' notices are one app's.
     pub(crate) profile: Profile,
 }
 
@@ -198,8 +203,24 @@ pub(crate) async fn serve(
     context: Context,
     requests: mpsc::Receiver<ShellRequest>,
     remarks: mpsc::Receiver<Remark>,
-) {
-    platform::serve(context, requests, remarks).await;
+) -> Remains {
+    platform::serve(context, requests, remarks).await
+}
+
+/// What is to be kept of notices on the screen when the app ends.
+#[cfg(target_os = "linux")]
+pub(crate) type Remains = Option<Left>;
+
+/// The system keeps them by itself.
+#[cfg(not(target_os = "linux"))]
+pub(crate) type Remains = ();
+
+/// Tells apart what it is made of: nobody gains by making two that are alike.
+#[cfg(any(target_os = "linux", target_os = "windows", test))]
+fn short(of: &impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// Says on the desktop why the app cannot go on: who starts it by its icon reads no standard error.

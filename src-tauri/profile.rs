@@ -83,6 +83,12 @@ impl Profile {
         arguments
     }
 
+    /// Whether a link that the system opens leads to this profile.
+    #[cfg(any(target_os = "windows", test))]
+    pub(crate) fn takes_links(&self) -> bool {
+        self.name == crate::arguments::DEFAULT_PROFILE && !self.is_elsewhere
+    }
+
     /// The names of all profiles on this computer, in order; none for one whose place the command line named, which
     /// knows of no others.
     pub(crate) fn all(&self) -> Vec<String> {
@@ -198,6 +204,7 @@ mod tests {
         let profile = open(directory.path()).unwrap();
         let again = Arguments::parse_from(std::iter::once("khaya".to_owned()).chain(profile.arguments()));
         assert_eq!(Profile::open(&again).unwrap(), profile);
+        assert!(!profile.takes_links(), "the system knows nothing of its place");
         assert!(
             profile.all().is_empty(),
             "one whose place was named knows of no others"

@@ -45,6 +45,7 @@ impl App {
             Ask::Lock if self.settings.lock_on_suspend() => self.lock(),
             Ask::Lock => {}
             Ask::Quit => return Ok(self.leave(Then::Quit)),
+            Ask::Stop => return Ok(self.leave(Then::Stop)),
         }
         Ok(ControlFlow::Continue(()))
     }

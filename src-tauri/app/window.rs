@@ -45,6 +45,8 @@ pub(super) enum Then {
     /// The new version takes over.
     Restart,
     Quit,
+    /// Nothing of the app is to stay.
+    Stop,
 }
 
 /// The line to a window.
@@ -231,6 +233,7 @@ impl App {
 fn after(then: Option<Then>) -> ControlFlow<Ended> {
     match then {
         Some(Then::Quit) => ControlFlow::Break(Ended::Quit),
+        Some(Then::Stop) => ControlFlow::Break(Ended::Stopped),
         Some(Then::Restart) => ControlFlow::Break(Ended::Restart),
         Some(Then::ToTray) | None => ControlFlow::Continue(()),
     }

@@ -4,19 +4,24 @@
 //! <https://specifications.freedesktop.org/notification-spec/latest/>
 
 mod remembered;
+mod session;
 
-use std::{collections::HashMap, future, time::Duration};
+use std::{collections::HashMap, future, mem, time::Duration};
 
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use khaya_chat::{intent::Secret, shell::ShellRequest};
+use khaya_keeper::Kept;
 use khaya_wire::ChatId;
 use tokio::{sync::mpsc, time};
-use zbus::{Connection, zvariant::Value};
+use zbus::{Connection, names::OwnedWellKnownName, zvariant::Value};
+
+pub(crate) use session::Left;
 
 use remembered::Notices;
+use session::Session;
 
 use super::{Actions, Context, Opens, Remark, Shown, Standing};
-use crate::{ask::Ask, host::Surface};
+use crate::{ask::Ask, host::Surface, profile::Profile};
 
 /// The action that servers invoke for a click on the notice itself.
 const DEFAULT_ACTION: &str = "default";
@@ -92,14 +97,15 @@ pub(super) async fn serve(
     context: Context,
     mut requests: mpsc::Receiver<ShellRequest>,
     mut remarks: mpsc::Receiver<Remark>,
-) {
+) -> Option<Left> {
     let Context {
         surface: Surface,
         settings,
         lock,
         asks,
+        profile,
     } = context;
-    let mut desktop = Desktop::default();
+    let mut desktop = Desktop::of(&profile).await;
     let mut locks = lock.changes();
     loop {
         tokio::select! {
@@ -122,7 +128,7 @@ pub(super) async fn serve(
                     // They told of what the next one who signs in here may have nothing to do with.
                     desktop.notices = Notices::default();
                 }
-                None => return,
+                None => return desktop.leave(&profile),
             },
             Some(remark) = remarks.recv() => {
                 desktop.carry_out(Order::Show(Shown::remark(&settings, &remark))).await;
@@ -168,9 +174,12 @@ pub(super) async fn show_once(shown: Shown) {
     Desktop::default().carry_out(Order::Show(shown)).await;
 }
 
-/// The connection, once there was something to show, and what was shown on it.
+/// The connection, the server once there was something to show, and what was shown.
 #[derive(Default)]
 struct Desktop {
+    /// What the connection is called. None: it has no name.
+    name: Option<OwnedWellKnownName>,
+    session: Option<Session>,
     link: Option<Link>,
     notices: Notices,
 }
@@ -194,6 +203,43 @@ enum Order<'a> {
 }
 
 impl Desktop {
+    /// That of a profile, of which no notices are on the screen: those that were kept after an earlier run go.
+    async fn of(profile: &Profile) -> Self {
+        let name = session::name(profile);
+        let mut desktop = Self {
+            name: name
+                .inspect_err(|error| tracing::warn!(%error, "a profile has no name"))
+                .ok(),
+            ..Self::default()
+        };
+        match time::timeout(CALL_TIME, Session::open(desktop.name.as_ref())).await {
+            Ok(Ok(session)) => desktop.session = Some(session),
+            Ok(Err(error)) => tracing::debug!(%error, "there is no bus for notices yet"),
+            Err(_) => tracing::warn!("the bus does not answer"),
+        }
+        desktop
+    }
+
+    /// What is to be kept of it when the app ends.
+    fn leave(mut self, profile: &Profile) -> Option<Left> {
+        // What was told until now.
+        while let Some(told) = self.told().now_or_never() {
+            match told {
+                Told::Closed(id) => self.notices.closed(id),
+                Told::Changed => self.notices = Notices::default(),
+                Told::Chosen(..) | Told::Replied(..) => {}
+            }
+        }
+        let on_screen = self.notices.all_on_screen().map(|(id, opens)| Kept {
+            id,
+            link: opens.link().to_string(),
+        });
+        let left = self.session?.leave(on_screen.collect(), profile);
+        // Else it would take back what the bus is to tell.
+        mem::forget(self.link);
+        left
+    }
+
     async fn carry_out(&mut self, order: Order<'_>) {
         let done = time::timeout(CALL_TIME, async {
             match order {
@@ -205,7 +251,7 @@ impl Desktop {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the notification server failed");
-                self.link = None;
+                self.disconnect();
             }
             Err(_) => tracing::warn!("the notification server does not answer"),
         }
@@ -214,7 +260,14 @@ impl Desktop {
     async fn show(&mut self, shown: &Shown) -> zbus::Result<()> {
         let link = match &mut self.link {
             Some(link) => link,
-            none => none.insert(Link::open().await?),
+            none => {
+                let session = match self.session.take().filter(Session::is_open) {
+                    Some(session) => session,
+                    None => Session::open(self.name.as_ref()).await?,
+                };
+                let session = self.session.insert(session);
+                none.insert(Link::open(&session.connection).await?)
+            }
         };
         let body = if link.markup {
             escape(&shown.body)
@@ -277,17 +330,21 @@ impl Desktop {
             Some(told) => told,
             None => {
                 // The bus is gone; the next notice tries again.
-                self.link = None;
+                self.disconnect();
                 Told::Changed
             }
         }
     }
+
+    fn disconnect(&mut self) {
+        self.link = None;
+        self.session = None;
+    }
 }
 
 impl Link {
-    async fn open() -> zbus::Result<Self> {
-        let connection = Connection::session().await?;
-        let server = ServerProxy::new(&connection).await?;
+    async fn open(connection: &Connection) -> zbus::Result<Self> {
+        let server = ServerProxy::new(connection).await?;
         let chosen = server.receive_action_invoked().await?.filter_map(|signal| {
             let told = signal.args().ok();
             future::ready(told.and_then(|told| Some(Told::Chosen(told.id, Action::of(&told.action)?))))

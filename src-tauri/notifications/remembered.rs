@@ -49,6 +49,14 @@ impl Notices {
             .map(|notice| notice.id)
     }
 
+    /// The notices on the screen that tell of a chat, and what each opens.
+    pub(super) fn all_on_screen(&self) -> impl Iterator<Item = (u32, Opens)> {
+        self.remembered
+            .iter()
+            .filter(|notice| notice.place == Place::Screen)
+            .filter_map(|notice| Some((notice.id, notice.opens.clone()?)))
+    }
+
     /// What a notice that is remembered opens, if it tells of a chat.
     pub(super) fn find(&self, id: u32) -> Option<Option<Opens>> {
         self.remembered
@@ -126,6 +134,12 @@ mod tests {
 
         notices.closed(1);
         assert_eq!(notices.on_screen(&chat("a")), None);
+        notices.shown(9, None);
+        let left: Vec<_> = notices
+            .all_on_screen()
+            .map(|(id, opens)| (id, Some(opens)))
+            .collect();
+        assert_eq!(left, [(2, message("b", "m2"))]);
         assert_eq!(
             notices.find(1),
             Some(message("a", "m3")),

@@ -3,15 +3,12 @@
 //!
 //! <https://learn.microsoft.com/windows/apps/develop/notifications/app-notifications/toast-schema>
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    path::Path,
-};
+use std::{borrow::Cow, path::Path};
 
 use khaya_chat::intent::Secret;
 use khaya_wire::ChatId;
 
-use super::{Actions, Opens, Shown};
+use super::{Actions, Opens, Shown, short};
 use crate::ask::Ask;
 
 /// How long Windows lets a group and a tag be, in UTF-16 units; both are ASCII here.
@@ -24,7 +21,8 @@ const LONGEST_BODY: usize = 800;
 /// The tag of the one notice of a chat that tells of several messages. No message has it: ids have no point.
 const SEVERAL: &str = "several.";
 
-/// What Windows hands back for a click on the toast itself, and for its buttons.
+/// What Windows hands back for a click on the toast itself where it tells of no chat or no link leads to this profile,
+/// and for its buttons.
 const OPEN: &str = "open";
 const REPLY: &str = "reply";
 const MARK_READ: &str = "mark-read";
@@ -58,13 +56,6 @@ impl Owner {
     }
 }
 
-/// Tells apart what it is made of: nobody gains by making two that are alike.
-fn short(of: &impl Hash) -> String {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
-}
-
 /// The tag of what tells of a message, or of several.
 pub(super) fn tag(opens: &Opens) -> &str {
     opens.message_id.as_ref().map_or(SEVERAL, |id| id.as_str())
@@ -74,7 +65,7 @@ pub(super) fn tag(opens: &Opens) -> &str {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Element {
     pub(super) name: &'static str,
-    pub(super) attributes: Vec<(&'static str, &'static str)>,
+    pub(super) attributes: Vec<(&'static str, Cow<'static, str>)>,
     pub(super) content: Content,
 }
 
@@ -92,7 +83,7 @@ impl Element {
     ) -> Self {
         Self {
             name,
-            attributes: attributes.into(),
+            attributes: attributes.map(|(name, value)| (name, value.into())).into(),
             content,
         }
     }
@@ -110,8 +101,10 @@ impl Element {
     }
 }
 
-/// A whole toast.
-pub(super) fn element(shown: &Shown) -> Element {
+/// A whole toast. With `by_link` a click on it is a click on the link to what it tells of: Windows starts the app with
+/// that, also long after the app has ended, and to one that runs it comes as to any second start. Else the process that
+/// showed it hears of the click, as long as it runs.
+pub(super) fn element(shown: &Shown, by_link: bool) -> Element {
     let texts = vec![
         Element::text(&shown.title, LONGEST_TITLE),
         Element::text(&shown.body, LONGEST_BODY),
@@ -147,7 +140,15 @@ pub(super) fn element(shown: &Shown) -> Element {
         }
     }
     parts.push(Element::empty("audio", [audio]));
-    Element::new("toast", [("launch", OPEN)], Content::Elements(parts))
+    let mut toast = Element::new("toast", [], Content::Elements(parts));
+    toast.attributes = match &shown.opens {
+        Some(opens) if by_link => vec![
+            ("activationType", "protocol".into()),
+            ("launch", opens.clone().link().to_string().into()),
+        ],
+        Some(_) | None => vec![("launch", OPEN.into())],
+    };
+    toast
 }
 
 fn mark_read() -> Element {
@@ -165,7 +166,7 @@ fn told(text: &str, longest: usize) -> String {
     told
 }
 
-/// What is asked by what was done in a toast. None: what it did not offer.
+/// What is asked by what was done in a toast. None: what it did not offer, or its link, which Windows follows itself.
 pub(super) fn ask(shown: &Shown, arguments: &str, typed: Option<String>) -> Option<Ask> {
     let Some(opens) = shown.opens.clone() else {
         return (arguments == OPEN).then_some(Ask::Open);
@@ -245,10 +246,10 @@ mod tests {
 
     #[test]
     fn a_toast_has_texts_a_sound_and_what_may_be_done() {
-        let toast = element(&shown(Actions::ReplyAndMarkRead));
+        let toast = element(&shown(Actions::ReplyAndMarkRead), false);
         assert_eq!(
             (toast.name, &*toast.attributes),
-            ("toast", &[("launch", OPEN)][..])
+            ("toast", &[("launch", OPEN.into())][..])
         );
         let [visual, actions, audio] = children(&toast) else {
             panic!("{toast:?}");
@@ -267,15 +268,36 @@ mod tests {
         );
         let names: Vec<_> = children(actions).iter().map(|action| action.name).collect();
         assert_eq!(names, ["input", "action", "action"]);
-        assert_eq!(audio.attributes, [("src", "ms-winsoundevent:Notification.IM")]);
+        assert_eq!(
+            audio.attributes,
+            [("src", "ms-winsoundevent:Notification.IM".into())]
+        );
 
-        let without = element(&Shown {
+        let silent = Shown {
             sound: false,
             ..shown(Actions::None)
-        });
+        };
+        let without = element(&silent, true);
         let names: Vec<_> = children(&without).iter().map(|part| part.name).collect();
         assert_eq!(names, ["visual", "audio"], "nothing is offered");
-        assert_eq!(children(&without)[1].attributes, [("silent", "true")]);
+        assert_eq!(children(&without)[1].attributes, [("silent", "true".into())]);
+    }
+
+    #[test]
+    fn a_click_is_one_on_the_link_where_links_lead_here() {
+        let of_message = element(&shown(Actions::None), true);
+        assert_eq!(
+            of_message.attributes,
+            [
+                ("activationType", "protocol".into()),
+                ("launch", "khaya://chat/c/m".into())
+            ]
+        );
+        let remark = Shown {
+            opens: None,
+            ..shown(Actions::None)
+        };
+        assert_eq!(element(&remark, true).attributes, [("launch", OPEN.into())]);
     }
 
     #[test]
@@ -298,7 +320,9 @@ mod tests {
         );
         assert_eq!(ask(&all, REPLY, typed(" \r")), Some(link()));
         assert_eq!(ask(&all, REPLY, None), Some(link()));
-        assert_eq!(ask(&all, "khaya://chat/other", None), None);
+        for followed in ["khaya://chat/c/m", "khaya://chat/other"] {
+            assert_eq!(ask(&all, followed, None), None, "Windows brings what was clicked");
+        }
 
         let some = shown(Actions::MarkRead);
         assert_eq!(ask(&some, REPLY, typed("yes")), None);

@@ -5,7 +5,8 @@
 //! fails, the notice is shown by the plugin (`plugin.rs`), so that it comes all the same. What a toast is made of is in
 //! `toast.rs`.
 //!
-//! A click is heard by the process that showed the toast, as long as it runs.
+//! A click on a toast is one on the link to its message, which starts the app if it has ended; of a profile to which links
+//! do not lead, and of its buttons, the process that showed it hears, as long as it runs.
 
 use std::collections::VecDeque;
 
@@ -68,6 +69,7 @@ pub(super) async fn serve(
         identity,
         notifier,
         owner: Owner::of(profile.root()),
+        by_link: profile.takes_links(),
         asks,
         events,
         toasts: VecDeque::new(),
@@ -134,6 +136,8 @@ struct Desktop {
     identity: HSTRING,
     notifier: ToastNotifier,
     owner: Owner,
+    /// A click follows the link to what a toast tells of.
+    by_link: bool,
     asks: Asks,
     events: mpsc::Sender<Told>,
     /// Oldest first. Held because what is done in them is told to these very objects.
@@ -176,7 +180,8 @@ impl Desktop {
     fn show_natively(&self, shown: &Shown) -> Result<ToastNotification> {
         // Fails for an app that Windows does not know, where showing a toast would do nothing at all.
         self.notifier.Setting()?;
-        let native = ToastNotification::CreateToastNotification(&document(&toast::element(shown))?)?;
+        let native =
+            ToastNotification::CreateToastNotification(&document(&toast::element(shown, self.by_link))?)?;
         if let Some(opens) = &shown.opens {
             let group = HSTRING::from(self.owner.group(&opens.chat_id));
             if opens.message_id.is_none() {
@@ -200,7 +205,7 @@ impl Desktop {
             let arguments = told.Arguments()?.to_string_lossy();
             match toast::ask(&shown, &arguments, typed(&told)) {
                 Some(ask) => asks.send(ask),
-                None => tracing::warn!("something was done in a notice that it did not offer"),
+                None => tracing::debug!("what was done in a notice is not done here"),
             }
             tell(&events, Told::Done(number));
             Ok(())
@@ -326,7 +331,7 @@ fn document(toast: &Element) -> Result<XmlDocument> {
 fn append(document: &XmlDocument, parent: &IXmlNode, element: &Element) -> Result<()> {
     let node = document.CreateElement(&HSTRING::from(element.name))?;
     for (name, value) in &element.attributes {
-        node.SetAttribute(&HSTRING::from(*name), &HSTRING::from(*value))?;
+        node.SetAttribute(&HSTRING::from(*name), &HSTRING::from(&**value))?;
     }
     parent.AppendChild(&node)?;
     match &element.content {
@@ -355,7 +360,7 @@ mod tests {
             sound: false,
             actions: Actions::ReplyAndMarkRead,
         };
-        let document = document(&toast::element(&shown)).unwrap();
+        let document = document(&toast::element(&shown, true)).unwrap();
         let texts = document.GetElementsByTagName(&HSTRING::from("text")).unwrap();
         assert_eq!(texts.Length().unwrap(), 2);
         let read = |index| texts.Item(index).unwrap().InnerText().unwrap().to_string_lossy();

@@ -184,12 +184,32 @@ impl Desktop {
         Remembering::start(self, &self.bus_address()?).await
     }
 
-    /// Clicks the notice that is shown first (dunst's position 0 is the newest).
+    /// Clicks the notice that is shown first (dunst's position 0): of several, the one that came first.
     ///
     /// # Errors
     /// When the daemon does not answer.
     pub async fn click_notice(&self) -> Result<()> {
         self.run("dunstctl", &["action", "0"]).await.map(drop)
+    }
+
+    /// Takes all notices off the screen, as a person does.
+    ///
+    /// # Errors
+    /// When the daemon does not answer.
+    pub async fn dismiss_notices(&self) -> Result<()> {
+        self.run("dunstctl", &["close-all"]).await.map(drop)
+    }
+
+    /// Waits until so many notices are on the screen.
+    ///
+    /// # Errors
+    /// When there never are.
+    pub async fn until_notices(&self, count: usize) -> Result<()> {
+        eventually(format!("{count} notices on the screen"), async || {
+            let shown = self.run("dunstctl", &["count", "displayed"]).await?;
+            Ok((shown.trim().parse() == Ok(count)).then_some(()))
+        })
+        .await
     }
 
     /// What the keyring holds for `service` `khaya` and this user.

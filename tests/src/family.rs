@@ -80,15 +80,31 @@ pub fn signal(process: u32, signal: Signal) {
 /// # Errors
 /// When there is no `/proc`.
 pub fn end_all_with(data: &Path) -> Result<()> {
-    for stat in processes()? {
-        let line = fs::read(format!("/proc/{}/cmdline", stat.id)).unwrap_or_default();
-        let mut words = line.split(|byte| *byte == 0);
-        let is_it = words.any(|word| word == data.as_os_str().as_encoded_bytes());
-        if is_it {
-            signal(stat.id, Signal::KILL);
-        }
+    for stat in all_with(data)? {
+        signal(stat.id, Signal::KILL);
     }
     Ok(())
+}
+
+/// The processes whose command line names this profile's folder, but for those that one of them started: each one's id,
+/// and the name of its program.
+///
+/// # Errors
+/// When there is no `/proc`.
+pub fn heads_with(data: &Path) -> Result<Vec<(u32, String)>> {
+    let all = all_with(data)?;
+    let is_head = |it: &&Stat| !all.iter().any(|other| other.id == it.parent);
+    let heads = all.iter().filter(is_head);
+    Ok(heads.map(|it| (it.id, it.name.clone())).collect())
+}
+
+fn all_with(data: &Path) -> Result<Vec<Stat>> {
+    let names_it = |stat: &Stat| {
+        let line = fs::read(format!("/proc/{}/cmdline", stat.id)).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        words.any(|word| word == data.as_os_str().as_encoded_bytes())
+    };
+    Ok(processes()?.into_iter().filter(names_it).collect())
 }
 
 /// The child of `parent` that runs the program `name`.

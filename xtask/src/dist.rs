@@ -35,8 +35,10 @@ pub(crate) fn run() -> Outcome {
         "--locked",
         "--package",
         "khaya",
+        "--package",
+        "khaya-keeper",
         "--features",
-        "custom-protocol",
+        "khaya/custom-protocol",
     ]))?;
     let folder = target().join("dist");
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
