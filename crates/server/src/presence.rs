@@ -173,6 +173,6 @@ async fn tell(app: &App, changed: PresenceChanged) -> Result<(), Error> {
         .read(move |conn| members::who_share_a_chat(conn, &user))
         .await?;
     let frame = Frame::event(name::PRESENCE, &changed)?;
-    app.hub.deliver(vec![Outgoing::Volatile { to, frame }]);
+    app.hub.deliver(&[Outgoing::Volatile { to, frame }]);
     Ok(())
 }

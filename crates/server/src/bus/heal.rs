@@ -132,7 +132,7 @@ async fn tell(app: &App, place: i64) -> Result<(), Error> {
             let user = user.clone();
             app.hub.cut_off(&[Outgoing::Left { chat, user }]);
         }
-        app.hub.deliver(vec![Outgoing::Event {
+        app.hub.deliver(&[Outgoing::Event {
             to: vec![user],
             frame,
         }]);

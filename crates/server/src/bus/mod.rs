@@ -319,7 +319,7 @@ fn receive(app: &App, bus: &Bus, sealed: &str) {
             let outgoing: Vec<Outgoing> = told.into_iter().map(Outgoing::from).collect();
             app.hub.cut_off(&outgoing);
             if bus.note_fresh(&positions) {
-                app.hub.deliver(outgoing);
+                app.hub.deliver(&outgoing);
             }
         }
         Item::Typing { chat, but, packet } => app.hub.to_room_here(&chat, &but, &packet.into()),

@@ -18,8 +18,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceExt as _};
 
-use self::stream::{Bytes, Place, Wire};
-pub(crate) use self::{stream::Cuttable, tls::Tls};
+use self::stream::{Bytes, Place};
+pub(crate) use self::{
+    stream::{Cuttable, Wire},
+    tls::Tls,
+};
 use crate::{
     config::{Limits, Proxies},
     limits::{Counted, network},

@@ -34,6 +34,19 @@ pub(super) enum Bytes {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+#[cfg(test)]
+impl From<TcpStream> for Wire {
+    fn from(stream: TcpStream) -> Self {
+        Self {
+            bytes: Bytes::Plain(stream),
+            _place: Place {
+                _permit: None,
+                _held: None,
+            },
+        }
+    }
+}
+
 /// A connection's place among those that are served at once, given back with it.
 #[derive(Debug)]
 pub(super) struct Place {

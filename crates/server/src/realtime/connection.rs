@@ -21,6 +21,7 @@ use super::{
     frame::Frame,
     hub::Peer,
     line::{Incoming, Line, Next},
+    outbox::Loss,
     packet::{Packet, argument},
 };
 use crate::{
@@ -90,12 +91,12 @@ async fn connect(app: &App, line: &Line, refused: bool, incoming: &mut impl Inco
                             "unauthorized"
                         };
                         let frame = Frame::refused(message, Some(&data)).ok()?;
-                        line.send(&frame).ok()?;
+                        line.send(&frame, Loss::Ends).ok()?;
                     }
                 }
             }
             Ok(Packet::ConnectElsewhere(namespace)) => {
-                line.send(&Frame::no_namespace(namespace)).ok()?;
+                line.send(&Frame::no_namespace(namespace), Loss::Ends).ok()?;
             }
             Ok(Packet::Ignored) => {}
             Ok(Packet::Event { .. } | Packet::Disconnect) | Err(_) => return None,
@@ -145,7 +146,7 @@ impl Connection {
         });
         // Of its own: the engine's is known to whoever can open connections in this one's name.
         let frame = Frame::connected(&Sid::new().to_string()).ok()?;
-        line.send(&frame).ok()?;
+        line.send(&frame, Loss::Ends).ok()?;
         if app.hub.add(&peer) {
             let (app, user) = (app.clone(), peer.user.clone());
             tokio::spawn(async move { presence::came(&app, &user).await });

@@ -11,7 +11,13 @@ use std::{
 use engineioxide::Socket;
 use khaya_wire::{ChatId, SessionId, UserId, event::name};
 
-use super::{engine::Slot, frame::Frame, line::Line};
+use super::{
+    engine::Slot,
+    frame::Frame,
+    line::Line,
+    outbox::{Loss, Refused, WRITE},
+    round::Round,
+};
 use crate::bus::{Bus, Item, Told};
 
 /// Something to tell once the change that it tells of is on the disk.
@@ -36,9 +42,18 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Sends, or cuts the connection when its client does not keep up.
+    /// Sends something to this one alone, or cuts the connection when its client does not keep up.
     pub(super) fn send(&self, frame: &Frame) {
-        if self.line.send(frame).is_err() {
+        self.keep_or_cut(self.line.send(frame, Loss::Ends));
+    }
+
+    /// Sends what others are told too, or cuts.
+    fn send_in(&self, round: &mut Round, frame: &Frame) {
+        self.keep_or_cut(round.send(&self.line, frame, Loss::Ends));
+    }
+
+    fn keep_or_cut(&self, sent: Result<(), Refused>) {
+        if sent.is_err() {
             tracing::debug!(user = %self.user, "socket does not keep up");
             self.line.cut();
         }
@@ -46,7 +61,7 @@ impl Peer {
 
     /// Ends the connection; what was sent before still goes out to a client that reads.
     pub(super) fn disconnect(&self) {
-        self.line.send_volatile(&Frame::disconnect());
+        let _lost_when_full = self.line.send(&Frame::disconnect(), Loss::Harmless);
         self.line.close();
     }
 }
@@ -100,7 +115,7 @@ impl Hub {
 
     /// Hands over what was committed, in order, after [`Hub::cut_off`]: here first, then to the other nodes.
     /// `positions` are the places of its events in the database.
-    pub(crate) fn committed(&self, outgoing: Vec<Outgoing>, positions: Vec<i64>) {
+    pub(crate) fn committed(&self, outgoing: &[Outgoing], positions: Vec<i64>) {
         let Some(bus) = self.bus().filter(|_| !outgoing.is_empty()) else {
             self.deliver(outgoing);
             return;
@@ -123,23 +138,31 @@ impl Hub {
     }
 
     /// Hands over to the sockets of this node, in order.
-    pub(crate) fn deliver(&self, outgoing: Vec<Outgoing>) {
-        for outgoing in outgoing {
-            match outgoing {
-                Outgoing::Event { to, frame } => {
-                    let state = self.read();
-                    for peer in to.iter().filter_map(|user| state.people.get(user)).flatten() {
-                        peer.send(&frame);
-                    }
-                }
-                Outgoing::Volatile { to, frame } => {
-                    let state = self.read();
-                    for peer in to.iter().filter_map(|user| state.people.get(user)).flatten() {
-                        peer.line.send_volatile(&frame);
-                    }
-                }
-                Outgoing::Left { .. } | Outgoing::SessionEnded(_) => {}
+    pub(crate) fn deliver(&self, outgoing: &[Outgoing]) {
+        // As many as go out in one write.
+        for outgoing in outgoing.chunks(WRITE) {
+            let mut round = Round::default();
+            for outgoing in outgoing {
+                self.hand_over(outgoing, &mut round);
             }
+        }
+    }
+
+    fn hand_over(&self, outgoing: &Outgoing, round: &mut Round) {
+        match outgoing {
+            Outgoing::Event { to, frame } => {
+                let state = self.read();
+                for peer in to.iter().filter_map(|user| state.people.get(user)).flatten() {
+                    peer.send_in(round, frame);
+                }
+            }
+            Outgoing::Volatile { to, frame } => {
+                let state = self.read();
+                for peer in to.iter().filter_map(|user| state.people.get(user)).flatten() {
+                    let _lost_when_full = round.send(&peer.line, frame, Loss::Harmless);
+                }
+            }
+            Outgoing::Left { .. } | Outgoing::SessionEnded(_) => {}
         }
     }
 
@@ -242,9 +265,10 @@ impl Hub {
 
     /// The same, on this node.
     pub(crate) fn to_room_here(&self, chat: &ChatId, but: &UserId, frame: &Frame) {
+        let mut round = Round::default();
         for peer in self.read().rooms.get(chat).into_iter().flatten() {
             if peer.user != *but {
-                peer.line.send_volatile(frame);
+                let _lost_when_full = round.send(&peer.line, frame, Loss::Harmless);
             }
         }
     }
@@ -272,7 +296,7 @@ impl Hub {
             // No event reaches it from here on, even if closing takes a moment.
             self.forget(&peer);
             if let Ok(frame) = Frame::event(name::SESSION_REVOKED, &serde_json::json!({})) {
-                peer.line.send_volatile(&frame);
+                let _lost_when_full = peer.line.send(&frame, Loss::Harmless);
             }
             peer.disconnect();
         }
@@ -309,6 +333,7 @@ fn take<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vec<Arc<Peer>>>, key: &K, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::realtime::outbox::Outbox;
 
     #[test]
     fn who_comes_back_before_it_was_told_was_never_gone() {
@@ -317,7 +342,7 @@ mod tests {
             Arc::new(Peer {
                 user: "u".parse().unwrap(),
                 session: "s".parse().unwrap(),
-                line: Line::WebSocket(Arc::default()),
+                line: Line::WebSocket(Arc::new(Outbox::new(None))),
             })
         };
         let (first, second) = (peer(), peer());

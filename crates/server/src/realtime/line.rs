@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     engine::Slot,
     frame::Frame,
-    outbox::{End, Outbox, Refused},
+    outbox::{End, Loss, Outbox, Refused},
 };
 use crate::listen::LAST_WORDS;
 
@@ -22,20 +22,13 @@ pub(super) enum Line {
 }
 
 impl Line {
-    /// Sends what may not get lost. Refused when the client does not keep up: the line is to be cut then.
-    pub(super) fn send(&self, frame: &Frame) -> Result<(), Refused> {
+    /// Sends something to this client alone. Refused when it does not keep up: if the frame may not get lost, the
+    /// line is to be cut then.
+    pub(super) fn send(&self, frame: &Frame, loss: Loss) -> Result<(), Refused> {
         match self {
-            Self::WebSocket(outbox) => outbox.push(frame.wire()),
+            Self::WebSocket(outbox) => outbox.push(frame.wire(), loss),
             Self::Engine(socket) => socket.emit(frame.text()).map_err(|_| Refused),
         }
-    }
-
-    /// Sends what may get lost.
-    pub(super) fn send_volatile(&self, frame: &Frame) {
-        let _lost_when_full = match self {
-            Self::WebSocket(outbox) => outbox.push_volatile(frame.wire()),
-            Self::Engine(socket) => socket.emit(frame.text()).map_err(|_| Refused),
-        };
     }
 
     /// Ends the connection; what was sent before still goes out to a client that reads.

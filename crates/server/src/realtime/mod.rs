@@ -13,6 +13,7 @@ mod line;
 mod outbox;
 mod packet;
 mod reader;
+mod round;
 mod websocket;
 
 pub(crate) use self::{

@@ -1,35 +1,49 @@
-//! What waits to be sent over one WebSocket: filled from anywhere, emptied by the connection's own task.
+//! One WebSocket's stream and what waits to be sent over it. Filled from anywhere; emptied by the connection's own
+//! task, or for it by whoever sends one thing to many ([`super::round`]): a task that only writes need not be woken.
+//!
+//! What is sent leaves in the order in which it was added, whoever writes it: nobody writes without the lock, and
+//! what was written in part stays the first. Nobody waits with it held.
 //!
 //! Bounded in frames and in bytes. What may get lost is dropped once it is half full; what may not get lost and
 //! finds no room ends the connection, so that its client comes back and asks for what it missed.
 
 use std::{
     collections::VecDeque,
-    mem,
+    io::{self, IoSlice},
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
-    task::{Context, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::listen::Wire;
 
 /// How many frames may wait to be sent to one client.
 pub(super) const FRAMES: usize = 1024;
 /// How many bytes of them. They are shared with all who get the same.
 const BYTES: usize = 16 * 1024 * 1024;
+/// How many frames are written at once.
+pub(super) const WRITE: usize = 64;
 /// A queue that grew beyond this gives its memory back once it is empty.
 const KEPT: usize = 32;
 
-/// What waits, and how it goes on after that.
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
-    state: Mutex<State>,
+/// A stream, what waits for it, and how it goes on after that.
+#[derive(Debug)]
+pub(super) struct Outbox<S = Wire> {
+    state: Mutex<State<S>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
+#[derive(Debug)]
+struct State<S> {
+    /// Until the connection has ended.
+    stream: Option<S>,
+    /// The first of them may have been sent in part.
     frames: VecDeque<Bytes>,
     bytes: usize,
     end: End,
+    /// The connection's task, unless it has been woken and will look by itself.
     task: Option<Waker>,
 }
 
@@ -48,69 +62,239 @@ pub(super) enum End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refused;
 
-impl Outbox {
-    /// Adds a frame that may not get lost.
-    pub(super) fn push(&self, frame: Bytes) -> Result<(), Refused> {
-        self.add(frame, FRAMES, BYTES)
+/// What becomes of a frame that finds no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The connection has to end.
+    Ends,
+    /// It may get lost, and does so earlier.
+    Harmless,
+}
+
+/// Whether somebody sees to it that what was added is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Sender {
+    /// Something waited before, and whoever sends that will send this.
+    Found,
+    /// Nothing waited: whoever added it has to.
+    Wanted,
+}
+
+impl<S> Outbox<S> {
+    pub(super) fn new(stream: Option<S>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                stream,
+                frames: VecDeque::new(),
+                bytes: 0,
+                end: End::Open,
+                task: None,
+            }),
+        }
     }
 
-    /// Adds a frame that may get lost.
-    pub(super) fn push_volatile(&self, frame: Bytes) -> Result<(), Refused> {
-        self.add(frame, FRAMES / 2, BYTES / 2)
-    }
-
-    /// Takes no more frames, and has the connection end.
-    pub(super) fn end(&self, how: End) {
+    /// Adds a frame, which the connection's task is woken to send.
+    pub(super) fn push(&self, frame: Bytes, loss: Loss) -> Result<(), Refused> {
         let mut state = self.lock();
-        match (state.end, how) {
-            (End::Open, _) | (End::WhenSent, End::Now) => state.end = how,
-            (End::WhenSent, End::Open | End::WhenSent) | (End::Now, _) => {}
-        }
-        if state.end == End::Now {
-            state.frames = VecDeque::new();
-            state.bytes = 0;
-        }
-        wake(state);
-    }
-
-    /// Moves what waits into `taken` if that is empty, and tells how it goes on. What happens next wakes the task
-    /// of `context`.
-    pub(super) fn take(&self, taken: &mut VecDeque<Bytes>, context: &Context<'_>) -> End {
-        let mut state = self.lock();
-        if taken.is_empty() {
-            if taken.capacity() > KEPT {
-                *taken = VecDeque::new();
-            }
-            mem::swap(&mut state.frames, taken);
-            state.bytes = 0;
-        }
-        match &mut state.task {
-            Some(waker) => waker.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
-        }
-        state.end
-    }
-
-    fn add(&self, frame: Bytes, frames: usize, bytes: usize) -> Result<(), Refused> {
-        let mut state = self.lock();
-        let has_room = state.frames.len() < frames && state.bytes + frame.len() <= bytes;
-        if state.end != End::Open || !has_room {
-            return Err(Refused);
-        }
-        state.bytes += frame.len();
-        state.frames.push_back(frame);
-        if state.frames.len() == 1 {
+        if state.add(frame, loss)? == Sender::Wanted {
             wake(state);
         }
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Adds a frame, and leaves it to the caller to have it sent.
+    pub(super) fn add(&self, frame: Bytes, loss: Loss) -> Result<Sender, Refused> {
+        self.lock().add(frame, loss)
+    }
+
+    /// Takes no more frames, and has the connection end.
+    pub(super) fn end(&self, how: End) {
+        let mut state = self.lock();
+        state.end(how);
+        wake(state);
+    }
+
+    /// Adds the last frames, after the end of all others.
+    pub(super) fn say_goodbye(&self, frames: impl IntoIterator<Item = Bytes>) {
+        let mut state = self.lock();
+        for frame in frames {
+            state.bytes += frame.len();
+            state.frames.push_back(frame);
+        }
+    }
+
+    /// Lets the stream go, and what waits with it.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.end(End::Now);
+        let gone = (state.stream.take(), state.task.take());
+        drop(state);
+        drop(gone);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wake(mut state: MutexGuard<'_, State>) {
+impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
+    /// Sends what waits, as far as the stream takes it, and tells how the connection goes on. What happens next
+    /// wakes the task of `context`, which is the connection's own.
+    ///
+    /// # Errors
+    /// When the stream fails.
+    pub(super) fn poll_send(&self, context: &mut Context<'_>) -> io::Result<End> {
+        loop {
+            let mut state = self.lock();
+            match &mut state.task {
+                Some(task) => task.clone_from(context.waker()),
+                none => *none = Some(context.waker().clone()),
+            }
+            if state.end == End::Now {
+                return Ok(End::Now);
+            }
+            if state.frames.is_empty() {
+                return match Pin::new(state.stream()?).poll_flush(context) {
+                    Poll::Ready(Err(error)) => Err(error),
+                    Poll::Ready(Ok(())) | Poll::Pending => Ok(state.end),
+                };
+            }
+            if state.poll_write(context)?.is_pending() {
+                return Ok(state.end);
+            }
+        }
+    }
+
+    /// Ready when everything has been sent that waits.
+    ///
+    /// # Errors
+    /// When the stream fails or the connection is over.
+    pub(super) fn poll_sent(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.poll_send(context)? == End::Now {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let mut state = self.lock();
+        if state.frames.is_empty() {
+            return Pin::new(state.stream()?).poll_flush(context);
+        }
+        Poll::Pending
+    }
+
+    /// Sends what waits in place of the connection's task. What the stream does not take is left to the task, and so
+    /// is what it fails with.
+    pub(super) fn send_at_once(&self) {
+        let mut state = self.lock();
+        if state.frames.is_empty() {
+            return;
+        }
+        let Some(task) = state.task.take() else {
+            return;
+        };
+        // When the stream takes something again, it is the task that is told.
+        let written = state.poll_write(&mut Context::from_waker(&task));
+        if matches!(written, Poll::Ready(Err(_))) {
+            state.end(End::Now);
+        } else if written.is_pending() || state.frames.is_empty() {
+            state.task = Some(task);
+            return;
+        }
+        drop(state);
+        task.wake();
+    }
+
+    pub(super) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(self.lock().stream()?).poll_read(context, buffer)
+    }
+
+    pub(super) fn poll_shutdown(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.lock().stream()?).poll_shutdown(context)
+    }
+}
+
+impl<S> State<S> {
+    fn add(&mut self, frame: Bytes, loss: Loss) -> Result<Sender, Refused> {
+        let (frames, bytes) = match loss {
+            Loss::Ends => (FRAMES, BYTES),
+            Loss::Harmless => (FRAMES / 2, BYTES / 2),
+        };
+        let has_room = self.frames.len() < frames && self.bytes + frame.len() <= bytes;
+        if self.end != End::Open || !has_room {
+            return Err(Refused);
+        }
+        let sender = if self.frames.is_empty() {
+            Sender::Wanted
+        } else {
+            Sender::Found
+        };
+        self.bytes += frame.len();
+        self.frames.push_back(frame);
+        Ok(sender)
+    }
+
+    fn end(&mut self, how: End) {
+        match (self.end, how) {
+            (End::Open, _) | (End::WhenSent, End::Now) => self.end = how,
+            (End::WhenSent, End::Open | End::WhenSent) | (End::Now, _) => {}
+        }
+        if self.end == End::Now {
+            self.frames = VecDeque::new();
+            self.bytes = 0;
+        }
+    }
+
+    fn stream(&mut self) -> io::Result<&mut S> {
+        self.stream.as_mut().ok_or(io::ErrorKind::NotConnected.into())
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.bytes -= written;
+        while let Some(frame) = self.frames.front_mut() {
+            if frame.len() > written {
+                frame.advance(written);
+                return;
+            }
+            written -= frame.len();
+            self.frames.pop_front();
+        }
+        if self.frames.capacity() > KEPT {
+            self.frames = VecDeque::new();
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> State<S> {
+    /// Writes the first of what waits, of which there is something.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let stream = Pin::new(stream);
+        let written = if let (1, Some(only)) = (self.frames.len(), self.frames.front()) {
+            stream.poll_write(context, only)
+        } else {
+            let mut slices = [IoSlice::new(&[]); WRITE];
+            for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+                *slice = IoSlice::new(frame);
+            }
+            let count = self.frames.len().min(WRITE);
+            stream.poll_write_vectored(context, &slices[..count])
+        };
+        match ready!(written)? {
+            0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            written => {
+                self.advance(written);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+fn wake<S>(mut state: MutexGuard<'_, State<S>>) {
     let task = state.task.take();
     drop(state);
     if let Some(task) = task {
@@ -119,59 +303,4 @@ fn wake(mut state: MutexGuard<'_, State>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fill(outbox: &Outbox, add: impl Fn(&Outbox) -> Result<(), Refused>) -> usize {
-        std::iter::repeat_with(|| add(outbox))
-            .take_while(Result::is_ok)
-            .count()
-    }
-
-    #[test]
-    fn has_room_for_so_many_frames_and_bytes_and_half_of_it_for_what_may_get_lost() {
-        let (small, large) = (Bytes::from_static(b"x"), Bytes::from(vec![0; BYTES / 4]));
-        let outbox = Outbox::default();
-        assert_eq!(
-            fill(&outbox, |outbox| outbox.push_volatile(small.clone())),
-            FRAMES / 2
-        );
-        assert_eq!(fill(&outbox, |outbox| outbox.push(small.clone())), FRAMES / 2);
-        let outbox = Outbox::default();
-        assert_eq!(fill(&outbox, |outbox| outbox.push_volatile(large.clone())), 2);
-        assert_eq!(fill(&outbox, |outbox| outbox.push(large.clone())), 2);
-    }
-
-    #[test]
-    fn what_waits_is_taken_in_order_and_makes_room() {
-        let outbox = Outbox::default();
-        let context = Context::from_waker(Waker::noop());
-        let mut taken = VecDeque::new();
-        for text in ["a", "b"] {
-            outbox.push(Bytes::from_static(text.as_bytes())).unwrap();
-        }
-        assert_eq!(outbox.take(&mut taken, &context), End::Open);
-        assert_eq!(taken, ["a", "b"]);
-        outbox.push(Bytes::from_static(b"c")).unwrap();
-        // What was taken and not sent yet goes first.
-        outbox.take(&mut taken, &context);
-        assert_eq!(taken, ["a", "b"]);
-        outbox.end(End::WhenSent);
-        assert_eq!(outbox.push(Bytes::from_static(b"d")), Err(Refused));
-        taken.clear();
-        assert_eq!(outbox.take(&mut taken, &context), End::WhenSent);
-        assert_eq!(taken, ["c"]);
-    }
-
-    #[test]
-    fn an_end_is_never_taken_back() {
-        let outbox = Outbox::default();
-        let context = Context::from_waker(Waker::noop());
-        outbox.push(Bytes::from_static(b"a")).unwrap();
-        outbox.end(End::Now);
-        outbox.end(End::WhenSent);
-        let mut taken = VecDeque::new();
-        assert_eq!(outbox.take(&mut taken, &context), End::Now);
-        assert!(taken.is_empty());
-    }
-}
+mod tests;

@@ -5,8 +5,7 @@
 //! holds no buffer.
 
 use std::{
-    collections::VecDeque,
-    io::{self, IoSlice},
+    future::poll_fn,
     mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
@@ -18,14 +17,13 @@ use axum::{
     extract::Request,
     response::{IntoResponse as _, Response},
 };
-use bytes::{Buf as _, Bytes};
 use engineioxide::{Str, socket::Sid};
 use http::{HeaderValue, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::ReadBuf,
     time::{Instant, Sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -35,19 +33,17 @@ use super::{
     engine::{MAX_INBOUND, PING_INTERVAL, PING_TIMEOUT},
     frame,
     line::{Incoming, Line, Next},
-    outbox::{End, Outbox},
+    outbox::{End, Loss, Outbox},
     reader::{Message, Reader, Violation},
 };
 use crate::{
     App,
     limits::Unconnected,
-    listen::{Cuttable, LAST_WORDS},
+    listen::{Cuttable, LAST_WORDS, Wire},
 };
 
 /// How many bytes are read at once.
 const READ: usize = 4096;
-/// How many frames are written at once.
-const WRITE: usize = 64;
 /// The end of a connection that nobody did anything wrong with (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
 
@@ -96,13 +92,10 @@ fn refused(code: u8, message: &str) -> Response {
 }
 
 /// Serves one connection until it ends.
-async fn serve<S>(app: App, stream: S, already_read: &[u8], query: String, place: Option<Unconnected>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
-{
+async fn serve(app: App, stream: Wire, already_read: &[u8], query: String, place: Option<Unconnected>) {
     let counted = app.hub.count_websocket();
-    let outbox = Arc::new(Outbox::default());
-    let mut socket = WebSocket::new(stream, Arc::clone(&outbox));
+    let outbox = Arc::new(Outbox::new(Some(stream)));
+    let mut socket = WebSocket::new(Arc::clone(&outbox));
     socket.reader.extend(already_read);
     let open = json!({
         "sid": Sid::new(),
@@ -111,7 +104,7 @@ where
         "pingTimeout": PING_TIMEOUT.as_millis(),
         "maxPayload": MAX_INBOUND,
     });
-    let _has_room = outbox.push(frame::engine("0", &open.to_string()));
+    let _has_room = outbox.push(frame::engine("0", &open.to_string()), Loss::Ends);
     let opened = Opened {
         query: Some(&query),
         place,
@@ -121,13 +114,10 @@ where
     drop(counted);
 }
 
-/// One connection's stream and what is on its way through it.
-struct WebSocket<S> {
-    stream: S,
+/// One connection: its stream is in the outbox, from which others may write too.
+struct WebSocket {
     reader: Reader,
     outbox: Arc<Outbox>,
-    /// Taken from the outbox; the first of them may have been sent in part.
-    sending: VecDeque<Bytes>,
     heartbeat: Heartbeat,
     timer: Pin<Box<Sleep>>,
     /// With which code the WebSocket is closed.
@@ -154,14 +144,12 @@ impl Heartbeat {
 /// The stream does not go on.
 struct Gone;
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> WebSocket<S> {
-    fn new(stream: S, outbox: Arc<Outbox>) -> Self {
+impl WebSocket {
+    fn new(outbox: Arc<Outbox>) -> Self {
         let first = Instant::now() + PING_INTERVAL;
         Self {
-            stream,
             reader: Reader::new(MAX_INBOUND),
             outbox,
-            sending: VecDeque::new(),
             heartbeat: Heartbeat::Asks(first),
             timer: Box::pin(sleep_until(first)),
             code: NORMAL,
@@ -169,78 +157,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WebSocket<S> {
     }
 
     /// Lets out what waits, says goodbye, and closes: all of it only as far as the client takes it in time.
-    async fn finish(mut self) {
+    async fn finish(self) {
         self.outbox.end(End::WhenSent);
         let goodbye = async {
-            std::future::poll_fn(|context| self.poll_sent(context)).await?;
-            self.sending
-                .extend([frame::engine("1", ""), frame::close(self.code)]);
-            std::future::poll_fn(|context| self.poll_sent(context)).await?;
-            std::future::poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await
+            poll_fn(|context| self.outbox.poll_sent(context)).await?;
+            self.outbox
+                .say_goodbye([frame::engine("1", ""), frame::close(self.code)]);
+            poll_fn(|context| self.outbox.poll_sent(context)).await?;
+            poll_fn(|context| self.outbox.poll_shutdown(context)).await
         };
         let _gone_or_too_slow = timeout(LAST_WORDS, goodbye).await;
     }
 
-    /// Ready when everything has been sent that may be sent.
-    fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let end = self.send(context)?;
-        if end == End::Now {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        if self.sending.is_empty() {
-            return Pin::new(&mut self.stream).poll_flush(context);
-        }
-        Poll::Pending
-    }
-
-    /// Sends what waits, as far as the stream takes it.
-    fn send(&mut self, context: &mut Context<'_>) -> io::Result<End> {
-        loop {
-            let end = self.outbox.take(&mut self.sending, context);
-            if end == End::Now {
-                return Ok(end);
-            }
-            if self.sending.is_empty() {
-                return match Pin::new(&mut self.stream).poll_flush(context) {
-                    Poll::Ready(Err(error)) => Err(error),
-                    Poll::Ready(Ok(())) | Poll::Pending => Ok(end),
-                };
-            }
-            match self.poll_write(context) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(written)) => self.advance(written),
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => return Ok(end),
-            }
-        }
-    }
-
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.stream);
-        if let (1, Some(only)) = (self.sending.len(), self.sending.front()) {
-            return stream.poll_write(context, only);
-        }
-        let mut slices = [IoSlice::new(&[]); WRITE];
-        for (slice, frame) in slices.iter_mut().zip(&self.sending) {
-            *slice = IoSlice::new(frame);
-        }
-        let count = self.sending.len().min(WRITE);
-        stream.poll_write_vectored(context, &slices[..count])
-    }
-
-    fn advance(&mut self, mut written: usize) {
-        while let Some(frame) = self.sending.front_mut() {
-            if frame.len() > written {
-                frame.advance(written);
-                return;
-            }
-            written -= frame.len();
-            self.sending.pop_front();
-        }
-    }
-
     fn poll_next(&mut self, context: &mut Context<'_>, deadline: Instant) -> Poll<Next> {
-        match self.send(context) {
+        match self.outbox.poll_send(context) {
             Ok(End::Open) => {}
             Ok(End::WhenSent | End::Now) | Err(_) => return Poll::Ready(Next::Closed),
         }
@@ -258,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WebSocket<S> {
             }
             match self.heartbeat {
                 Heartbeat::Asks(_) => {
-                    let asked = self.outbox.push(frame::engine("2", ""));
+                    let asked = self.outbox.push(frame::engine("2", ""), Loss::Ends);
                     // Pushing has woken this task.
                     if asked.is_err() {
                         return Poll::Ready(Next::Closed);
@@ -288,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WebSocket<S> {
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         let mut space = [MaybeUninit::<u8>::uninit(); READ];
         let mut buffer = ReadBuf::uninit(&mut space);
-        match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+        match ready!(self.outbox.poll_read(context, &mut buffer)) {
             Ok(()) if !buffer.filled().is_empty() => {
                 self.reader.extend(buffer.filled());
                 Poll::Ready(Ok(()))
@@ -314,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WebSocket<S> {
             Message::Binary | Message::Pong => Ok(None),
             Message::Ping(payload) => {
                 // Who sends them faster than they take the answers gets fewer.
-                let _lost_when_full = self.outbox.push_volatile(frame::pong(&payload));
+                let _lost_when_full = self.outbox.push(frame::pong(&payload), Loss::Harmless);
                 Ok(None)
             }
             Message::Close => Err(Gone),
@@ -328,15 +258,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WebSocket<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Incoming for &mut WebSocket<S> {
+impl Drop for WebSocket {
+    /// Whoever else holds the outbox does not hold the connection.
+    fn drop(&mut self) {
+        self.outbox.close();
+    }
+}
+
+impl Incoming for &mut WebSocket {
     async fn next(&mut self, deadline: Instant) -> Next {
-        std::future::poll_fn(|context| self.poll_next(context, deadline)).await
+        poll_fn(|context| self.poll_next(context, deadline)).await
     }
 
     async fn during<T: Send>(&mut self, mut work: Pin<Box<dyn Future<Output = T> + Send + '_>>) -> T {
-        std::future::poll_fn(|context| {
+        poll_fn(|context| {
             // A loss shows when the next packet is asked for.
-            let _goes_on = self.send(context);
+            let _goes_on = self.outbox.poll_send(context);
             work.as_mut().poll(context)
         })
         .await

@@ -136,7 +136,7 @@ impl Batch {
             answer(committed);
         }
         if committed {
-            hub.committed(self.outgoing, self.positions);
+            hub.committed(&self.outgoing, self.positions);
         }
     }
 }

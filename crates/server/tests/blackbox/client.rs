@@ -147,7 +147,10 @@ pub(crate) type Answer = (StatusCode, Value);
 
 impl Person {
     pub(crate) async fn sign_in(url: &str, username: &str) -> Self {
-        let http = reqwest::Client::new();
+        Self::sign_in_by(reqwest::Client::new(), url, username).await
+    }
+
+    pub(crate) async fn sign_in_by(http: reqwest::Client, url: &str, username: &str) -> Self {
         let (status, answer) = answer(
             http.post(format!("{url}/auth/login"))
                 .json(&json!({"username": username, "password": PASSWORD})),

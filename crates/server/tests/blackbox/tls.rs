@@ -2,15 +2,19 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
 use khaya_server::config::TlsFiles;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
-use reqwest::{Certificate, Client};
+use reqwest::{Certificate, Client, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    Connector, connect_async_tls_with_config, tungstenite::client::IntoClientRequest as _,
+    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
+    tungstenite::{Message, client::IntoClientRequest as _},
 };
 
 use crate::{
-    client::{Team, answer},
+    client::{PASSWORD, Person, Team, answer},
     program::{Serving, run},
 };
 
@@ -42,6 +46,29 @@ impl Identity {
             .build()
             .unwrap()
     }
+
+    /// A WebSocket by such a client, for which the system keeps little, and the status with which it was opened.
+    async fn socket(&self, url: &str) -> (WebSocketStream<MaybeTlsStream<TcpStream>>, StatusCode) {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.0.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let address = url.strip_prefix("https://").unwrap();
+        let stream = TcpSocket::new_v4().unwrap();
+        stream.set_recv_buffer_size(16 * 1024).unwrap();
+        let stream = stream.connect(address.parse().unwrap()).await.unwrap();
+        let request = format!("wss://{address}/socket.io/?EIO=4&transport=websocket");
+        let request = request.into_client_request().unwrap();
+        let connector = Connector::Rustls(Arc::new(config));
+        let (socket, response) = client_async_tls_with_config(request, stream, None, Some(connector))
+            .await
+            .unwrap();
+        (socket, response.status())
+    }
 }
 
 #[tokio::test]
@@ -64,24 +91,54 @@ async fn speaks_tls_and_nothing_else() {
             .is_err()
     );
 
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(identity.0.cert.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let address = format!(
-        "{}/socket.io/?EIO=4&transport=websocket",
-        url.replace("https", "wss")
-    );
-    let request = address.into_client_request().unwrap();
-    let connector = Connector::Rustls(Arc::new(config));
-    let (_socket, response) = connect_async_tls_with_config(request, None, false, Some(connector))
+    let (_socket, status) = identity.socket(url).await;
+    assert_eq!(status, 101);
+}
+
+#[tokio::test]
+async fn a_client_that_begins_to_read_late_gets_everything_in_its_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let identity = Identity::new();
+    let files = identity.write(dir.path());
+    let team = Team::start_with(|config| {
+        config.tls = Some(files.clone());
+        config.limits.max_requests_per_user = 0;
+        config.limits.max_requests_per_address = 0;
+    })
+    .await;
+    let url = team.server.url();
+    team.server
+        .add_user("alice", "Alice", "member", PASSWORD)
         .await
         .unwrap();
-    assert_eq!(response.status(), 101);
+    let alice = Person::sign_in_by(identity.client(), url, "alice").await;
+    let chat = alice.group(&[]).await;
+    let (mut socket, _) = identity.socket(url).await;
+    let auth = json!({"token": alice.token});
+    socket.send(Message::text(format!("40{auth}"))).await.unwrap();
+    let mut next = async || socket.next().await.unwrap().unwrap().into_text().unwrap();
+    while !next().await.starts_with("40") {}
+    // More than the system takes, and less than the server.
+    let text = "x".repeat(16_000);
+    for _ in 0..2 {
+        join_all((0..100).map(|_| alice.say(&chat, json!({"content": text})))).await;
+    }
+    let mut before = None;
+    for _ in 0..200 {
+        let packet = loop {
+            let packet = next().await;
+            if packet.starts_with("42[\"new_message\"") {
+                break packet;
+            }
+        };
+        let event: Value = serde_json::from_str(&packet[2..]).unwrap();
+        let number = event[1]["seq"].as_u64().unwrap();
+        assert!(
+            before.is_none_or(|before| number == before + 1),
+            "{before:?} {number}"
+        );
+        before = Some(number);
+    }
 }
 
 #[tokio::test]
