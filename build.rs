@@ -1,10 +1,13 @@
 //! Declares the commands that the page may be granted. What is not declared here, or not granted in
-//! `capabilities/`, is refused. And writes down whose work is in the app.
+//! `capabilities/`, is refused. And writes down whose work is in the app, and what the app itself says in each language.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, env, fmt::Write, fs, path::PathBuf, process::Command};
+
+use serde_json::Value;
 
 fn main() {
     write_licences();
+    write_words();
     let manifest = tauri_build::AppManifest::new().commands(&[
         "alive",
         "append_file",
@@ -42,7 +45,6 @@ fn main() {
 /// One line for each package that is built into the app: name, version and licence. Cargo knows all three.
 fn write_licences() {
     println!("cargo::rerun-if-changed=Cargo.lock");
-    let var = |name| env::var_os(name).unwrap_or_else(|| panic!("cargo sets {name}"));
     let mut tree = Command::new(var("CARGO"));
     tree.args([
         "tree",
@@ -71,11 +73,7 @@ fn write_licences() {
     let mut lines: Vec<String> = text.lines().filter_map(licence).collect();
     lines.sort_unstable();
     lines.dedup();
-    fs::write(
-        PathBuf::from(var("OUT_DIR")).join("licences.txt"),
-        lines.join("\n"),
-    )
-    .expect("the folder of the build can be written");
+    write("licences.txt", &lines.join("\n"));
 }
 
 /// `name v1.2.3 (more)<TAB>licence`, as a line of our own; `None` for our own packages.
@@ -85,4 +83,40 @@ fn licence(line: &str) -> Option<String> {
     let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
     let is_ours = name == "khaya" || name.starts_with("khaya-");
     (!is_ours).then(|| format!("{name}\t{version}\t{licence}"))
+}
+
+/// Of the words of each language those that `src-tauri/words.rs` has: what is said where there may be no page.
+fn write_words() {
+    const LANGUAGES: &str = "ui/locales";
+    println!("cargo::rerun-if-changed={LANGUAGES}");
+    let files = fs::read_dir(LANGUAGES).expect("the page has languages");
+    let mut files: Vec<PathBuf> = files
+        .map(|file| file.expect("a language can be read").path())
+        .collect();
+    files.sort();
+    let mut code = String::from("static LANGUAGES: &[(&str, &[(&str, &str)])] = &[\n");
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a language can be read");
+        let words: BTreeMap<String, Value> = serde_json::from_str(&text).expect("a language is an object");
+        let words = words.iter().filter_map(|(key, entry)| {
+            let is_said = key.starts_with("native.") || key.starts_with("failure.");
+            Some((key, entry.as_str().filter(|_| is_said)?))
+        });
+        let tag = file
+            .file_stem()
+            .and_then(|tag| tag.to_str())
+            .expect("a language has a tag");
+        let words: Vec<(&String, &str)> = words.collect();
+        writeln!(code, "({tag:?}, &{words:?}),").expect("a text takes it");
+    }
+    write("words.rs", &(code + "];"));
+}
+
+fn write(name: &str, text: &str) {
+    fs::write(PathBuf::from(var("OUT_DIR")).join(name), text)
+        .expect("the folder of the build can be written");
+}
+
+fn var(name: &str) -> std::ffi::OsString {
+    env::var_os(name).unwrap_or_else(|| panic!("cargo sets {name}"))
 }

@@ -38,6 +38,7 @@ use crate::{
     tray::{Tray, Unread},
     update::{self, Updater},
     updates,
+    words::Words,
 };
 
 /// What the window is called.
@@ -280,7 +281,7 @@ impl App {
     async fn handle(&mut self, event: Event) -> Result<ControlFlow<Ended>, AppError> {
         match event {
             Event::Asked(ask) => return Ok(self.asked(ask).await?),
-            Event::Heard(message) => return Ok(self.hear(message)),
+            Event::Heard(message) => return Ok(self.hear(message).await),
             Event::Answered(number, answer) => self.say(ToWindow::Answer { number, answer }),
             Event::Update(payload) if !self.lock.is_locked() => self.event(EventName::Update, payload),
             Event::Update(_) => {}
@@ -304,7 +305,7 @@ impl App {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn hear(&mut self, message: ToApp) -> ControlFlow<Ended> {
+    async fn hear(&mut self, message: ToApp) -> ControlFlow<Ended> {
         match message {
             ToApp::Ask { number, question } => {
                 if self.lock.is_locked() && !desk::is_for_anybody(&question) {
@@ -329,7 +330,11 @@ impl App {
                 self.tell_focus();
             }
             ToApp::Settings(_) if self.lock.is_locked() => {}
-            ToApp::Settings(settings) => self.settings.replace(settings),
+            ToApp::Settings(settings) => {
+                self.settings.replace(settings);
+                // In another language, perhaps.
+                self.tell_unread().await;
+            }
             ToApp::CloseRequested => return self.close(),
         }
         ControlFlow::Continue(())
@@ -390,7 +395,8 @@ impl App {
 
     /// Keeps tray, badge and title in step with the view.
     async fn tell_unread(&mut self) {
-        let unread = Unread::of(&self.views.borrow_and_update(), self.lock.is_locked());
+        let words = Words::of(&self.settings);
+        let unread = Unread::of(&self.views.borrow_and_update(), self.lock.is_locked(), words);
         if unread != self.unread {
             self.unread = unread;
             self.say(ToWindow::Title(title(self.profile.name(), self.unread.total)));

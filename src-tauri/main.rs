@@ -32,6 +32,7 @@ mod tray;
 mod update;
 mod updates;
 mod window;
+mod words;
 
 use std::{
     io::{self, Write},
@@ -65,6 +66,7 @@ use crate::{
     sign_in::SignIn,
     tray::Tray,
     update::{Staged, Updater},
+    words::Words,
 };
 
 /// How long what shows notices may take to end once the chat actor has.
@@ -85,11 +87,18 @@ fn main() -> ExitCode {
                 && !host::is_window()
                 && let Ok(runtime) = runtime()
             {
-                runtime.block_on(notifications::say_why_it_ended(&sentence));
+                runtime.block_on(notifications::say_why_it_ended(words(&arguments), &sentence));
             }
             ExitCode::FAILURE
         }
     }
+}
+
+/// In what language to say why nothing runs: as far as that is known, that of the profile's window.
+#[cfg(target_os = "linux")]
+fn words(arguments: &Arguments) -> Words {
+    let profile = Profile::open(arguments).ok();
+    Words::wanted(profile.and_then(|profile| Settings::read(&profile).language()))
 }
 
 /// The error and what led to it, each said once: some messages hold their cause, some leave it to who prints them.
@@ -288,7 +297,8 @@ async fn serve(
         None => {}
     });
     let quiet_until = watch::Sender::new(None);
-    let tray = Tray::start(&surface, &profile, asks.clone(), quiet_until.subscribe()).await;
+    let words = Words::of(&settings);
+    let tray = Tray::start(&surface, &profile, asks.clone(), quiet_until.subscribe(), words).await;
     let launcher = Launcher::start(&surface, profile.name()).await;
     let (remarks, remarked) = mpsc::channel(1);
     let notices = notifications::Context {
@@ -302,7 +312,7 @@ async fn serve(
     if let Some(link) = link {
         asks.send(Ask::Follow(link));
     }
-    tokio::spawn(suspend::follow(asks.clone(), lock.clone()));
+    tokio::spawn(suspend::follow(asks.clone(), lock.clone(), settings.clone()));
     tokio::spawn(ask::quit_on_signal(asks));
     if let Some(sign_in) = sign_in {
         tokio::spawn(sign_in.run(chat.clone()));

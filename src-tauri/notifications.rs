@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use khaya_chat::{
     intent::Secret,
     shell::{Notice, ShellRequest},
+    view::Failure,
 };
 use khaya_wire::{ChatId, MessageId};
 use semver::Version;
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     app_lock::AppLock, ask::Asks, deep_link::DeepLink, host::Surface, profile::Profile, settings::Settings,
+    words::Words,
 };
 
 #[cfg(target_os = "linux")]
@@ -40,9 +42,6 @@ mod plugin;
 #[cfg(any(target_os = "windows", test))]
 mod toast;
 
-/// What stands in a notice in place of the text, when the person wants no text there.
-const WITHOUT_TEXT: &str = "New message";
-
 /// What stands in a notice in place of the chat, when the app is locked.
 const WITHOUT_CHAT: &str = "Khaya";
 
@@ -54,32 +53,37 @@ pub(crate) enum Remark {
     /// The person wants to see whether notices are shown.
     Test,
     /// What was typed into a notice could not be sent.
-    NotSent { why: String, text: Secret },
+    NotSent { failure: Failure, text: Secret },
     /// This version should have come and did not start.
     UpdateFailed(Version),
 }
 
 impl Remark {
-    fn title(&self) -> String {
+    fn title(&self, words: Words) -> String {
         match self {
-            Self::InTray => "Khaya goes on in the tray".to_owned(),
-            Self::Test => "Notifications are shown".to_owned(),
-            Self::NotSent { .. } => "Your answer was not sent".to_owned(),
-            Self::UpdateFailed(version) => format!("Khaya {version} did not start"),
+            Self::InTray => words.text("native.inTray").to_owned(),
+            Self::Test => words.text("native.test").to_owned(),
+            Self::NotSent { .. } => words.text("native.notSent").to_owned(),
+            Self::UpdateFailed(version) => {
+                words.with("native.updateFailed", [("version", &version.to_string())])
+            }
         }
     }
 
-    fn body(&self) -> String {
+    fn body(&self, words: Words) -> String {
         match self {
-            Self::InTray => {
-                "Messages still arrive. Open or quit it by its icon; the settings can make closing quit."
-                    .to_owned()
+            Self::InTray => words.text("native.inTrayText").to_owned(),
+            Self::Test => words.text("native.testText").to_owned(),
+            Self::NotSent { failure, text } => {
+                let reason = words.failure(failure);
+                words.with(
+                    "native.notSentText",
+                    [("reason", reason), ("text", text.expose())],
+                )
             }
-            Self::Test => "This is how a message is told. A click opens Khaya.".to_owned(),
-            Self::NotSent { why, text } => format!("{why} You wrote: {}", text.expose()),
-            Self::UpdateFailed(_) => format!(
-                "The version before, {}, is back. Nothing is lost.",
-                env!("CARGO_PKG_VERSION")
+            Self::UpdateFailed(_) => words.with(
+                "native.updateFailedText",
+                [("version", env!("CARGO_PKG_VERSION"))],
             ),
         }
     }
@@ -95,6 +99,8 @@ struct Shown {
     sound: bool,
     /// Whether it can be answered and marked as read from where it is shown.
     actions: Actions,
+    /// The language of what can be done.
+    words: Words,
 }
 
 /// A chat, and where a notice tells of one message, that message.
@@ -130,40 +136,51 @@ enum Actions {
 impl Shown {
     /// Of a locked app neither text nor chat is shown, and there is nothing to be done but to open it.
     fn notice(settings: &Settings, locked: bool, notice: &Notice) -> Self {
+        let words = Words::of(settings);
         if locked {
             return Self {
                 opens: Some(Opens::of(notice)),
                 title: WITHOUT_CHAT.to_owned(),
-                body: WITHOUT_TEXT.to_owned(),
+                body: without_text(words, notice.count),
                 sound: settings.notice_sound(),
                 actions: Actions::None,
+                words,
             };
         }
+        let text = notice.text.as_ref().filter(|_| settings.notice_text());
         Self {
             opens: Some(Opens::of(notice)),
             title: notice.title.clone(),
-            body: if settings.notice_text() {
-                notice.body.clone()
-            } else {
-                WITHOUT_TEXT.to_owned()
-            },
+            body: text.map_or_else(|| without_text(words, notice.count), String::clone),
             sound: settings.notice_sound(),
             actions: if notice.may_reply && settings.notice_text() {
                 Actions::ReplyAndMarkRead
             } else {
                 Actions::MarkRead
             },
+            words,
         }
     }
 
     fn remark(settings: &Settings, remark: &Remark) -> Self {
+        let words = Words::of(settings);
         Self {
             opens: None,
-            title: remark.title(),
-            body: remark.body(),
+            title: remark.title(words),
+            body: remark.body(words),
             sound: settings.notice_sound() && *remark == Remark::Test,
             actions: Actions::None,
+            words,
         }
+    }
+}
+
+/// What stands in a notice in place of the text: of several messages, of one that only some may see, and when the person
+/// wants no text there.
+fn without_text(words: Words, count: u64) -> String {
+    match count {
+        0 | 1 => words.text("native.newMessage").to_owned(),
+        more => words.with("native.newMessages", [("count", &more.to_string())]),
     }
 }
 
@@ -225,13 +242,14 @@ fn short(of: &impl Hash) -> String {
 
 /// Says on the desktop why the app cannot go on: who starts it by its icon reads no standard error.
 #[cfg(target_os = "linux")]
-pub(crate) async fn say_why_it_ended(sentence: &str) {
+pub(crate) async fn say_why_it_ended(words: Words, sentence: &str) {
     platform::show_once(Shown {
         opens: None,
-        title: "Khaya cannot go on".to_owned(),
+        title: words.text("native.cannotGoOn").to_owned(),
         body: sentence.to_owned(),
         sound: false,
         actions: Actions::None,
+        words,
     })
     .await;
 }
@@ -253,7 +271,7 @@ mod tests {
             chat_id: ChatId::new("c").unwrap(),
             message_id: Some(MessageId::new("m1").unwrap()),
             title: "Ada · Garden".to_owned(),
-            body: "Secret words".to_owned(),
+            text: Some("Secret words".to_owned()),
             count: 1,
             may_reply: true,
         };
@@ -276,12 +294,15 @@ mod tests {
         );
         settings.replace(serde_json::Map::new());
         let of_several = Notice {
+            text: None,
+            count: 3,
             may_reply: false,
             ..notice
         };
+        let of_several = Shown::notice(&settings, false, &of_several);
         assert_eq!(
-            Shown::notice(&settings, false, &of_several).actions,
-            Actions::MarkRead
+            (&*of_several.body, of_several.actions),
+            ("3 new messages", Actions::MarkRead)
         );
     }
 }

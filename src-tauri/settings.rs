@@ -23,6 +23,8 @@ const LOCK_AFTER: &str = "lockAfter";
 const KEEP_FILES: &str = "keepFiles";
 /// `stable` or `beta`.
 const UPDATE_CHANNEL: &str = "updateChannel";
+/// The tag of one of the languages; another word, or none, means the system's.
+pub(crate) const LANGUAGE: &str = "language";
 /// Times of the day, as `22:30`; quiet hours are from the one to the other.
 const QUIET_FROM: &str = "quietFrom";
 const QUIET_TO: &str = "quietTo";
@@ -87,6 +89,11 @@ impl Settings {
             Some("beta") => "beta",
             Some(_) | None => "stable",
         }
+    }
+
+    /// The language that the person wants, whether there are words of it or not. None: as the system.
+    pub(crate) fn language(&self) -> Option<String> {
+        self.text(LANGUAGE)
     }
 
     /// When there are no notices; the clock's place in the world is not its business.

@@ -19,6 +19,8 @@ mod logind {
     use crate::{
         app_lock::AppLock,
         ask::{Ask, Asks},
+        settings::Settings,
+        words::Words,
     };
 
     #[zbus::proxy(
@@ -46,13 +48,13 @@ mod logind {
     const LOCK_TIME: Duration = Duration::from_secs(3);
 
     /// Asks to lock each time, until the bus ends.
-    pub(crate) async fn follow(asks: Asks, lock: AppLock) {
-        if let Err(error) = hear(&asks, &lock).await {
+    pub(crate) async fn follow(asks: Asks, lock: AppLock, settings: Settings) {
+        if let Err(error) = hear(&asks, &lock, &settings).await {
             tracing::info!(%error, "nobody tells when this computer sleeps");
         }
     }
 
-    async fn hear(asks: &Asks, lock: &AppLock) -> zbus::Result<()> {
+    async fn hear(asks: &Asks, lock: &AppLock, settings: &Settings) -> zbus::Result<()> {
         let bus = Connection::system().await?;
         let manager = ManagerProxy::new(&bus).await?;
         let mut sleeps = manager.receive_prepare_for_sleep().await?;
@@ -70,7 +72,7 @@ mod logind {
         };
         loop {
             // Held until the lock has been asked for: the page then has the time to save what is typed.
-            let awake = hold(&manager).await;
+            let awake = hold(&manager, Words::of(settings)).await;
             tokio::select! {
                 sleep = sleeps.next() => match sleep {
                     Some(sleep) if sleep.args().is_ok_and(|told| told.start) => close(asks, lock).await,
@@ -101,14 +103,9 @@ mod logind {
         }
     }
 
-    async fn hold(manager: &ManagerProxy<'_>) -> Option<OwnedFd> {
+    async fn hold(manager: &ManagerProxy<'_>, words: Words) -> Option<OwnedFd> {
         let held = manager
-            .inhibit(
-                "sleep",
-                "Khaya",
-                "What is typed is saved and the app locked.",
-                "delay",
-            )
+            .inhibit("sleep", "Khaya", words.text("native.beforeSleep"), "delay")
             .await;
         held.inspect_err(|error| tracing::debug!(%error, "sleep does not wait for the lock"))
             .ok()
@@ -117,7 +114,7 @@ mod logind {
 
 #[cfg(not(target_os = "linux"))]
 mod silent {
-    use crate::{app_lock::AppLock, ask::Asks};
+    use crate::{app_lock::AppLock, ask::Asks, settings::Settings};
 
-    pub(crate) async fn follow(_: Asks, _: AppLock) {}
+    pub(crate) async fn follow(_: Asks, _: AppLock, _: Settings) {}
 }

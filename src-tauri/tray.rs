@@ -8,6 +8,8 @@ use khaya_chat::View;
 use khaya_wire::ChatId;
 use tauri::image::Image;
 
+use crate::words::Words;
+
 #[cfg(target_os = "linux")]
 #[path = "tray/status_notifier.rs"]
 mod platform;
@@ -23,16 +25,11 @@ const NAMED_CHATS: usize = 5;
 /// The longest name in the menu, in characters.
 const MAX_NAME: usize = 40;
 
-const OPEN: &str = "Open Khaya";
-const QUIET: &str = "Do not disturb for an hour";
-const PROFILES: &str = "Profiles";
-const SETTINGS: &str = "Settings…";
-const QUIT: &str = "Quit";
-
-/// What tray and title tell as unread: the view's own number, and its rows.
+/// What tray and title tell as unread: the view's own number, and its rows; and the language in which the tray does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Unread {
     pub(crate) total: u64,
+    words: Words,
     /// The latest chats with something unread that are not muted.
     chats: Vec<UnreadChat>,
 }
@@ -45,12 +42,20 @@ struct UnreadChat {
 }
 
 impl Unread {
+    /// Nothing is known yet.
+    fn none(words: Words) -> Self {
+        Self {
+            words,
+            ..Self::default()
+        }
+    }
+
     /// Of a locked app no names are told.
-    pub(crate) fn of(view: &View, locked: bool) -> Self {
+    pub(crate) fn of(view: &View, locked: bool, words: Words) -> Self {
         if locked {
             return Self {
                 total: view.unread,
-                chats: Vec::new(),
+                ..Self::none(words)
             };
         }
         let chats = view.unread_chats().take(NAMED_CHATS).map(|chat| {
@@ -62,17 +67,20 @@ impl Unread {
         });
         Self {
             total: view.unread,
+            words,
             chats: chats.collect(),
         }
     }
-}
 
-/// The tooltip, and a line of the menu.
-fn unread_line(unread: u64) -> String {
-    match unread {
-        0 => "No unread messages".to_owned(),
-        1 => "1 unread message".to_owned(),
-        more => format!("{more} unread messages"),
+    /// The tooltip, and a line of the menu.
+    fn line(&self) -> String {
+        match self.total {
+            0 => self.words.text("native.unreadNone").to_owned(),
+            1 => self.words.text("native.unreadOne").to_owned(),
+            more => self
+                .words
+                .with("native.unreadMany", [("count", &more.to_string())]),
+        }
     }
 }
 
@@ -122,8 +130,15 @@ mod tests {
 
     #[test]
     fn the_line_counts() {
+        let line = |total| {
+            let unread = Unread {
+                total,
+                ..Unread::default()
+            };
+            unread.line()
+        };
         assert_eq!(
-            [0, 1, 2].map(unread_line),
+            [0, 1, 2].map(line),
             ["No unread messages", "1 unread message", "2 unread messages"]
         );
     }
@@ -156,13 +171,13 @@ mod tests {
             ..View::default()
         };
         assert_eq!(
-            Unread::of(&view, true),
+            Unread::of(&view, true, Words::default()),
             Unread {
                 total: 45,
-                chats: Vec::new()
+                ..Unread::default()
             }
         );
-        let unread = Unread::of(&view, false);
+        let unread = Unread::of(&view, false, Words::default());
         assert_eq!(unread.total, 45);
         assert_eq!(
             unread

@@ -3,9 +3,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use khaya_tests::{
+    app::{App, Options},
     desktop::Desktop,
     flow::{composer, minimise, shown_once, signed_in},
-    in_tray::InTray,
+    in_tray::{InTray, told},
     locator::{Role, containing, named, starting},
     page::{Page, chats},
     panel::Panel,
@@ -205,6 +206,98 @@ async fn a_notice_is_answered_and_marked_as_read_where_it_is_shown() {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn tray_and_notices_speak_the_language_that_was_chosen_last() {
+    on_desktop("shell_language", async |desktop| {
+        let notices = desktop.answering().await?;
+        let panel = desktop.panel().await?;
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let ada = signed_in(desktop, "ada", team.address()).await?;
+        let window = ada.window(desktop).await?;
+        speaks(&panel, &["No unread messages", "Quit"]).await?;
+
+        choose_language(ada.page(), "de").await?;
+        let german = [
+            "Keine ungelesenen Nachrichten",
+            "Khaya öffnen",
+            "Eine Stunde nicht stören",
+            "Einstellungen\u{a0}…",
+            "Beenden",
+        ];
+        speaks(&panel, &german).await?;
+        minimise(desktop, &ada, &window).await?;
+        team.bob.send(&team.direct, "Kommst du?").await?;
+        let notice = notices.shown("Kommst du?").await?;
+        let labels: Vec<_> = notice.actions.iter().skip(1).step_by(2).collect();
+        ensure!(
+            labels == ["Öffnen", "Antworten", "Als gelesen markieren"],
+            "{labels:?}"
+        );
+        told(&panel, "1 ungelesene Nachricht").await?;
+        let path = format!("/chat/{}/messages", team.garden);
+        let secret = json!({ "content": "For Ada alone", "visibleTo": [team.ada.id] });
+        team.bob.rest.ok("POST", &path, secret).await?;
+        notices.shown("Neue Nachricht").await?;
+        told(&panel, "2 ungelesene Nachrichten").await?;
+
+        choose_language(ada.page(), "en").await?;
+        told(&panel, "2 unread messages").await?;
+        speaks(&panel, &["2 unread messages", "Open Khaya", "Settings…", "Quit"]).await?;
+        team.bob.send(&team.direct, "Are you coming?").await?;
+        let notice = notices.shown("Are you coming?").await?;
+        ensure!(notice.actions.contains(&"Mark as read".to_owned()), "{notice:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn window_and_tray_speak_the_systems_language_until_one_is_chosen() {
+    on_desktop("shell_system_language", async |desktop| {
+        let panel = desktop.panel().await?;
+        let options = Options {
+            profile: "ada",
+            // The first is not there, and the second is.
+            environment: &[("LANGUAGE", "tlh:de")],
+            ..Options::default()
+        };
+        let ada = App::start(desktop, &options).await?;
+        ada.page().find(&named(Role::Button, "Anmelden")).await?;
+        speaks(&panel, &["Keine ungelesenen Nachrichten", "Beenden"]).await
+    })
+    .await;
+}
+
+/// Chooses a language in the settings, as their field tells it, and waits until the page has begun anew with it.
+async fn choose_language(page: &Page, tag: &str) -> Result<()> {
+    let choose = "
+        const languages = document.querySelector('[name=language]');
+        languages.value = arguments[0];
+        languages.dispatchEvent(new Event('change', { bubbles: true }));";
+    page.session().execute(choose, json!(tag)).await?;
+    page.until(&format!("a page in {tag}"), async || {
+        let lang = page
+            .session()
+            .execute("return document.documentElement.lang", Value::Null)
+            .await?;
+        Ok((lang == tag).then_some(()))
+    })
+    .await
+}
+
+/// Waits until the tray's menu has these entries, in this order.
+async fn speaks(panel: &Panel, labels: &[&str]) -> Result<()> {
+    eventually(format!("{labels:?} in the tray's menu"), async || {
+        let menu = panel.menu().await?;
+        let found = menu
+            .iter()
+            .map(|entry| &*entry.label)
+            .filter(|label| labels.contains(label));
+        Ok(found.eq(labels.iter().copied()).then_some(()))
+    })
+    .await
 }
 
 #[tokio::test]

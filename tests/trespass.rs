@@ -45,7 +45,7 @@ const WITHOUT_THE_BRIDGE: &str = r"
     const { invoke } = window.__TAURI__.core;
     invoke('settings').then(() => invoke('settings')).then((now) => {
         giveUp.abort();
-        Promise.all(asked).then((answers) => done({ answers, posted, theme: now.theme ?? null }));
+        Promise.all(asked).then((answers) => done({ answers, posted, theme: now.chosen.theme ?? null }));
     });";
 
 /// Puts each address into a frame and an object, and code into every place that might run it.

@@ -88,12 +88,18 @@ export async function handOver(page) {
   await invoke("flushed", { page });
 }
 
-/** @returns {Promise<Settings>} what is stored; nothing where the app keeps no settings */
+/**
+ * What is stored, and the languages that the system is set to, those first that are liked best. Nothing where the app
+ * keeps no settings.
+ *
+ * @returns {Promise<{ chosen: Settings, languages: string[] }>}
+ */
 export async function settings() {
+  const nothing = { chosen: {}, languages: [] };
   try {
-    return /** @type {Settings} */ (await invoke("settings")) ?? {};
+    return /** @type {typeof nothing} */ (await invoke("settings")) ?? nothing;
   } catch {
-    return {};
+    return nothing;
   }
 }
 

@@ -69,8 +69,8 @@ let state = null;
 const listening = Promise.all([onUpdate(hear), onFlush(handOn), onLink(follow), onSystem(hearOfSystem)]);
 /** Somebody has used the page since the app was told last. */
 let isUsed = true;
-const chosen = await settings();
-await loadWords(chosen.language);
+const { chosen, languages } = await settings();
+await loadWords(chosen.language, languages);
 showSettings(chosen);
 defineElements();
 fillWords(body);

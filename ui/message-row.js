@@ -10,7 +10,7 @@ import { showAvatar } from "./avatar.js";
 import { showBody, showWords, wordsOf } from "./message-body.js";
 import { showReactions } from "./reactions.js";
 import { instantiate, part, setAttribute, setText } from "./template.js";
-import { clockTime, dayName, failureText, fullTime, hasText, nameList, sameDay, t } from "./words.js";
+import { clockTime, dayName, failureText, fullTime, hasText, listOf, nameList, sameDay, t } from "./words.js";
 
 /**
  * A message, and how it stands among its neighbours.
@@ -180,7 +180,7 @@ export function fillRow(element, { item, day, isFirst, isLast, isFirstUnread, is
 export function bodyText(item) {
   if (item.deleted) return t("message.deleted");
   if (item.system) return systemText(item.system, item.sender.name);
-  return [wordsOf(item.body), attachmentWords(item)].filter(Boolean).join(", ");
+  return listOf([wordsOf(item.body), attachmentWords(item)]);
 }
 
 /**
@@ -227,11 +227,11 @@ function labelOf(item) {
     item.audience ? audienceText(item) : "",
     item.editedAt && !item.deleted ? t("message.edited") : "",
     item.pinned ? t("message.pinned") : "",
-    item.reactions.map(({ emoji, count }) => t("message.reactions", { emoji, count })).join(", "),
+    listOf(item.reactions.map(({ emoji, count }) => t("message.reactions", { emoji, count }))),
     clockTime(item.at),
     item.state ? t(`message.${item.state.state}`) : "",
   ];
-  return t("message.label", { sender, text: bodyText(item), details: details.filter(Boolean).join(", ") });
+  return t("message.label", { sender, text: bodyText(item), details: listOf(details) });
 }
 
 /** @param {import("./types").SystemEvent} system @param {string} sender */

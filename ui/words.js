@@ -24,14 +24,16 @@ const BYTE_UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
 /**
  * Loads the words of a language; times and numbers follow the region that the system tells for it.
  *
- * @param {string} [wanted] taken where it is one of {@link LANGUAGES}; else the first of the system's that is there
+ * @param {string | undefined} wanted taken where it is one of {@link LANGUAGES}; else the first of the system's that is
+ * there. So does the app for what it says itself.
+ * @param {readonly string[]} system as the app tells them: a web view knows fewer
  */
-export async function loadWords(wanted) {
-  const asked = [wanted ?? "", ...navigator.languages].map((tag) => tag.split("-", 1)[0] ?? "");
+export async function loadWords(wanted, system) {
+  const asked = [wanted ?? "", ...system].map((tag) => tag.split("-", 1)[0] ?? "");
   const language = asked.find((tag) => LANGUAGES.includes(tag)) ?? "en";
   const answer = await fetch(new URL(`locales/${language}.json`, import.meta.url));
   entries = new Map(Object.entries(await answer.json()));
-  locale = navigator.languages.find((tag) => tag === language || tag.startsWith(`${language}-`)) ?? language;
+  locale = system.find((tag) => tag.startsWith(`${language}-`) && isTag(tag)) ?? language;
   plural = new Intl.PluralRules(locale);
   formats = formatsFor(locale);
   document.documentElement.lang = language;
@@ -77,6 +79,11 @@ export function failureText(failure) {
 /** @param {string[]} names @returns {string} "Ann", "Ann and Bob", "Ann, Bob and Cat" */
 export function nameList(names) {
   return formats.list.format(names);
+}
+
+/** @param {string[]} parts @returns {string} "Ann, 2 unread messages, muted", without those that are empty */
+export function listOf(parts) {
+  return parts.filter(Boolean).join(t("list.separator"));
 }
 
 /** @param {string} role on the server @returns {string} what people call it */
@@ -172,6 +179,15 @@ export function folded(text) {
     .normalize("NFKD")
     .replace(/\p{Mn}/gu, "")
     .toLocaleLowerCase(locale);
+}
+
+/** @param {string} text whether it is made as tags are: on some systems a person may have written it by hand */
+function isTag(text) {
+  try {
+    return Intl.getCanonicalLocales(text).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {Date} date @returns {number} days since some day, in local time */

@@ -125,10 +125,7 @@ impl App {
         };
         if let Err(failure) = self.chat.dispatch(sent).await {
             tracing::warn!(code = failure.code, "an answer to a notice was not taken");
-            self.remark(Remark::NotSent {
-                why: failure.message,
-                text,
-            });
+            self.remark(Remark::NotSent { failure, text });
         }
         Ok(())
     }

@@ -274,12 +274,13 @@ impl Desktop {
         } else {
             shown.body.clone()
         };
-        let mut actions = vec![DEFAULT_ACTION, "Open"];
+        let words = shown.words;
+        let mut actions = vec![DEFAULT_ACTION, words.text("native.open")];
         if link.inline_reply && shown.actions == Actions::ReplyAndMarkRead {
-            actions.extend([INLINE_REPLY, "Reply"]);
+            actions.extend([INLINE_REPLY, words.text("native.reply")]);
         }
         if link.actions && shown.actions != Actions::None {
-            actions.extend([MARK_READ, "Mark as read"]);
+            actions.extend([MARK_READ, words.text("native.markRead")]);
         }
         let mut hints = HashMap::from([
             ("category", Value::from("im.received")),

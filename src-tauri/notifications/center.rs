@@ -7,12 +7,12 @@ use std::{future, mem, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use khaya_chat::shell::ShellRequest;
-use khaya_user_notifications::{Buttons, Center, Notice};
+use khaya_user_notifications::{Buttons, Center, Names, Notice};
 use khaya_wire::ChatId;
 use tokio::{sync::mpsc, time};
 
 use super::{Actions, Context, Opens, Remark, Shown, Standing, answer, plugin};
-use crate::{ask::Asks, host::Surface, profile::Profile};
+use crate::{ask::Asks, host::Surface, profile::Profile, words::Words};
 
 /// Who shows them.
 const NAME: &str = "macOS";
@@ -49,6 +49,8 @@ pub(super) async fn serve(
         asks: _,
         profile,
     } = context;
+    let mut chosen = settings.changes();
+    name_buttons(center, Words::of(&settings));
     let mut desktop = Desktop {
         center,
         profile: profile.name().to_owned(),
@@ -62,6 +64,7 @@ pub(super) async fn serve(
             Ok(()) = locks.changed() => if *locks.borrow_and_update() {
                 desktop.withdraw(None).await;
             },
+            Ok(()) = chosen.changed() => name_buttons(center, Words::of(&settings)),
             request = requests.recv() => match request {
                 Some(ShellRequest::Notify(notice)) => {
                     desktop.show(Shown::notice(&settings, lock.is_locked(), &notice)).await;
@@ -84,6 +87,14 @@ pub(super) async fn standing(surface: &Surface) -> Standing {
         },
         None => plugin::standing(surface).await,
     }
+}
+
+fn name_buttons(center: Center, words: Words) {
+    center.name(Names {
+        mark_read: words.text("native.markRead"),
+        reply: words.text("native.reply"),
+        send: words.text("native.send"),
+    });
 }
 
 struct Desktop {
@@ -185,6 +196,7 @@ fn notice(profile: &str, shown: Shown) -> Notice {
         body,
         sound,
         actions,
+        words: _,
     } = shown;
     Notice {
         thread: opens

@@ -9,7 +9,7 @@ use khaya_chat::intent::Secret;
 use khaya_wire::ChatId;
 
 use super::{Actions, Opens, Shown, short};
-use crate::ask::Ask;
+use crate::{ask::Ask, words::Words};
 
 /// How long Windows lets a group and a tag be, in UTF-16 units; both are ASCII here.
 const LONGEST: usize = 64;
@@ -120,23 +120,21 @@ pub(super) fn element(shown: &Shown, by_link: bool) -> Element {
         ("silent", "true")
     };
     let mut parts = vec![Element::around("visual", vec![binding])];
+    let words = shown.words;
     match shown.actions {
         Actions::None => {}
-        Actions::MarkRead => parts.push(Element::around("actions", vec![mark_read()])),
+        Actions::MarkRead => parts.push(Element::around("actions", vec![mark_read(words)])),
         Actions::ReplyAndMarkRead => {
+            let answer = words.text("native.reply");
             let field = Element::empty(
                 "input",
-                [("id", FIELD), ("type", "text"), ("placeHolderContent", "Reply")],
+                [("id", FIELD), ("type", "text"), ("placeHolderContent", answer)],
             );
             let reply = Element::empty(
                 "action",
-                [
-                    ("content", "Reply"),
-                    ("arguments", REPLY),
-                    ("hint-inputId", FIELD),
-                ],
+                [("content", answer), ("arguments", REPLY), ("hint-inputId", FIELD)],
             );
-            parts.push(Element::around("actions", vec![field, reply, mark_read()]));
+            parts.push(Element::around("actions", vec![field, reply, mark_read(words)]));
         }
     }
     parts.push(Element::empty("audio", [audio]));
@@ -151,8 +149,9 @@ pub(super) fn element(shown: &Shown, by_link: bool) -> Element {
     toast
 }
 
-fn mark_read() -> Element {
-    Element::empty("action", [("content", "Mark as read"), ("arguments", MARK_READ)])
+fn mark_read(words: Words) -> Element {
+    let content = words.text("native.markRead");
+    Element::empty("action", [("content", content), ("arguments", MARK_READ)])
 }
 
 /// Text as XML can hold it (XML 1.0, 2.2), and no longer than it may be.
@@ -201,6 +200,7 @@ mod tests {
             body: "<b>&\u{0}\u{ffff}\n👋".to_owned(),
             sound: true,
             actions,
+            words: Words::default(),
         }
     }
 

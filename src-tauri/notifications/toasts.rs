@@ -349,7 +349,7 @@ fn append(document: &XmlDocument, parent: &IXmlNode, element: &Element) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notifications::Actions;
+    use crate::{notifications::Actions, words::Words};
 
     #[test]
     fn what_a_person_wrote_is_no_markup() {
@@ -359,6 +359,7 @@ mod tests {
             body: "<b>&amp;".to_owned(),
             sound: false,
             actions: Actions::ReplyAndMarkRead,
+            words: Words::default(),
         };
         let document = document(&toast::element(&shown, true)).unwrap();
         let texts = document.GetElementsByTagName(&HSTRING::from("text")).unwrap();

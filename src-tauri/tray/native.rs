@@ -10,11 +10,12 @@ use tauri::{
 };
 use tokio::sync::watch;
 
-use super::{OPEN, PROFILES, QUIET, QUIT, SETTINGS, Unread, icon, unread_line};
+use super::{Unread, icon};
 use crate::{
     ask::{Ask, Asks},
     host::Surface,
     profile::Profile,
+    words::Words,
 };
 
 const OPEN_ID: &str = "open";
@@ -54,13 +55,14 @@ impl Tray {
         profile: &Profile,
         asks: Asks,
         quiet: watch::Receiver<Option<SystemTime>>,
+        words: Words,
     ) -> Self {
         let entries = Entries {
             surface: surface.clone(),
             profile: profile.clone(),
             quiet,
         };
-        match build(entries, asks) {
+        match build(entries, &Unread::none(words), asks) {
             Ok(parts) => Self { parts: Some(parts) },
             Err(error) => {
                 tracing::warn!(%error, "there is no tray; closing the window quits");
@@ -86,8 +88,9 @@ impl Tray {
 impl Parts {
     fn tell(&self, unread: &Unread) -> tauri::Result<()> {
         self.icon.set_menu(Some(self.entries.menu(unread)?))?;
-        self.icon
-            .set_tooltip(Some(format!("Khaya: {}", unread_line(unread.total))))?;
+        let line = unread.line();
+        let tip = unread.words.with("native.trayTip", [("unread", &line)]);
+        self.icon.set_tooltip(Some(tip))?;
         if cfg!(target_os = "macos") {
             // The menu bar tints a template of one colour; the number stands beside it.
             self.icon
@@ -100,31 +103,28 @@ impl Parts {
 
 impl Entries {
     fn menu(&self, unread: &Unread) -> tauri::Result<Menu<Wry>> {
-        let surface = &self.surface;
+        let (surface, words) = (&self.surface, unread.words);
         let menu = Menu::new(surface)?;
-        menu.append(&MenuItem::new(
-            surface,
-            unread_line(unread.total),
-            false,
-            None::<&str>,
-        )?)?;
+        menu.append(&MenuItem::new(surface, unread.line(), false, None::<&str>)?)?;
         for chat in &unread.chats {
             menu.append(&self.entry(&format!("{CHAT_ID}{}", chat.id), &chat.label)?)?;
         }
         menu.append(&PredefinedMenuItem::separator(surface)?)?;
-        menu.append(&self.entry(OPEN_ID, OPEN)?)?;
+        menu.append(&self.entry(OPEN_ID, words.text("native.openKhaya"))?)?;
         // The system itself sets and clears the mark at each click.
         let is_quiet = is_quiet(&self.quiet);
-        let quiet = CheckMenuItem::with_id(surface, QUIET_ID, QUIET, true, is_quiet, None::<&str>)?;
+        let quiet = words.text("native.quietHour");
+        let quiet = CheckMenuItem::with_id(surface, QUIET_ID, quiet, true, is_quiet, None::<&str>)?;
         menu.append(&quiet)?;
         let others = self.profiles()?;
         if !others.is_empty() {
             let others: Vec<&dyn IsMenuItem<Wry>> = others.iter().map(|entry| entry as _).collect();
-            menu.append(&Submenu::with_items(surface, PROFILES, true, &others)?)?;
+            let profiles = words.text("native.profiles");
+            menu.append(&Submenu::with_items(surface, profiles, true, &others)?)?;
         }
-        menu.append(&self.entry(SETTINGS_ID, SETTINGS)?)?;
+        menu.append(&self.entry(SETTINGS_ID, words.text("native.settings"))?)?;
         menu.append(&PredefinedMenuItem::separator(surface)?)?;
-        menu.append(&self.entry(QUIT_ID, QUIT)?)?;
+        menu.append(&self.entry(QUIT_ID, words.text("native.quit"))?)?;
         Ok(menu)
     }
 
@@ -165,7 +165,7 @@ fn chosen(id: &str, is_quiet: bool) -> Option<Ask> {
     }
 }
 
-fn build(entries: Entries, asks: Asks) -> tauri::Result<Parts> {
+fn build(entries: Entries, unread: &Unread, asks: Asks) -> tauri::Result<Parts> {
     let image = if cfg!(target_os = "macos") {
         tauri::image::Image::from_bytes(include_bytes!("../../icons/tray.png"))?
     } else {
@@ -176,7 +176,7 @@ fn build(entries: Entries, asks: Asks) -> tauri::Result<Parts> {
     let icon = TrayIconBuilder::with_id(format!("khaya-{}", entries.profile.name()))
         .icon(image)
         .icon_as_template(cfg!(target_os = "macos"))
-        .menu(&entries.menu(&Unread::default())?)
+        .menu(&entries.menu(unread)?)
         .show_menu_on_left_click(cfg!(target_os = "macos"))
         .on_menu_event(move |_, event| {
             if let Some(ask) = chosen(event.id().as_ref(), is_quiet(&quiet)) {

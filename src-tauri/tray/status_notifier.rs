@@ -17,11 +17,12 @@ use ksni::{
 };
 use tokio::{sync::watch, time};
 
-use super::{OPEN, PROFILES, QUIET, QUIT, SETTINGS, Unread, icon, unread_line};
+use super::{Unread, icon};
 use crate::{
     ask::{Ask, Asks},
     host::Surface,
     profile::Profile,
+    words::Words,
 };
 
 /// The tray, or the knowledge that there is none. Cheap to clone.
@@ -38,12 +39,13 @@ impl Tray {
         profile: &Profile,
         asks: Asks,
         quiet: watch::Receiver<Option<SystemTime>>,
+        words: Words,
     ) -> Self {
         // True until the panel says otherwise, which it does at once or never.
         let shown = Arc::new(AtomicBool::new(true));
         let item = Item {
             profile: profile.clone(),
-            unread: Unread::default(),
+            unread: Unread::none(words),
             asks,
             shown: Arc::clone(&shown),
             quiet: quiet.clone(),
@@ -142,7 +144,7 @@ impl ksni::Tray for Item {
     fn tool_tip(&self) -> ToolTip {
         ToolTip {
             title: "Khaya".to_owned(),
-            description: unread_line(self.unread.total),
+            description: self.unread.line(),
             ..ToolTip::default()
         }
     }
@@ -152,8 +154,9 @@ impl ksni::Tray for Item {
     }
 
     fn menu(&self) -> Vec<MenuItem<Self>> {
+        let words = self.unread.words;
         let line = StandardItem {
-            label: unread_line(self.unread.total),
+            label: self.unread.line(),
             enabled: false,
             ..StandardItem::default()
         };
@@ -161,20 +164,20 @@ impl ksni::Tray for Item {
         let chats = chats.map(|chat| entry(&chat.label, Ask::OpenChat(chat.id.clone())));
         let is_quiet = left_of(*self.quiet.borrow()).is_some();
         let quiet = CheckmarkItem {
-            label: QUIET.to_owned(),
+            label: words.text("native.quietHour").to_owned(),
             checked: is_quiet,
             activate: Box::new(move |item: &mut Self| item.asks.send(Ask::QuietForAnHour(!is_quiet))),
             ..CheckmarkItem::default()
         };
         let first = [line.into()].into_iter().chain(chats).chain([
             MenuItem::Separator,
-            entry(OPEN, Ask::Open),
+            entry(words.text("native.openKhaya"), Ask::Open),
             quiet.into(),
         ]);
         let rest = [
-            entry(SETTINGS, Ask::OpenSettings),
+            entry(words.text("native.settings"), Ask::OpenSettings),
             MenuItem::Separator,
-            entry(QUIT, Ask::Quit),
+            entry(words.text("native.quit"), Ask::Quit),
         ];
         first.chain(self.profiles()).chain(rest).collect()
     }
@@ -204,7 +207,7 @@ impl Item {
             .collect();
         (!submenu.is_empty()).then(|| {
             SubMenu {
-                label: PROFILES.to_owned(),
+                label: self.unread.words.text("native.profiles").to_owned(),
                 submenu,
                 ..SubMenu::default()
             }

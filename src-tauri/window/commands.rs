@@ -3,13 +3,17 @@
 //! The page is not trusted: whatever it sends may be anything. State never comes back as an answer, but for the
 //! snapshot that a new page begins with, and what an event is too small for.
 
+use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
-use tauri::{AppHandle, State};
+use tauri::{AppHandle, Manager, State};
 use tauri_plugin_opener::OpenerExt;
 use url::Url;
 
 use super::{asker::Asker, settings::SettingsFile};
-use crate::link::{DesktopWish, Passphrase, Question, Refusal, Reply};
+use crate::{
+    link::{DesktopWish, Passphrase, Question, Refusal, Reply},
+    words,
+};
 
 /// What the page gets: JSON, or why there is none.
 type Answer = Result<Box<RawValue>, Refusal>;
@@ -129,20 +133,31 @@ async fn wish(asker: &Asker, wish: DesktopWish) -> Answer {
     json(asker.ask(Question::Desktop(wish)).await?)
 }
 
+/// What was chosen, and the languages of which one holds where none was.
+#[derive(Serialize)]
+pub(super) struct Chosen {
+    chosen: Map<String, Value>,
+    languages: Vec<String>,
+}
+
 /// What was chosen. A locked page may know how it is to look.
 #[tauri::command]
-pub(super) fn settings(file: State<'_, SettingsFile>) -> Map<String, Value> {
-    file.all()
+pub(super) fn settings(file: State<'_, SettingsFile>) -> Chosen {
+    Chosen {
+        chosen: file.all(),
+        languages: words::system_languages(),
+    }
 }
 
 /// Keeps what is chosen.
 #[tauri::command]
 pub(super) async fn save_settings(
-    file: State<'_, SettingsFile>,
+    app: AppHandle,
     asker: State<'_, Asker>,
     settings: Map<String, Value>,
 ) -> Result<(), Refusal> {
     asker.ensure_open()?;
+    let file = app.state::<SettingsFile>();
     file.replace(&settings).map_err(|error| {
         tracing::warn!(%error, "settings were not saved");
         Refusal::new(
@@ -150,6 +165,8 @@ pub(super) async fn save_settings(
             &format!("Your settings were not saved: {error}."),
         )
     })?;
+    #[cfg(target_os = "macos")]
+    super::menu::speak(&app, file.words());
     asker.tell_settings(settings).await;
     Ok(())
 }

@@ -24,7 +24,7 @@ use tauri::{
 use tauri_plugin_dialog::{DialogExt, FilePath};
 use tokio::{fs, io::AsyncWriteExt, sync::oneshot};
 
-use super::{MAIN, asker::Asker, commands::json};
+use super::{MAIN, asker::Asker, commands::json, settings::SettingsFile};
 use crate::{
     link::{PictureOf, Question, Refusal, Reply},
     profile::Profile,
@@ -209,7 +209,9 @@ pub(super) async fn import_chats(
 ) -> Result<Box<RawValue>, Refusal> {
     asker.ensure_open()?;
     let (chosen, choice) = oneshot::channel();
-    window.dialog().file().set_parent(&window).pick_file(move |path| {
+    let title = window.state::<SettingsFile>().words().text("native.openFile");
+    let dialog = window.dialog().file().set_parent(&window).set_title(title);
+    dialog.pick_file(move |path| {
         // Nobody waits any more when the window is gone.
         let _ = chosen.send(path);
     });
@@ -238,7 +240,9 @@ pub(super) async fn save_file(
 /// Asks where a file is to be kept; `None` when the person changed their mind.
 async fn place_to_save(window: &WebviewWindow, name: String) -> Result<Option<PathBuf>, Refusal> {
     let (chosen, choice) = oneshot::channel();
-    let mut dialog = window.dialog().file().set_parent(window).set_file_name(name);
+    let title = window.state::<SettingsFile>().words().text("native.saveFile");
+    let mut dialog = window.dialog().file().set_parent(window).set_title(title);
+    dialog = dialog.set_file_name(name);
     if let Some(folder) = dirs::download_dir() {
         dialog = dialog.set_directory(folder);
     }

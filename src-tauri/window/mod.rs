@@ -24,7 +24,11 @@ use url::Url;
 
 use self::{asker::Asker, files::Incoming, settings::SettingsFile};
 #[cfg(target_os = "macos")]
-use crate::ask::{Ask, Asks};
+use crate::{
+    ask::{Ask, Asks},
+    settings::Settings,
+    words::Words,
+};
 use crate::{
     link::{End, ToApp, ToWindow},
     profile::Profile,
@@ -75,8 +79,9 @@ pub(crate) fn run(
     #[cfg(target_os = "macos")]
     let builder = {
         let asks = asks.clone();
+        let words = Words::of(&Settings::read(&profile));
         builder
-            .menu(menu::bar)
+            .menu(move |handle| menu::bar(handle, words))
             .on_menu_event(move |_, event| menu::chosen(&asks, &event))
     };
     // The system ends the process of a page that it finds too large, or that nobody sees.

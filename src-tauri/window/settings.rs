@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tauri::{AppHandle, Wry};
 use tauri_plugin_store::{Store, StoreBuilder};
 
-use crate::profile::Profile;
+use crate::{profile::Profile, settings::LANGUAGE, words::Words};
 
 /// The most that the page may keep, in bytes of JSON.
 const MAX_BYTES: usize = 4 * 1024;
@@ -52,6 +52,12 @@ impl SettingsFile {
     /// All of them, for the page.
     pub(super) fn all(&self) -> Map<String, Value> {
         self.store.entries().into_iter().collect()
+    }
+
+    /// Those of the language that was chosen.
+    pub(super) fn words(&self) -> Words {
+        let chosen = self.store.get(LANGUAGE);
+        Words::wanted(chosen.and_then(|tag| Some(tag.as_str()?.to_owned())))
     }
 
     /// Puts `settings` in place of what is there, and saves.

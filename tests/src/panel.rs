@@ -152,13 +152,20 @@ impl Panel {
     /// # Errors
     /// When it never is.
     pub async fn choose(&self, label: &str) -> Result<()> {
-        let entry = eventually(format!("“{label}” in the tray's menu"), async || {
+        eventually(format!("“{label}” in the tray's menu"), async || {
             let menu = self.menu().await?;
-            Ok(menu.into_iter().find(|entry| entry.label.starts_with(label)))
+            let Some(entry) = menu.iter().find(|entry| entry.label.starts_with(label)) else {
+                return Ok(None);
+            };
+            let menu = self.menu_proxy().await?;
+            match menu.event(entry.id, "clicked", Value::from(0), 0).await {
+                Ok(()) => Ok(Some(())),
+                // The menu has changed since, and with it the ids.
+                Err(zbus::Error::MethodError(..)) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
         })
-        .await?;
-        let menu = self.menu_proxy().await?;
-        Ok(menu.event(entry.id, "clicked", Value::from(0), 0).await?)
+        .await
     }
 
     /// The number that the launcher shows by now, of all that was told since the last call.

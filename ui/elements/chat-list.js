@@ -10,7 +10,7 @@ import { wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
 import { RovingFocus } from "../roving-focus.js";
 import { instantiate, part, setAttribute, setText } from "../template.js";
-import { folded, fullTime, shortTime, t, typingText } from "../words.js";
+import { folded, fullTime, listOf, shortTime, t, typingText } from "../words.js";
 
 /** How often it is checked whether it is tomorrow, and "Yesterday" another day. */
 const DAY_CHECKED_EVERY = 60_000;
@@ -162,7 +162,7 @@ function fillRow(row, chat) {
   if (chat.muted) details.push(t("chatRow.muted"));
   if (chat.pinned) details.push(t("chatRow.pinned"));
   if (chat.presence) details.push(t(`presence.${chat.presence.status}`));
-  setAttribute(row, "aria-label", t("chatRow.label", { name: chat.name, details: details.join(", ") }));
+  setAttribute(row, "aria-label", t("chatRow.label", { name: chat.name, details: listOf(details) }));
 }
 
 /**

@@ -7,7 +7,7 @@
  * @typedef {import("../types").SearchHit} SearchHit
  */
 
-import { failureText, fullTime, nameList, shortTime, t } from "../words.js";
+import { failureText, fullTime, listOf, nameList, shortTime, t } from "../words.js";
 import { showAvatar } from "../avatar.js";
 import { wish } from "../ipc.js";
 import { KeyedList } from "../keyed-list.js";
@@ -159,7 +159,7 @@ function fillRow(row, { key, chatName, sender, own, at, excerpt, files, restrict
   setText(part(row, "files"), nameList(files));
   part(row, "files-row").hidden = files.length === 0;
   part(row, "restricted").toggleAttribute("hidden", !restricted);
-  const text = [excerpt.map((piece) => piece.text).join(""), ...files].filter(Boolean).join(", ");
+  const text = listOf([excerpt.map((piece) => piece.text).join(""), ...files]);
   setAttribute(row, "aria-label", t("search.hit", { sender: name, chat: chatName, text, at: shortTime(at) }));
 }
 

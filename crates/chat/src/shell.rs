@@ -31,8 +31,8 @@ pub struct Notice {
     pub message_id: Option<MessageId>,
     /// Who wrote, and where if that is a group.
     pub title: String,
-    /// The text, shortened, or a sentence in its place.
-    pub body: String,
+    /// The text, shortened. None where it tells of several messages, or of one that only some may see.
+    pub text: Option<String>,
     /// How many messages it tells of.
     pub count: u64,
     /// Whether an answer that is typed into it says the same to the same people as one in the window: it tells of one
@@ -44,19 +44,13 @@ impl Notice {
     /// One that tells of what an earlier one of its chat tells, too.
     #[must_use]
     pub(crate) fn after(self, earlier: &Self) -> Self {
-        let count = self.count + earlier.count;
         Self {
             message_id: None,
-            body: Self::body_of(count),
-            count,
+            text: None,
+            count: self.count + earlier.count,
             may_reply: false,
             ..self
         }
-    }
-
-    /// What is said in place of several texts.
-    pub(crate) fn body_of(count: u64) -> String {
-        format!("{count} new messages")
     }
 }
 

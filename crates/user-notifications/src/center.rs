@@ -21,7 +21,7 @@ use objc2_user_notifications::{
 };
 use tokio::sync::mpsc;
 
-use crate::{Buttons, Chosen, MARK_READ, Notice, REPLY};
+use crate::{Buttons, Chosen, MARK_READ, Names, Notice, REPLY};
 
 /// The kinds of notices that have buttons.
 const READ_ONLY: &str = "message-read-only";
@@ -55,12 +55,15 @@ impl Center {
     /// From now on `answered` is told the identifier of each notice that somebody did something with. To be called once,
     /// before the program has finished launching: so it hears, too, which notice it was started by.
     pub fn hear(self, answered: impl Fn(&str, Chosen) + Send + Sync + 'static) {
-        let center = current();
-        center.setNotificationCategories(&categories());
         let delegate = Delegate::new(Box::new(answered));
-        center.setDelegate(Some(ProtocolObject::from_ref(&*delegate)));
+        current().setDelegate(Some(ProtocolObject::from_ref(&*delegate)));
         // The center does not hold it, and needs it as long as the program lives.
         mem::forget(delegate);
+    }
+
+    /// What the buttons say from now on, also those of notices that are shown already. Until then there are none.
+    pub fn name(self, buttons: Names<'_>) {
+        current().setNotificationCategories(&categories(buttons));
     }
 
     /// Asks the person whether notices may be shown, if they never said, and waits for what they say.
@@ -173,19 +176,19 @@ fn request(notice: &Notice) -> Retained<UNNotificationRequest> {
     )
 }
 
-fn categories() -> Retained<NSSet<UNNotificationCategory>> {
+fn categories(names: Names<'_>) -> Retained<NSSet<UNNotificationCategory>> {
     let mark_read = UNNotificationAction::actionWithIdentifier_title_options(
         &NSString::from_str(MARK_READ),
-        &NSString::from_str("Mark as read"),
+        &NSString::from_str(names.mark_read),
         UNNotificationActionOptions::empty(),
     );
     let reply =
         UNTextInputNotificationAction::actionWithIdentifier_title_options_textInputButtonTitle_textInputPlaceholder(
             &NSString::from_str(REPLY),
-            &NSString::from_str("Reply"),
+            &NSString::from_str(names.reply),
             // What a locked screen shows is answered by who can unlock it.
             UNNotificationActionOptions::AuthenticationRequired,
-            &NSString::from_str("Send"),
+            &NSString::from_str(names.send),
             &NSString::from_str(""),
         );
     let category = |name: &str, actions: &[&UNNotificationAction]| {

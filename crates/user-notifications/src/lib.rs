@@ -54,6 +54,17 @@ pub enum Buttons {
     ReplyAndMarkRead,
 }
 
+/// What the buttons say.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// What marks a notice as read.
+    pub mark_read: &'a str,
+    /// What opens the field for an answer.
+    pub reply: &'a str,
+    /// What sends the answer.
+    pub send: &'a str,
+}
+
 /// What somebody did with a notice.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Chosen {

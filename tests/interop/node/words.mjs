@@ -1,5 +1,5 @@
-// Compares the page's languages with each other and with what the page asks for. Prints a line for each fault, and
-// fails when there is one.
+// Compares the page's languages with each other and with what the page and the app ask for. Prints a line for each
+// fault, and fails when there is one.
 
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -42,7 +42,20 @@ for (const [file, words] of languages) {
   }
 }
 
+// What the app itself says. Where it says a number, the text is one for each number: nobody there picks a form.
+const said = new Set([...rust.matchAll(/"(native\.[^"]+)"/g)].map((match) => match[1]));
+for (const key of Object.keys(english).filter((key) => key.startsWith("native."))) {
+  if (!said.has(key)) faults.push(`en.json: nobody says ${key}`);
+}
+for (const [file, words] of languages) {
+  for (const key of said) {
+    if (key in words && typeof words[key] !== "string") faults.push(`${file}: ${key} has forms, and nobody picks one`);
+  }
+}
+if (said.size < 20) faults.push(`only ${said.size} keys were found in the app: the search is wrong`);
+
 const asked = [
+  ...said,
   ...[...read("index.html").matchAll(/data-(?:t|label|tip|placeholder)="([^"]+)"/g)].map((match) => match[1]),
   ...filesOf("./", ".js").flatMap((script) => [...read(script).matchAll(/\bt\("([^"]+)"/g)].map((match) => match[1])),
 ];

@@ -91,7 +91,7 @@ mod tests {
             chat_id: chat(id),
             message_id: MessageId::new(key).ok(),
             title: "Ana".to_owned(),
-            body: key.to_owned(),
+            text: Some(key.to_owned()),
             count: 1,
             may_reply: true,
         })
@@ -117,11 +117,14 @@ mod tests {
             .map(|request| match request {
                 ShellRequest::Notify(Notice {
                     chat_id,
-                    body,
+                    text,
                     count,
                     may_reply,
                     ..
-                }) => format!("{chat_id}: {body} ({count}, {may_reply})"),
+                }) => format!(
+                    "{chat_id}: {} ({count}, {may_reply})",
+                    text.as_deref().unwrap_or("…")
+                ),
                 ShellRequest::Withdraw { chat_id } => format!("{chat_id} is read"),
                 ShellRequest::WithdrawAll => "all go".to_owned(),
             })
@@ -139,8 +142,8 @@ mod tests {
             [
                 "a: 0 (1, true)",
                 "c: 3 (1, true)",
-                "b: 2 new messages (2, false)",
-                "a: 2 new messages (2, false)"
+                "b: … (2, false)",
+                "a: … (2, false)"
             ]
         );
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// In characters.
-const LONGEST_BODY: usize = 200;
+const LONGEST_TEXT: usize = 200;
 
 impl Chat {
     /// A message of a chat was taken in for the first time.
@@ -76,22 +76,17 @@ impl Chat {
             ChatKind::Direct => sender,
             ChatKind::Group => format!("{sender} · {}", chat.chat.name),
         };
-        let body = if count > 1 {
-            Notice::body_of(count)
-        } else if message.is_restricted() {
-            "New message".to_owned()
-        } else {
-            super::show::shortened(&super::words::line(message), LONGEST_BODY)
-        };
+        let is_whole = count == 1 && !message.is_restricted();
+        let text = is_whole.then(|| super::show::shortened(&super::words::line(message), LONGEST_TEXT));
         tracing::trace!(chat = %chat.chat.id, message = %message.id, "notified");
         Some(Output::Shell(ShellRequest::Notify(Notice {
             key: message.id.to_string(),
             chat_id: chat.chat.id.clone(),
             message_id: (count == 1).then(|| message.id.clone()),
             title,
-            body,
+            text,
             count,
-            may_reply: count == 1 && !message.is_restricted(),
+            may_reply: is_whole,
         })))
     }
 }

@@ -16,9 +16,9 @@ fn others_messages_are_told_once_and_while_nobody_looks() {
     let told: Vec<_> = desk
         .notices
         .iter()
-        .map(|notice| (&*notice.key, &*notice.title, &*notice.body))
+        .map(|notice| (&*notice.key, &*notice.title, notice.text.as_deref()))
         .collect();
-    assert_eq!(told, [("m0001", "ANA · chat g", "text 1")]);
+    assert_eq!(told, [("m0001", "ANA · chat g", Some("text 1"))]);
     assert_eq!(desk.view().unread, 2);
 }
 
@@ -29,7 +29,7 @@ fn what_only_some_may_read_is_not_written_on_the_screen() {
         visible_to: Some(vec!["me".parse().unwrap()]),
         ..message("d", 1, "ana")
     });
-    assert_eq!(desk.notices[0].body, "New message");
+    assert_eq!(desk.notices[0].text, None);
     assert_eq!(desk.notices[0].title, "ANA");
 }
 
@@ -64,8 +64,8 @@ fn what_came_while_away_is_told_in_one_and_the_first_sight_of_a_team_is_not() {
     desk.answer_list(with(10, 10));
     assert_eq!(desk.notices.len(), 1);
     assert_eq!(
-        (desk.notices[0].count, &*desk.notices[0].body),
-        (3, "3 new messages")
+        (desk.notices[0].count, desk.notices[0].text.as_deref()),
+        (3, None)
     );
     // The same again, over a restart too.
     desk.restart();
