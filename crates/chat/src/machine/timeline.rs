@@ -146,6 +146,7 @@ impl Timeline {
     /// Puts messages in their places; those that are there are replaced.
     fn merge(&mut self, messages: &[Arc<Message>], add: bool) {
         for message in messages {
+            self.release(message);
             if let Some(quoted) = self.quoted.get_mut(&message.id) {
                 *quoted = Arc::clone(message);
             }
@@ -160,6 +161,21 @@ impl Timeline {
                 None => {}
             }
             self.follow_pin(message);
+        }
+    }
+
+    /// Takes the client id of a message off another that was wrongly taken for it, as the store does.
+    fn release(&mut self, message: &Message) {
+        if message.client_id.is_none() {
+            return;
+        }
+        let wrong = self.messages.iter_mut().find(|known| {
+            known.client_id == message.client_id
+                && known.sender_id == message.sender_id
+                && known.id != message.id
+        });
+        if let Some(wrong) = wrong {
+            Arc::make_mut(wrong).client_id = None;
         }
     }
 

@@ -275,6 +275,27 @@ fn on_base_the_same_text_from_another_device_is_told_apart_by_the_answer() {
     assert!(matches!(last.state, Some(SendState::Failed { .. })), "{last:?}");
 }
 
+/// A request that the network doubled, of which the later one's event comes first.
+#[test]
+fn on_base_what_the_server_has_twice_has_two_keys() {
+    for (event, answer) in [(2, 3), (3, 2)] {
+        let mut desk = open(false);
+        desk.send("g", "hello").unwrap();
+        let of = |number| Message {
+            content: "hello".into(),
+            ..message("g", number, "me")
+        };
+        desk.comes_in(&of(event));
+        let key = desk.view().timeline[1].key.clone();
+        desk.answer_where(is_send, Ok(Response::Sent(Box::new(of(answer)))));
+        let view = desk.view();
+        let keys: Vec<_> = view.timeline.iter().map(|item| &item.key).collect();
+        assert_eq!(keys.len(), 3, "{keys:?}");
+        assert_ne!(keys[1], keys[2]);
+        assert!(keys.contains(&&key), "{keys:?}");
+    }
+}
+
 #[test]
 fn unsent_messages_come_back_after_a_restart_without_a_network() {
     let mut desk = open(true);
