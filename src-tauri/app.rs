@@ -128,6 +128,8 @@ pub(crate) struct App {
     after_unlock: Option<DeepLink>,
     /// When somebody last used the app, by the clock on the wall: also while the computer sleeps nobody does.
     used: SystemTime,
+    /// When the page last said whether somebody has used it, by the same clock.
+    told_of_use: SystemTime,
     /// When somebody last typed.
     typed: Option<Instant>,
     /// Until then no notices.
@@ -213,6 +215,7 @@ impl App {
             locking: None,
             after_unlock: None,
             used: SystemTime::now(),
+            told_of_use: SystemTime::now(),
             typed: None,
             quiet_until,
             update: updater.state(),
@@ -279,17 +282,19 @@ impl App {
     }
 
     async fn handle(&mut self, event: Event) -> Result<ControlFlow<Ended>, AppError> {
+        // Before anything is shown to whoever comes back: timers stand still while the computer sleeps.
+        if self.idle().is_some_and(|left| left.is_zero()) {
+            self.lock();
+        }
         match event {
             Event::Asked(ask) => return Ok(self.asked(ask).await?),
             Event::Heard(message) => return Ok(self.hear(message).await),
             Event::Answered(number, answer) => self.say(ToWindow::Answer { number, answer }),
             Event::Update(payload) if !self.lock.is_locked() => self.event(EventName::Update, payload),
-            Event::Update(_) => {}
+            Event::Update(_) | Event::Idle => {}
             Event::ViewChanged => self.tell_unread().await,
             Event::WindowEnded => return self.window_ended().await,
             Event::Left => return Ok(self.left().await),
-            Event::Idle if self.settings.lock_after().is_some() => self.lock(),
-            Event::Idle => {}
             Event::LockDue => {
                 self.locking = None;
                 self.lock.lock();

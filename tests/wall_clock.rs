@@ -1,4 +1,4 @@
-//! What ends by the clock on the wall: the hour without notices.
+//! What ends by the clock on the wall: the hour without notices, and the hour after which an app that nobody uses locks.
 #![cfg(target_os = "linux")]
 
 use anyhow::{Result, ensure};
@@ -6,7 +6,7 @@ use khaya_tests::{
     app::{App, Options},
     clock::Clock,
     desktop::Desktop,
-    flow::minimise,
+    flow::{minimise, shown_once},
     in_tray::told,
     locator::{Role, named},
     scenario::on_desktop,
@@ -16,6 +16,11 @@ use khaya_tests::{
 };
 
 const HOUR: u64 = 60 * 60;
+
+/// Chooses an hour in a list of minutes.
+const AN_HOUR: &str = "
+    arguments[0].value = '60';
+    arguments[0].dispatchEvent(new Event('change', { bubbles: true }));";
 
 /// Ada's app, with this clock on its wall.
 async fn with_clock(desktop: &Desktop, team: &Team, clock: &Clock) -> Result<App> {
@@ -73,6 +78,40 @@ async fn an_hour_without_notices_is_an_hour() {
         let more = notices.pending().await?;
         ensure!(more.is_empty(), "{more:?}");
         is_quiet(false).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_that_was_not_used_for_as_long_as_was_chosen_locks() {
+    on_desktop("clock_lock", async |desktop| {
+        let team = Team::start(desktop.artifacts(), &[]).await?;
+        let clock = Clock::new(desktop)?;
+        let ada = with_clock(desktop, &team, &clock).await?;
+        let page = ada.page();
+        page.open_chat("Bob").await?;
+        page.click(&named(Role::Button, "Settings")).await?;
+        page.fill(&named(Role::Textbox, "New passphrase"), "a gate of yew")
+            .await?;
+        page.click(&named(Role::Button, "Set a lock")).await?;
+        page.find(&named(Role::Textbox, "Current passphrase")).await?;
+        let after = named(Role::Button, "Lock when I have not used it for");
+        let after = page.find(&after).await?;
+        page.session().execute_on(&after, AN_HOUR).await?;
+        page.close_dialog().await?;
+
+        // Nothing was done in it since, and it was not long.
+        clock.advance_to(HOUR - 120)?;
+        team.bob.send(&team.direct, "Within the hour").await?;
+        shown_once(page, "Within the hour", &[]).await?;
+        clock.advance_to(HOUR + 60)?;
+        page.find(&named(Role::Button, "Unlock")).await?;
+        let held = page.everything_kept().await?;
+        ensure!(
+            !held.contains("Within the hour"),
+            "the page of a locked app holds it"
+        );
+        Ok(())
     })
     .await;
 }

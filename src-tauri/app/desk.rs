@@ -93,6 +93,7 @@ impl App {
         tracing::info!(locked, "the lock");
         self.locking = None;
         self.used = SystemTime::now();
+        self.told_of_use = self.used;
         self.tell_focus();
         // An error means that the app is ending.
         let _ = self.requests.send(updates::Request::Locked(locked)).await;
@@ -298,11 +299,16 @@ impl App {
                     self.typed = Some(time::Instant::now());
                 }
             }
-            // Not every intent is a person's: the page tells by itself what has been seen.
-            Question::Alive { active: true, .. } => self.used = SystemTime::now(),
-            Question::Alive { active: false, .. }
-            | Question::Attach { .. }
-            | Question::Detach(_)
+            // Not every intent is a person's: the page tells by itself what has been seen. It tells of what was
+            // done since it told last, which may have been before the computer slept.
+            Question::Alive { active, .. } => {
+                if *active {
+                    self.used = self.told_of_use;
+                }
+                self.told_of_use = SystemTime::now();
+            }
+            Question::Attach { .. } => self.told_of_use = SystemTime::now(),
+            Question::Detach(_)
             | Question::Picture(_)
             | Question::Save { .. }
             | Question::Export { .. }

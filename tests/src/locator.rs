@@ -182,7 +182,8 @@ impl Role {
     fn candidates(self) -> &'static str {
         match self {
             Self::Alert => "[role=alert]",
-            Self::Button => "button, [role=button], input[type=submit]",
+            // WebKitGTK tells a list that opens as a button, of which it is a kind on GTK.
+            Self::Button => "button, [role=button], input[type=submit], select",
             Self::Checkbox => "input[type=checkbox], [role=checkbox]",
             Self::Dialog => "dialog[open], [role=dialog]",
             Self::MenuItem => "[role=menuitem]",
